@@ -1,0 +1,20 @@
+"""Instants as the store writes them: UTC, whole seconds, `2026-11-20T10:11:30Z`."""
+
+from datetime import UTC, datetime
+
+_LAYOUT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def instant(moment: datetime) -> str:
+    """Return an aware moment as text in UTC, cut to whole seconds."""
+    return moment.astimezone(UTC).strftime(_LAYOUT)
+
+
+def moment(text: str) -> datetime:
+    """Return the moment that an instant names. Raises ValueError for anything else."""
+    return datetime.strptime(text, _LAYOUT).replace(tzinfo=UTC)
+
+
+def stamp(text: str) -> str:
+    """Return an instant as ids hold it: `2026-11-20T10:11:30Z` becomes `20261120t101130z`."""
+    return text.replace("-", "").replace(":", "").lower()

@@ -1,0 +1,119 @@
+"""Shared ground of all tests: a pinned git identity, real repositories, and the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+IDENTITY = """[user]
+\tname = Ann
+\temail = ann@example.org
+[init]
+\tdefaultBranch = main
+[commit]
+\tgpgSign = false
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pinned_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give every test the same git identity and nothing of this machine's settings."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "gitconfig").write_text(IDENTITY)
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "PLATFORMSTATE_")) and name != "PLATFORMSTATE_REQUIRE_PG":
+            del os.environ[name]
+    os.environ |= {
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+    }
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+class Repo:
+    """A real git repository that a test may do anything to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def git(self, *argv: str, check: bool = True, stdin: str | None = None) -> str:
+        """Run git as a person would and return what it printed."""
+        done = subprocess.run(
+            ["git", *argv], cwd=self.root, input=stdin, capture_output=True, text=True, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"git {argv}: {done.stderr}")
+        return done.stdout
+
+    def write(self, path: str, text: str | bytes) -> Path:
+        """Write a file below the root, making its folders."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode() if isinstance(text, str) else text)
+        return target
+
+    def commit(self, message: str = "work") -> str:
+        """Commit everything and return the new commit's id."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "--no-verify", "-m", message)
+        return self.git("rev-parse", "HEAD").strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    """An empty repository on an unborn branch `main`."""
+    root = tmp_path / "repo"
+    root.mkdir()
+    made = Repo(root)
+    made.git("init", "-q", "-b", "main")
+    return made
+
+
+class Ran:
+    """What one run of the command printed and how it ended."""
+
+    def __init__(self, status: int, stdout: str, stderr: str) -> None:
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on stdout."""
+        loaded: dict[str, Any] = json.loads(self.stdout)
+        return loaded
+
+
+Platformctl = Callable[..., Ran]
+
+
+@pytest.fixture
+def platformctl(repo: Repo) -> Platformctl:
+    """Run the real command as its own process in `repo`: `platformctl("task", "list", "--json")`."""
+
+    def run(
+        *argv: str, cwd: Path | None = None, stdin: str = "", env: dict[str, str] | None = None
+    ) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "platformstate", *argv],
+            cwd=cwd or repo.root,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
