@@ -1,0 +1,1 @@
+"""One function a verb: load, decide, save. No parsing and no printing."""

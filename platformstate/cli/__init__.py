@@ -1,0 +1,66 @@
+"""The command line: parse, call one action, print. Here is its one door and its one error handler."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Final
+
+from platformstate.cli import present
+from platformstate.cli.invocation import Invocation, wants_json
+from platformstate.errors import StateError
+
+EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
+EXIT_TERMINATED: Final = 128 + signal.SIGTERM
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; unwinding closes files and frees locks on the way out."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit status. Never raises, never prints a traceback."""
+    started = time.perf_counter()
+    invocation = Invocation(json=wants_json(argv), verbose=int("-v" in argv))
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _run(argv, invocation)
+    except StateError as error:
+        invocation.status = present.failure(invocation, error)
+    except KeyboardInterrupt:
+        invocation.status = EXIT_INTERRUPTED
+    except Terminated:
+        invocation.status = EXIT_TERMINATED
+    except Exception as bug:
+        from platformstate.cli.reports import saved_report
+
+        invocation.status = present.failure(invocation, saved_report(bug, argv, invocation.directory))
+    present.cost_line(invocation, time.perf_counter() - started)
+    return present.closed(invocation.status)
+
+
+def _run(argv: Sequence[str], invocation: Invocation) -> None:
+    if sys.platform == "win32":
+        raise StateError("platform_unsupported", "platformctl runs on Linux and macOS only")
+    try:
+        from platformstate.gitrepo.environment import clean_environment
+    except ImportError:  # arrives with gitrepo
+
+        def clean_environment() -> None: ...
+
+    if list(argv[:2]) == ["hooks", "run"]:
+        from platformstate.cli.hooks import run_hook
+
+        run_hook(argv[2:], invocation)
+        return
+    clean_environment()
+    from platformstate.cli.commands import run
+
+    run(argv, invocation)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

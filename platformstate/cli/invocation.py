@@ -1,0 +1,71 @@
+"""What the global flags of one command line said, and the store that they open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.errors import StateError, Warned, shown
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+
+DURABILITIES: Final = ("full", "fast")
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The global flags of one command line, and the exit status that it will end with."""
+
+    directory: str = "."
+    json: bool = False
+    actor: str | None = None
+    commit: bool | None = None
+    dry_run: bool = False
+    durability: str | None = None
+    idempotency_key: str | None = None
+    quiet: bool = False
+    verbose: int = 0
+    color: str = "auto"
+    no_input: bool = False
+    status: int = 0
+    warnings: list[Warned] = field(default_factory=list)
+
+    def open_store(self) -> Store:
+        """Return the store of this directory, opened as the flags and the environment say."""
+        from platformstate.store import open_store
+
+        return open_store(self.directory, **self._wishes())
+
+    def open_repository(self) -> Store:
+        """Return the same for a repository that may have no `state/store.yaml` yet."""
+        from platformstate.store import open_repository
+
+        return open_repository(self.directory, **self._wishes())
+
+    def _wishes(self) -> dict[str, Any]:
+        return {
+            "actor": self.actor or os.environ.get("PLATFORMSTATE_ACTOR") or None,
+            "commit": self.commit,
+            "dry_run": self.dry_run,
+            "durability": self.durability or _durability_of_environment(),
+        }
+
+
+def wants_json(argv: Sequence[str]) -> bool:
+    """Say whether a command line asks for JSON, also when the rest of it cannot be parsed."""
+    flags = argv[: argv.index("--")] if "--" in argv else argv
+    return "--json" in flags
+
+
+def _durability_of_environment() -> str | None:
+    value = os.environ.get("PLATFORMSTATE_DURABILITY")
+    if value and value not in DURABILITIES:
+        raise StateError(
+            "config_invalid",
+            f"PLATFORMSTATE_DURABILITY is {shown(value)!r}, not full or fast",
+            hint="unset PLATFORMSTATE_DURABILITY, or set it to full or fast",
+        )
+    return value or None
