@@ -1,0 +1,186 @@
+"""Find texts that look like passwords and keys before they are committed. Pure and linear.
+
+One table holds every rule. A finding names the rule and the place, never the value: only its first
+four characters and its length are shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from platformstate.errors import Problem
+
+MIN_ENTROPY_BITS: Final = 3.5
+ALLOWED_DIGITS: Final = 12
+PEM_BYTES: Final = 64 * 1024
+
+
+class Secret(NamedTuple):
+    """One stretch of a text that a rule found: `text[start:end]` is the value to keep back."""
+
+    rule: str
+    start: int
+    end: int
+
+
+class Rule(NamedTuple):
+    """A pattern, the literals without which it cannot match, and what may stand around it.
+
+    The literals make the search cheap: most files hold none of them, and a substring test costs a
+    hundredth of the pattern. The value is the group `value` where there is one.
+    """
+
+    name: str
+    literals: tuple[str, ...]
+    pattern: re.Pattern[str]
+    accept: Callable[[str], bool] = lambda _value: True
+    lower: bool = False
+
+
+def find_secrets(text: str, path: str, allowed: frozenset[str] = frozenset()) -> tuple[Problem, ...]:
+    """Return a problem for each secret in a text, in order.
+
+    `allowed` holds what `git config platformstate.secretAllow` names: the first 12 hexadecimal
+    digits of the sha256 of each value that a person has declared harmless.
+    """
+    return tuple(_problem(text, path, found) for found in secrets(text, allowed))
+
+
+def secrets(text: str, allowed: frozenset[str] = frozenset()) -> list[Secret]:
+    """Return the secrets of a text by position; of two that overlap the first, longest one."""
+    lowered = text.lower()
+    found = sorted(
+        (secret for rule in RULES for secret in _matches(rule, text, lowered)),
+        key=lambda secret: (secret.start, -secret.end),
+    )
+    kept: list[Secret] = []
+    for secret in found:
+        if kept and secret.start < kept[-1].end:
+            continue
+        if fingerprint(text[secret.start : secret.end]) not in allowed:
+            kept.append(secret)
+    return kept
+
+
+def fingerprint(value: str) -> str:
+    """Return the name under which a value is allowed: it does not tell the value."""
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:ALLOWED_DIGITS]
+
+
+def _matches(rule: Rule, text: str, lowered: str) -> Iterator[Secret]:
+    if not any(literal in (lowered if rule.lower else text) for literal in rule.literals):
+        return
+    group = "value" if "value" in rule.pattern.groupindex else 0
+    for match in rule.pattern.finditer(text):
+        value = match.group(group)
+        if not _is_placeholder(value) and rule.accept(value):
+            yield Secret(rule.name, match.start(group), match.end(group))
+
+
+def _problem(text: str, path: str, secret: Secret) -> Problem:
+    value = text[secret.start : secret.end]
+    line_start = text.rfind("\n", 0, secret.start) + 1
+    head = value[:4] if len(value) >= 3 * 4 else ""
+    return Problem(
+        path=path,
+        line=text.count("\n", 0, secret.start) + 1,
+        col=secret.start - line_start + 1,
+        code="secret_found",
+        message=f'this looks like a secret (rule {secret.rule}, "{head}…", {len(value)} characters)',
+        fix="remove it and replace it where it is in use; if it is harmless: "
+        f"git config --add platformstate.secretAllow {fingerprint(value)}",
+    )
+
+
+def _is_placeholder(value: str) -> bool:
+    return value.endswith(("EXAMPLE", "***")) or _PLACEHOLDER.search(value) is not None
+
+
+_PLACEHOLDER: Final = re.compile(r"\$\{[A-Za-z0-9_]{1,64}\}|<[A-Za-z0-9_ -]{1,64}>|\*\*\*")
+
+
+def _is_random(value: str) -> bool:
+    """Say whether an assigned value looks like one that no person chose or named."""
+    return (
+        any(c.isdigit() for c in value)
+        and any(c.isalpha() for c in value)
+        and not _KNOWN_HARMLESS.fullmatch(value)
+        and not _is_path(value)
+        and entropy(value) >= MIN_ENTROPY_BITS
+    )
+
+
+def entropy(value: str) -> float:
+    """Return the Shannon entropy of a text's characters, in bits a character."""
+    counts = Counter(value).values()
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in counts)
+
+
+def _is_path(value: str) -> bool:
+    """Say whether a value reads as a path or dotted name: words, each with a number at its end at most."""
+    parts = re.split(r"[/.]", value)
+    return len(parts) > 1 and all(_WORD.fullmatch(part) for part in parts)
+
+
+_WORD: Final = re.compile(r"[A-Za-z_-]*[0-9]{0,4}")
+_KNOWN_HARMLESS: Final = re.compile(
+    r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64}"
+    r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"
+)
+
+
+def _rule(name: str, literals: str, pattern: str) -> Rule:
+    return Rule(name, tuple(literals.split()), re.compile(pattern))
+
+
+# A look-behind gives each run of characters one place where a match may begin; without it a pattern
+# that fails late would be tried again at every character of the run. No repetition is nested.
+RULES: Final = (
+    _rule("aws", "AKIA ASIA", r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    _rule(
+        "github",
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+        r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}",
+    ),
+    _rule("gitlab", "glpat-", r"glpat-[A-Za-z0-9_-]{20,}"),
+    _rule("anthropic", "sk-ant-", r"sk-ant-[a-z0-9]{1,40}-[A-Za-z0-9_-]{20,}"),
+    _rule(
+        "openai",
+        "sk-",
+        r"sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|[A-Za-z0-9]{48}(?![A-Za-z0-9]))",
+    ),
+    _rule("slack", "xox", r"xox[abposr]-[A-Za-z0-9-]{10,}"),
+    _rule("google", "AIza", r"AIza[A-Za-z0-9_-]{35}"),
+    _rule("stripe", "k_live_", r"[sr]k_live_[A-Za-z0-9]{24,}"),
+    _rule("npm", "npm_", r"npm_[A-Za-z0-9]{36}"),
+    _rule("pypi", "pypi-AgEI", r"pypi-AgEI[A-Za-z0-9_-]{50,}"),
+    _rule("huggingface", "hf_", r"hf_[A-Za-z0-9]{34}"),
+    _rule("telegram", ":AA", r"(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"),
+    _rule("pem", "PRIVATE", r"-----BEGIN (?:[A-Z]{1,20} ){0,4}PRIVATE KEY-----"),
+    _rule(
+        "jwt",
+        "eyJ",
+        r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    ),
+    _rule(
+        "url_password",
+        "://",
+        r"(?<=[A-Za-z0-9+.-])://[^\s/?#:@'\"<>]{0,100}:(?P<value>[^\s/?#@'\"<>]{1,200})@",
+    ),
+    Rule(
+        "assigned",
+        ("passw", "secret", "token", "api_key", "api-key", "apikey"),
+        re.compile(
+            r"(?:password|passwd|secret|token|api[_-]?key)(?:_?access)?(?:_?key)?[\"']?"
+            r"[ \t]{0,8}[=:][ \t]{0,8}[\"']?(?P<value>[A-Za-z0-9+/_.~-]{16,}={0,2})",
+            re.IGNORECASE,
+        ),
+        accept=_is_random,
+        lower=True,
+    ),
+)

@@ -1,0 +1,186 @@
+"""Rules on names and modes of a state tree, judged before any content is read. Pure.
+
+A hostile branch can carry what no editor would make: links out of the repository, embedded
+repositories, names that another system reads as a device. All of it is refused by its name alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from platformstate.core.ids import is_id
+from platformstate.core.tree import Entry
+from platformstate.errors import Problem
+
+FILE_MODE: Final = "100644"
+LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
+TEMPORARY: Final = ".ps-"
+
+_MODE_NAMES: Final[Mapping[str, str]] = {
+    "120000": "a symbolic link",
+    "160000": "a submodule",
+    "100755": "an executable file",
+    "100664": "a file writable by its group",
+}
+_COMPONENT: Final = re.compile(r"[A-Za-z0-9._-]+")
+_DEVICES: Final = frozenset(
+    ["con", "nul", "aux", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
+)
+_GIT_NAMES: Final = frozenset({".git", ".gitattributes", ".gitignore", ".gitmodules"})
+_REPOSITORY_NAMES: Final = frozenset({"head", "config", "objects", "refs"}) | _GIT_NAMES
+_HOSTILE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
+    "\ufdd0-\ufdef\U000e0000-\U000e007f]"
+)
+
+_ID: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_RUN_FOLDER: Final = (
+    rf"runs/{_ID}/(?:run\.md|events\.jsonl|resolved_steps\.json|run_receipt\.json|summary\.md"
+    rf"|checkpoints/{_ID}\.md|logs/[0-9]+\.[0-9]+\.log|artifacts/.+)"
+)
+LAYOUT: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"store\.yaml",
+        r"templates/[A-Za-z0-9._-]+\.md",
+        r"schemas/[a-z_]+\.schema\.json",
+        rf"evidence/{_ID}\.json",
+        rf"tasks/{_ID}/(?:task\.md|{_RUN_FOLDER})",
+    )
+)
+# Folders whose name is an id, so that a name that is none gets the sharper code `id_invalid`.
+_ID_FOLDERS: Final = re.compile(r"(?:tasks/([^/]+)/.*|tasks/[^/]+/runs/([^/]+)/.*|evidence/([^/]+)\.json)")
+
+
+def path_problems(entries: Sequence[Entry]) -> tuple[Problem, ...]:
+    """Return what is wrong with the names and modes of the files of a tree, sorted by path.
+
+    Only `state` itself and what lies below it is judged. At most one problem a path; a path that
+    only differs in case from an earlier one gets its own besides.
+    """
+    state = [entry for entry in entries if entry.path == "state" or entry.path.startswith("state/")]
+    found = [problem for entry in state if (problem := _entry_problem(entry)) is not None]
+    found.extend(_case_collisions(state))
+    found.extend(_embedded_repositories(state))
+    return tuple(sorted(set(found)))
+
+
+def is_foreign(path: str) -> bool:
+    """Say whether a path below `state/` stands in a folder that is not ours."""
+    parts = path.split("/")
+    return len(parts) > 2 and parts[1] not in LAID_OUT
+
+
+def _entry_problem(entry: Entry) -> Problem | None:
+    return _mode_problem(entry) or _name_problem(entry.path) or _place_problem(entry.path)
+
+
+def _mode_problem(entry: Entry) -> Problem | None:
+    if entry.mode == FILE_MODE:
+        return None
+    what = _MODE_NAMES.get(entry.mode, f"of mode {entry.mode}")
+    fix = "replace it by a regular file, mode 644"
+    if entry.mode == "100755":
+        fix = f"run: git update-index --chmod=-x {entry.path} && chmod 644 {entry.path}"
+    return _problem(entry.path, "path_mode_invalid", f"{entry.path} is {what}; only plain files are allowed", fix)
+
+
+def _name_problem(path: str) -> Problem | None:
+    free = _is_free(path)
+    for component in path.split("/")[1:]:
+        reason = _free_name_fault(component) if free else _strict_name_fault(component)
+        if reason:
+            message = f'the name "{component}" {reason}'
+            return _problem(path, "path_name_invalid", message, "rename it or take it out of state/")
+    return None
+
+
+def _is_free(path: str) -> bool:
+    """Say whether a path may bear any harmless name: artifacts and foreign folders."""
+    return is_foreign(path) or "/artifacts/" in path
+
+
+def _strict_name_fault(name: str) -> str:
+    if name.lower() in _REPOSITORY_NAMES:
+        return "belongs to a git repository"
+    if not _COMPONENT.fullmatch(name):
+        return "holds other characters than letters, digits, dot, underscore and dash"
+    if name[0] in "-.":
+        return f"begins with {name[0]}"
+    return _portable_name_fault(name)
+
+
+def _portable_name_fault(name: str) -> str:
+    if name.endswith("."):
+        return "ends with a dot"
+    if name.split(".")[0].lower() in _DEVICES:
+        return "is a device's name on Windows"
+    if name.lower().endswith(".lock"):
+        return "ends with .lock, as git's own lock files do"
+    return ""
+
+
+def _free_name_fault(name: str) -> str:
+    if name.lower() in _GIT_NAMES:
+        return "belongs to a git repository"
+    if _HOSTILE.search(name) or any(ord(c) & 0xFFFE == 0xFFFE or 0xD800 <= ord(c) < 0xE000 for c in name):
+        return "holds a control character or bytes that are not UTF-8"
+    if unicodedata.normalize("NFC", name) != name:
+        return "is not in Unicode normal form NFC"
+    if name[0] in "-:" or name[-1] in " .":
+        return f'begins or ends with "{name[0] if name[0] in "-:" else name[-1]}"'
+    return ""
+
+
+def _place_problem(path: str) -> Problem | None:
+    if path == "state":
+        return None
+    below = path.removeprefix("state/")
+    if is_foreign(path) or any(pattern.fullmatch(below) for pattern in LAYOUT):
+        return None
+    named = _ID_FOLDERS.fullmatch(below)
+    folder = next((name for name in named.groups() if name is not None), "") if named else ""
+    if folder and not is_id(folder):
+        message = f'"{folder}" is no id: lower-case letters and digits, joined by single dashes, at most 64'
+        return _problem(path, "id_invalid", message, "rename the folder or file to an id")
+    message = f"{path} has no place in the layout of a store"
+    return _problem(path, "path_unexpected", message, "move it into a folder of your own below state/, or remove it")
+
+
+def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Yield each path of which a part equals another path's part but for case."""
+    spelled: dict[str, str] = {}
+    for entry in entries:
+        for prefix in _prefixes(entry.path):
+            first = spelled.setdefault(prefix.casefold(), prefix)
+            if first != prefix:
+                message = f"{prefix} and {first} are one name where case does not count"
+                yield _problem(entry.path, "path_case_collision", message, f"rename or remove {prefix}")
+                break
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    for length in range(1, len(parts) + 1):
+        yield "/".join(parts[:length])
+
+
+def _embedded_repositories(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Yield each HEAD that stands beside an `objects` folder: git would run what its config names.
+
+    Under the strict naming rules each of the names is refused already; this finds them in folders
+    with free names.
+    """
+    folders = {prefix.lower() for entry in entries if _is_free(entry.path) for prefix in _prefixes(entry.path)}
+    for entry in entries:
+        parent, _, name = entry.path.rpartition("/")
+        if _is_free(entry.path) and name.lower() == "head" and f"{parent}/objects".lower() in folders:
+            message = f"{parent} is a git repository inside state/"
+            yield _problem(entry.path, "path_name_invalid", message, "take it out of state/")
+
+
+def _problem(path: str, code: str, message: str, fix: str) -> Problem:
+    return Problem(path=path, line=1, col=1, code=code, message=message, fix=fix)
