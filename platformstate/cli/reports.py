@@ -23,7 +23,6 @@ def saved_report(bug: Exception, argv: Sequence[str], directory: str) -> StateEr
     return StateError(
         "internal_error",
         f"a bug in platformctl ({type(bug).__name__}); report saved: {path}",
-        hint="send the report; it holds no secret that a rule knows, but read it first",
     )
 
 
