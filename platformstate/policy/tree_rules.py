@@ -7,6 +7,7 @@ repositories, names that another system reads as a device. All of it is refused 
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -69,9 +70,9 @@ def path_problems(entries: Sequence[Entry]) -> tuple[Problem, ...]:
 
 
 def is_foreign(path: str) -> bool:
-    """Say whether a path below `state/` stands in a folder that is not ours."""
+    """Say whether a path below `state/` is none of ours: names and secrets are judged, nothing else."""
     parts = path.split("/")
-    return len(parts) > 2 and parts[1] not in LAID_OUT
+    return len(parts) > 1 and parts[1] not in LAID_OUT and parts[1:] != ["store.yaml"]
 
 
 def _entry_problem(entry: Entry) -> Problem | None:
@@ -84,23 +85,27 @@ def _mode_problem(entry: Entry) -> Problem | None:
     what = _MODE_NAMES.get(entry.mode, f"of mode {entry.mode}")
     fix = "replace it by a regular file, mode 644"
     if entry.mode == "100755":
-        fix = f"run: git update-index --chmod=-x {entry.path} && chmod 644 {entry.path}"
-    return _problem(entry.path, "path_mode_invalid", f"{entry.path} is {what}; only plain files are allowed", fix)
+        quoted = shlex.quote(entry.path)
+        fix = f"git update-index --chmod=-x {quoted} && chmod 644 {quoted}"
+    message = f"{entry.path} is {what}; only plain files are allowed"
+    return _problem(entry.path, "path_mode_invalid", message, fix)
 
 
 def _name_problem(path: str) -> Problem | None:
-    free = _is_free(path)
+    fault = _strict_name_fault
+    if _in_artifacts(path):
+        fault = _artifact_name_fault
+    elif is_foreign(path):
+        fault = _foreign_name_fault
     for component in path.split("/")[1:]:
-        reason = _free_name_fault(component) if free else _strict_name_fault(component)
-        if reason:
+        if reason := fault(component):
             message = f'the name "{component}" {reason}'
             return _problem(path, "path_name_invalid", message, "rename it or take it out of state/")
     return None
 
 
-def _is_free(path: str) -> bool:
-    """Say whether a path may bear any harmless name: artifacts and foreign folders."""
-    return is_foreign(path) or "/artifacts/" in path
+def _in_artifacts(path: str) -> bool:
+    return "/artifacts/" in path and not is_foreign(path)
 
 
 def _strict_name_fault(name: str) -> str:
@@ -110,10 +115,6 @@ def _strict_name_fault(name: str) -> str:
         return "holds other characters than letters, digits, dot, underscore and dash"
     if name[0] in "-.":
         return f"begins with {name[0]}"
-    return _portable_name_fault(name)
-
-
-def _portable_name_fault(name: str) -> str:
     if name.endswith("."):
         return "ends with a dot"
     if name.split(".")[0].lower() in _DEVICES:
@@ -123,7 +124,11 @@ def _portable_name_fault(name: str) -> str:
     return ""
 
 
-def _free_name_fault(name: str) -> str:
+def _foreign_name_fault(name: str) -> str:
+    return "belongs to a git repository" if name.lower() in _REPOSITORY_NAMES else _artifact_name_fault(name)
+
+
+def _artifact_name_fault(name: str) -> str:
     if name.lower() in _GIT_NAMES:
         return "belongs to a git repository"
     if _HOSTILE.search(name) or any(ord(c) & 0xFFFE == 0xFFFE or 0xD800 <= ord(c) < 0xE000 for c in name):
@@ -147,18 +152,23 @@ def _place_problem(path: str) -> Problem | None:
         message = f'"{folder}" is no id: lower-case letters and digits, joined by single dashes, at most 64'
         return _problem(path, "id_invalid", message, "rename the folder or file to an id")
     message = f"{path} has no place in the layout of a store"
-    return _problem(path, "path_unexpected", message, "move it into a folder of your own below state/, or remove it")
+    fix = "move it into a folder of your own below state/, or remove it"
+    return _problem(path, "path_unexpected", message, fix)
 
 
 def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Yield each path of which a part equals another path's part but for case."""
+    """Yield the first file of each folder, and each file, whose name another has but for case."""
     spelled: dict[str, str] = {}
+    judged: set[str] = set()
     for entry in entries:
-        for prefix in _prefixes(entry.path):
-            first = spelled.setdefault(prefix.casefold(), prefix)
-            if first != prefix:
-                message = f"{prefix} and {first} are one name where case does not count"
-                yield _problem(entry.path, "path_case_collision", message, f"rename or remove {prefix}")
+        parent = entry.path.rpartition("/")[0]
+        names = [entry.path] if parent in judged else list(_prefixes(entry.path))
+        judged.add(parent)
+        for name in names:
+            first = spelled.setdefault(name.casefold(), name)
+            if first != name:
+                message = f"{name} and {first} are one name where case does not count"
+                yield _problem(entry.path, "path_case_collision", message, f"rename or remove {name}")
                 break
 
 
@@ -169,17 +179,14 @@ def _prefixes(path: str) -> Iterator[str]:
 
 
 def _embedded_repositories(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Yield each HEAD that stands beside an `objects` folder: git would run what its config names.
-
-    Under the strict naming rules each of the names is refused already; this finds them in folders
-    with free names.
-    """
-    folders = {prefix.lower() for entry in entries if _is_free(entry.path) for prefix in _prefixes(entry.path)}
-    for entry in entries:
-        parent, _, name = entry.path.rpartition("/")
-        if _is_free(entry.path) and name.lower() == "head" and f"{parent}/objects".lower() in folders:
+    """Yield each HEAD beside an `objects` folder in artifacts: git would run what its config names."""
+    artifacts = [entry.path for entry in entries if _in_artifacts(entry.path)]
+    folders = {prefix.lower() for path in artifacts for prefix in _prefixes(path)}
+    for path in artifacts:
+        parent, _, name = path.rpartition("/")
+        if name.lower() == "head" and f"{parent}/objects".lower() in folders:
             message = f"{parent} is a git repository inside state/"
-            yield _problem(entry.path, "path_name_invalid", message, "take it out of state/")
+            yield _problem(path, "path_name_invalid", message, "take it out of state/")
 
 
 def _problem(path: str, code: str, message: str, fix: str) -> Problem:
