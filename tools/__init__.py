@@ -1,0 +1,1 @@
+"""Programs of the build; nothing here ships in the wheel."""
