@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from platformstate.core.catalog import KINDS
+from platformstate.core.catalog import PLACES
 
 STATE: Final = "state/"
 STORE_PATH: Final = "state/store.yaml"
@@ -70,7 +70,7 @@ def place_of(path: str) -> Place | None:
 def _place(kind: str, found: re.Match[str]) -> Place | None:
     named = found.groupdict()
     name = named["id"]
-    if kind == "schema_copy" and name not in KINDS:
+    if kind == "schema_copy" and name not in PLACES:
         return None
     if kind in SUBJECT_FOLDERS:
         return Place(kind, name, f"{kind}/{name}")
@@ -85,7 +85,7 @@ def _place(kind: str, found: re.Match[str]) -> Place | None:
 @cache
 def _patterns() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     """Return the patterns of all places by the first folder below `state/`."""
-    places = [*((name, spec.path) for name, spec in KINDS.items()), *_OTHER_PLACES]
+    places = [*PLACES.items(), *_OTHER_PLACES]
     by_folder: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for kind, template in places:
         text = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
