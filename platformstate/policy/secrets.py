@@ -17,7 +17,7 @@ from platformstate.errors import Problem
 
 MIN_ENTROPY_BITS: Final = 3.5
 ALLOWED_DIGITS: Final = 12
-PEM_BYTES: Final = 64 * 1024
+PEM_CHARACTERS: Final = 64 * 1024
 
 
 class Secret(NamedTuple):
@@ -65,6 +65,26 @@ def secrets(text: str, allowed: frozenset[str] = frozenset()) -> list[Secret]:
         if fingerprint(text[secret.start : secret.end]) not in allowed:
             kept.append(secret)
     return kept
+
+
+def redacted(text: str, allowed: frozenset[str] = frozenset()) -> str:
+    """Return a text in which each secret is replaced by `[redacted:<rule>]`; a key goes to its end."""
+    parts, position = [], 0
+    for secret in secrets(text, allowed):
+        if secret.start < position:
+            continue
+        parts += [text[position : secret.start], f"[redacted:{secret.rule}]"]
+        position = _end_of_key(text, secret) if secret.rule == "pem" else secret.end
+    return "".join((*parts, text[position:]))
+
+
+def _end_of_key(text: str, secret: Secret) -> int:
+    limit = min(len(text), secret.start + PEM_CHARACTERS)
+    end = text.find("-----END ", secret.end, limit)
+    if end == -1:
+        return limit
+    line_end = text.find("\n", end, limit)
+    return limit if line_end == -1 else line_end
 
 
 def fingerprint(value: str) -> str:

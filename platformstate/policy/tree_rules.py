@@ -12,13 +12,17 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from platformstate.core import places
+from platformstate.core.catalog import KINDS
 from platformstate.core.ids import is_id
+from platformstate.core.places import Place
 from platformstate.core.tree import Entry
 from platformstate.errors import Problem
 
 FILE_MODE: Final = "100644"
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
-TEMPORARY: Final = ".ps-"
+# Laid out, but without a schema that could judge them, a file of these would pass unread.
+COMING: Final = frozenset({"job", "procedure", "ledger"})
 
 _MODE_NAMES: Final[Mapping[str, str]] = {
     "120000": "a symbolic link",
@@ -36,24 +40,6 @@ _HOSTILE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
     "\ufdd0-\ufdef\U000e0000-\U000e007f]"
 )
-
-_ID: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-_RUN_FOLDER: Final = (
-    rf"runs/{_ID}/(?:run\.md|events\.jsonl|resolved_steps\.json|run_receipt\.json|summary\.md"
-    rf"|checkpoints/{_ID}\.md|logs/[0-9]+\.[0-9]+\.log|artifacts/.+)"
-)
-LAYOUT: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"store\.yaml",
-        r"templates/[A-Za-z0-9._-]+\.md",
-        r"schemas/[a-z_]+\.schema\.json",
-        rf"evidence/{_ID}\.json",
-        rf"tasks/{_ID}/(?:task\.md|{_RUN_FOLDER})",
-    )
-)
-# Folders whose name is an id, so that a name that is none gets the sharper code `id_invalid`.
-_ID_FOLDERS: Final = re.compile(r"(?:tasks/([^/]+)/.*|tasks/[^/]+/runs/([^/]+)/.*|evidence/([^/]+)\.json)")
 
 
 def path_problems(entries: Sequence[Entry]) -> tuple[Problem, ...]:
@@ -141,19 +127,25 @@ def _artifact_name_fault(name: str) -> str:
 
 
 def _place_problem(path: str) -> Problem | None:
-    if path == "state":
+    if path == "state" or is_foreign(path):
         return None
-    below = path.removeprefix("state/")
-    if is_foreign(path) or any(pattern.fullmatch(below) for pattern in LAYOUT):
+    place = places.place_of(path)
+    if place is None or place.kind in COMING - KINDS.keys():
+        message = f"{path} has no place in the layout of a store"
+        fix = "move it into a folder of your own below state/, or remove it"
+        return _problem(path, "path_unexpected", message, fix)
+    bad = next((name for name in _ids(place) if not is_id(name)), None)
+    if bad is None:
         return None
-    named = _ID_FOLDERS.fullmatch(below)
-    folder = next((name for name in named.groups() if name is not None), "") if named else ""
-    if folder and not is_id(folder):
-        message = f'"{folder}" is no id: lower-case letters and digits, joined by single dashes, at most 64'
-        return _problem(path, "id_invalid", message, "rename the folder or file to an id")
-    message = f"{path} has no place in the layout of a store"
-    fix = "move it into a folder of your own below state/, or remove it"
-    return _problem(path, "path_unexpected", message, fix)
+    message = f'"{bad}" is no id: lower-case letters and digits, joined by single dashes, at most 64'
+    return _problem(path, "id_invalid", message, "rename the folder or file to an id")
+
+
+def _ids(place: Place) -> list[str]:
+    """Return the parts of a path that are ids; logs, artifacts and templates bear names."""
+    subject = [] if place.subject is None else [place.subject.partition("/")[2]]
+    run = [] if place.run is None else [place.run]
+    return [*subject, *run, *([place.id] if place.kind in KINDS else [])]
 
 
 def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:

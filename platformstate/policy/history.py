@@ -1,0 +1,156 @@
+"""Rules between the versions of a file: what may never change, only grow, or never go. Pure.
+
+A change is judged against each version it starts from: none for a new file, one for a commit, two
+or more at a merge. Bytes that must not change hold against every one of them, fields against at
+least one, so that a merge may take either side's value.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from platformstate.codec import locate
+from platformstate.core import places
+from platformstate.core.catalog import KINDS
+from platformstate.core.document import Document
+from platformstate.core.kind import Shape
+from platformstate.errors import Problem
+
+MAIN_FILES: Final = frozenset({"task", "run", "job", "procedure"})
+PINNED_STEPS: Final = "resolved_steps.json"
+
+
+class FileHistory(NamedTuple):
+    """One path's versions: those before, in order of the bases, and the one now; None is absent.
+
+    `before_meta` holds what each version before says, None where it is absent or cannot be read.
+    """
+
+    path: str
+    before: tuple[bytes | None, ...]
+    after: bytes | None
+    before_meta: tuple[Mapping[str, Any] | None, ...] = ()
+    document: Document[Any] | None = None
+
+
+def history_problems(changes: Sequence[FileHistory]) -> tuple[Problem, ...]:
+    """Return what the changes between two or more versions of a tree break, sorted."""
+    gone = frozenset(change.path for change in changes if change.after is None)
+    found = [problem for change in changes for problem in _change_problems(change, gone)]
+    return tuple(sorted(found))
+
+
+def needs_versions(path: str) -> bool:
+    """Say whether any rule here reads the versions of this path."""
+    return places.place_of(path) is not None or path.endswith(f"/{PINNED_STEPS}")
+
+
+def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
+    if not needs_versions(change.path):
+        return
+    place = places.place_of(change.path)
+    spec = KINDS.get(place.kind) if place else None
+    if change.after is None:
+        yield from _deletion(change, gone)
+    elif spec is None or spec.immutable:
+        yield from _immutable(change, change.after)
+    elif spec.append_only:
+        yield from _append_only(change, change.after)
+    elif change.document is not None:
+        yield from _fields(change, change.document, spec.shape)
+
+
+def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
+    path = change.path
+    if not any(before is not None for before in change.before):
+        return
+    place = places.place_of(path)
+    kind = place.kind if place else ""
+    if kind in MAIN_FILES or kind == "store":
+        if not _record_is_gone(path, gone - {path}):
+            fix = "restore it; a record is retired, never deleted" if kind != "store" else "restore it"
+            yield _problem(path, "record_deleted", f"{path} was deleted", fix)
+        return
+    if _record_is_gone(path, gone):
+        return
+    if place is not None and KINDS[kind].append_only:
+        yield _problem(path, "append_only_deleted", f"{path} was deleted; it only ever grows", _restore(path))
+    else:
+        message = f"{path} was deleted; it is kept as it was written"
+        yield _problem(path, "record_immutable_deleted", message, _restore(path))
+
+
+def _record_is_gone(path: str, gone: frozenset[str]) -> bool:
+    """Say whether the record that a path is part of went too: that one finding says it all."""
+    parts = path.split("/")
+    mains = {f"{'/'.join(parts[:3])}/{name}.md" for name in MAIN_FILES}
+    if "runs" in parts[3:4]:
+        mains.add(f"{'/'.join(parts[:5])}/run.md")
+    return not mains.isdisjoint(gone)
+
+
+def _immutable(change: FileHistory, after: bytes) -> Iterator[Problem]:
+    for before in change.before:
+        if before is not None and before != after:
+            line = _first_difference(before, after)
+            message = "this record was changed; it is kept as it was written"
+            fix = "restore it and say what is new in a new record"
+            yield _problem(change.path, "record_immutable_changed", message, fix, line)
+            return
+
+
+def _append_only(change: FileHistory, after: bytes) -> Iterator[Problem]:
+    for before in change.before:
+        if before is not None and not after.startswith(before):
+            line = _first_difference(before, after)
+            message = f"line {line} differs from what was committed; a journal only ever grows"
+            yield _problem(change.path, "run_journal_rewritten", message, _restore(change.path), line)
+            return
+
+
+def _fields(change: FileHistory, document: Document[Any], shape: Shape) -> Iterator[Problem]:
+    readable = [meta for meta in change.before_meta if meta is not None]
+    faults = [list(_changed_fields(meta, document.meta, shape, "")) for meta in readable]
+    if not faults or not all(faults):
+        return
+    for pointer in faults[0]:
+        name = pointer.rsplit("/", 1)[1]
+        line, col = locate.position(document.source or "", _container(document), pointer, of_key=True)
+        message = f"{name} was changed; it is set once"
+        fix = f"restore {name} as it was committed"
+        yield Problem(change.path, line, col, "field_immutable", message, fix, pointer)
+
+
+def _changed_fields(
+    before: Mapping[str, Any], after: Mapping[str, Any], shape: Shape, pointer: str
+) -> Iterator[str]:
+    for name, inner in shape.keys.items():
+        if name not in before:
+            continue
+        if inner.immutable and before[name] != after.get(name):
+            yield f"{pointer}/{name}"
+        elif isinstance(before[name], Mapping) and isinstance(after.get(name), Mapping):
+            yield from _changed_fields(before[name], after[name], inner, f"{pointer}/{name}")
+
+
+def _container(document: Document[Any]) -> str:
+    return KINDS[document.kind.name].container
+
+
+def _first_difference(before: bytes, after: bytes) -> int:
+    """Return the number of the first line that is not the same in both."""
+    old, new = before.split(b"\n"), after.split(b"\n")
+    same = 0
+    while same < min(len(old), len(new)) and old[same] == new[same]:
+        same += 1
+    return max(1, min(same + 1, len(new)))
+
+
+def _restore(path: str) -> str:
+    return f"git checkout HEAD -- {shlex.quote(path)}"
+
+
+def _problem(path: str, code: str, message: str, fix: str, line: int = 1) -> Problem:
+    return Problem(path=path, line=line, col=1, code=code, message=message, fix=fix)

@@ -1,0 +1,208 @@
+"""Rules between records: what a record names exists, is of the right kind, and leads to no circle. Pure.
+
+Which fields name other records is the schemas' `x-ref`; whether a target exists is read off the
+paths of the tree, since a record's id is its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from platformstate.codec import locate
+from platformstate.core import places
+from platformstate.core.catalog import KINDS
+from platformstate.core.document import Document
+from platformstate.core.kind import Shape
+from platformstate.errors import Problem, shown
+
+# field -> (kinds it stands in, code of a circle through it)
+CHAINS: Final[Mapping[str, tuple[str, str]]] = {
+    "depends_on": ("task", "task_dependency_cycle"),
+    "parent_run": ("run", "reference_cycle"),
+    "supersedes": ("checkpoint run", "reference_cycle"),
+}
+SUBJECT_FILES: Final[Mapping[str, str]] = {
+    "task": "state/tasks/{}/task.md",
+    "job": "state/jobs/{}/job.md",
+    "procedure": "state/procedures/{}/procedure.md",
+}
+
+
+class Reference(NamedTuple):
+    """One value that names another record, and where it stands."""
+
+    pointer: str
+    target: str
+    kind: str
+    same_subject: bool
+
+
+def cross_problems(
+    documents: Iterable[Document[Any]],
+    present: Collection[str],
+    context: Iterable[Document[Any]] = (),
+) -> tuple[Problem, ...]:
+    """Return what is wrong between records, sorted by place.
+
+    `documents` are judged; `present` are the paths of all state files of the tree, `context` further
+    records of it through which a circle may lead.
+    """
+    judged = list(documents)
+    found = [problem for document in judged for problem in reference_problems(document, present)]
+    for field in CHAINS:
+        found.extend(_circles(field, judged, [*judged, *context]))
+    return tuple(sorted(found))
+
+
+def reference_problems(document: Document[Any], present: Collection[str]) -> Iterator[Problem]:
+    """Yield each reference of a record that leads nowhere, to the wrong kind, or back to itself."""
+    for reference in references(document):
+        if _target_path(document, reference, present) == document.path:
+            yield _problem(document, reference, "reference_self", f'names itself: "{reference.target}"')
+        elif not _exists(document, reference, present):
+            yield _missing(document, reference, present)
+
+
+def references(document: Document[Any]) -> Iterator[Reference]:
+    """Yield every value of a record that its schema says names another record."""
+    yield from _walk(document.meta, KINDS[document.kind.name].shape, "")
+
+
+def _walk(value: Any, shape: Shape, pointer: str) -> Iterator[Reference]:
+    if shape.ref is not None and isinstance(value, str):
+        yield Reference(pointer, value, shape.ref, shape.same_subject)
+    elif isinstance(value, Mapping):
+        for key, inner in shape.keys.items():
+            if key in value:
+                yield from _walk(value[key], inner, f"{pointer}/{key}")
+    elif isinstance(value, Sequence) and not isinstance(value, str) and shape.items is not None:
+        for index, item in enumerate(value):
+            yield from _walk(item, shape.items, f"{pointer}/{index}")
+
+
+def _exists(document: Document[Any], reference: Reference, present: Collection[str]) -> bool:
+    return _target_path(document, reference, present) is not None
+
+
+def _target_path(document: Document[Any], reference: Reference, present: Collection[str]) -> str | None:
+    """Return the path of the record that a reference names; None when there is none."""
+    place = places.place_of(document.path)
+    subject = (place.subject if place else None) or ""
+    path: str | None
+    if reference.kind == "task":
+        path = places.task_path(reference.target)
+    elif reference.kind == "subject":
+        kind, _, name = reference.target.partition("/")
+        path = SUBJECT_FILES.get(kind, "{}").format(name)
+    elif reference.kind == "run":
+        path = _run_target(reference, subject, present)
+    else:
+        path = _checkpoint_target(reference.target, subject, present)
+    return path if path is not None and path in present else None
+
+
+def _run_target(reference: Reference, subject: str, present: Collection[str]) -> str | None:
+    if reference.same_subject:
+        return places.run_path(subject, reference.target)
+    job, slash, run = reference.target.partition("/")
+    if slash:
+        return places.run_path(f"job/{job}", run)
+    return next((path for path in present if path.endswith(f"/runs/{reference.target}/run.md")), None)
+
+
+def _checkpoint_target(target: str, subject: str, present: Collection[str]) -> str | None:
+    """Find a checkpoint in any run at the same subject: that is as far as one may supersede."""
+    begin = places.run_path(subject, "x").removesuffix("x/run.md") if subject else "state/"
+    end = f"/checkpoints/{target}.md"
+    return next((path for path in present if path.startswith(begin) and path.endswith(end)), None)
+
+
+def _missing(document: Document[Any], reference: Reference, present: Collection[str]) -> Problem:
+    other = _other_kind(reference.target.rpartition("/")[2], present)
+    wanted = "task, job or procedure" if reference.kind == "subject" else reference.kind
+    if other is not None and other != reference.kind and reference.kind != "subject":
+        return _problem(
+            document,
+            reference,
+            "reference_kind_wrong",
+            f'"{shown(reference.target)}" is a {other}, not a {wanted}',
+        )
+    return _problem(
+        document, reference, "reference_dangling", f'there is no {wanted} "{shown(reference.target)}"'
+    )
+
+
+def _other_kind(name: str, present: Collection[str]) -> str | None:
+    if not name:
+        return None
+    for path in present:
+        if f"/{name}/" in path or f"/{name}." in path:
+            place = places.place_of(path)
+            if place is not None and place.id == name and place.kind != "event":
+                return place.kind
+    return None
+
+
+def _problem(document: Document[Any], reference: Reference, code: str, message: str) -> Problem:
+    line, col = locate.position(document.source or "", KINDS[document.kind.name].container, reference.pointer)
+    field = reference.pointer.split("/")[1]
+    fix = f"name an existing {reference.kind} in {field}, or take this one out"
+    return Problem(document.path, line, col, code, f"{field}: {message}", fix, reference.pointer)
+
+
+def _circles(
+    field: str, judged: Sequence[Document[Any]], every: Sequence[Document[Any]]
+) -> Iterator[Problem]:
+    """Yield one problem for each circle through a field, at its first judged member."""
+    kinds, code = CHAINS[field]
+    edges = {
+        _node(document): _targets(document, field)
+        for document in every
+        if document.kind.name in kinds.split()
+    }
+    told: set[frozenset[str]] = set()
+    for document in sorted(judged, key=lambda each: each.path):
+        circle = circle_through(_node(document), edges)
+        if circle is None or len(circle) < 2 or frozenset(circle) in told:
+            continue
+        told.add(frozenset(circle))
+        yield _circle_problem(document, field, code, circle)
+
+
+def circle_through(start: str, edges: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """Return the shortest way from a node back to itself, without the repeated end; None without one."""
+    came_from: dict[str, str] = {}
+    queue = [start]
+    for node in queue:
+        for target in edges.get(node, ()):
+            if target == start:
+                return _way(start, node, came_from)
+            if target not in came_from:
+                came_from[target] = node
+                queue.append(target)
+    return None
+
+
+def _way(start: str, last: str, came_from: Mapping[str, str]) -> list[str]:
+    way = [last]
+    while way[-1] != start:
+        way.append(came_from[way[-1]])
+    return way[::-1]
+
+
+def _node(document: Document[Any]) -> str:
+    return str(document.meta.get("id", ""))
+
+
+def _targets(document: Document[Any], field: str) -> list[str]:
+    value = document.meta.get(field, [])
+    return [str(name).rpartition("/")[2] for name in (value if isinstance(value, list) else [value])]
+
+
+def _circle_problem(document: Document[Any], field: str, code: str, circle: Sequence[str]) -> Problem:
+    value = document.meta[field]
+    pointer = f"/{field}/{value.index(circle[1])}" if isinstance(value, list) else f"/{field}"
+    line, col = locate.position(document.source or "", KINDS[document.kind.name].container, pointer)
+    message = f"{field} leads in a circle: {' → '.join([*circle, circle[0]])}"
+    return Problem(document.path, line, col, code, message, f"take one of them out of {field}", pointer)
