@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import Final
 
 from platformstate.cli import present
 from platformstate.cli.invocation import Invocation, wants_json
-from platformstate.errors import StateError
+from platformstate.errors import StateError, Warned
 
 EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
 EXIT_TERMINATED: Final = 128 + signal.SIGTERM
@@ -45,19 +46,18 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str], invocation: Invocation) -> None:
     if sys.platform == "win32":
         raise StateError("platform_unsupported", "platformctl runs on Linux and macOS only")
-    try:
-        from platformstate.gitrepo.environment import clean_environment
-    except ImportError:  # arrives with gitrepo
-
-        def clean_environment() -> None: ...
-
     if list(argv[:2]) == ["hooks", "run"]:
         from platformstate.cli.hooks import run_hook
 
         run_hook(argv[2:], invocation)
         return
-    clean_environment()
     from platformstate.cli.commands import run
+    from platformstate.gitrepo.environment import clean_environment, hook_environment
+
+    invocation.git_environment = hook_environment(os.environ)
+    for name in clean_environment(os.environ):
+        text = f"{name} is set and was ignored; -C DIR says where to work"
+        invocation.warnings.append(Warned("git_environment_ignored", text))
 
     run(argv, invocation)
 

@@ -219,7 +219,7 @@ ROOT: Final = Root(
     PROGRAM,
     help="Keep what agents do as small readable files in the git repository they work on.",
     examples=(
-        f'{PROGRAM} task create --title "Add retry to the exporter" --accept test:"the retry tests pass"',
+        f'{PROGRAM} task create --title "Add retry to the exporter" --accept "the retry tests pass::test"',
         f"{PROGRAM} memory brief --task gh-460",
     ),
 )

@@ -17,7 +17,11 @@ DURABILITIES: Final = ("full", "fast")
 
 @dataclass(slots=True)
 class Invocation:
-    """The global flags of one command line, and the exit status that it will end with."""
+    """The global flags of one command line, and the exit status that it will end with.
+
+    `git_environment` is what git told a hook about its index and objects, read before the
+    environment was cleaned; it serves reading only.
+    """
 
     directory: str = "."
     json: bool = False
@@ -32,6 +36,7 @@ class Invocation:
     no_input: bool = False
     status: int = 0
     warnings: list[Warned] = field(default_factory=list)
+    git_environment: dict[str, str] = field(default_factory=dict)
 
     def open_store(self) -> Store:
         """Return the store of this directory, opened as the flags and the environment say."""
