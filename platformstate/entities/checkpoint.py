@@ -1,0 +1,191 @@
+"""Checkpoints: what a request to record one means, as values. No disk, no git, no clock."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypedDict
+
+from platformstate.errors import StateError, shown
+
+MAX_FILES: Final = 200
+NEEDS_NO_STATEMENT: Final = ("start", "end", "rescue")
+WAITS_ON: Final = ("human", "task", "ci", "external")
+CRITERION_CLAIMS: Final = ("met", "open")
+SECTIONS: Final = {
+    "done": "Done",
+    "failed": "Tried and failed",
+    "decisions": "Decisions",
+    "surprises": "Surprises",
+    "questions": "Open questions",
+    "assumptions": "Assumptions",
+}
+_FLAGS: Final = {
+    "done": "done",
+    "failed": "failed",
+    "decision": "decisions",
+    "surprise": "surprises",
+    "question": "questions",
+    "assumption": "assumptions",
+}
+_MAIN: Final = {"decision": "decisions", "failed_attempt": "failed"}
+
+
+class CheckpointRequest(TypedDict, total=False):
+    """What `memory checkpoint create` is asked; every key is a long flag."""
+
+    task: str
+    kind: str
+    run: str
+    summary: str
+    done: Sequence[str]
+    failed: Sequence[str]
+    decision: Sequence[str]
+    surprise: Sequence[str]
+    question: Sequence[str]
+    assumption: Sequence[str]
+    next: str
+    next_verify: str
+    criterion: Sequence[str]
+    ran: Sequence[str]
+    exec: Sequence[str]
+    blocker: Sequence[str]
+    file: Sequence[str]
+    supersedes: str
+
+
+def statements(request: CheckpointRequest) -> dict[str, list[str]]:
+    """Return the items of each body section, by its key in JSON; the summary comes first."""
+    body: dict[str, list[str]] = {key: [] for key in SECTIONS}
+    if "summary" in request and request["kind"] != "blocker":
+        body[main_section(request["kind"])].append(request["summary"])
+    for flag, key in _FLAGS.items():
+        body[key] += request.get(flag, ())  # type: ignore[arg-type]  # each of these flags is a list of text
+    return body
+
+
+def main_section(kind: str) -> str:
+    """Return the section in which a checkpoint of this kind says its main thing."""
+    return _MAIN.get(kind, "done")
+
+
+def blockers(request: CheckpointRequest, tasks: Iterable[str] = ()) -> list[dict[str, str]]:
+    """Return what the work waits on. Raises: usage_invalid.
+
+    `task:ASK` names its task when the first word of the ask is a known task's id.
+    """
+    asked = [f"human:{request['summary']}"] if request["kind"] == "blocker" and "summary" in request else []
+    known = set(tasks)
+    return [_blocker(text, known) for text in [*asked, *request.get("blocker", ())]]
+
+
+def criterion_claim(text: str) -> tuple[str, str]:
+    """Return criterion and state that `AC=met|open` says. Raises: usage_invalid."""
+    name, equals, state = text.partition("=")
+    if not equals or state not in CRITERION_CLAIMS:
+        raise StateError(
+            "usage_invalid",
+            f"--criterion {shown(text)!r} is not of the form AC=met or AC=open",
+            hint="--criterion ac1=met",
+        )
+    return name.strip(), state
+
+
+def said_command(text: str, at: str) -> dict[str, Any]:
+    """Return the command that `--ran "EXIT CMD"` tells of. Raises: usage_invalid."""
+    exit_code, _, command = text.strip().partition(" ")
+    argv = command_words("--ran", command)
+    if not exit_code.lstrip("-").isdecimal() or not -255 <= int(exit_code) <= 255:
+        raise StateError(
+            "usage_invalid",
+            f"--ran {shown(text)!r} does not begin with an exit code",
+            hint='--ran "0 pytest -q"',
+        )
+    return {"argv": argv, "exit_code": int(exit_code), "at": at, "output_sha256": None}
+
+
+def command_words(flag: str, text: str) -> list[str]:
+    """Return the words of a command as a shell would cut them. Raises: usage_invalid."""
+    try:
+        words = shlex.split(text)
+    except ValueError as unbalanced:
+        raise StateError(
+            "usage_invalid",
+            f"{flag} {shown(text)!r} cannot be cut into words: {unbalanced}",
+            hint="close every quote",
+        ) from unbalanced
+    if not words:
+        raise StateError("usage_invalid", f"{flag} names no command", hint=f'{flag} "pytest -q"')
+    return words
+
+
+def refuse_empty(request: CheckpointRequest) -> None:
+    """Raise checkpoint_empty when a checkpoint that must say something says nothing."""
+    said = ("summary", "blocker", "criterion", "ran", "exec", *_FLAGS)
+    if request["kind"] in NEEDS_NO_STATEMENT or any(request.get(flag) for flag in said):
+        return
+    raise StateError(
+        "checkpoint_empty",
+        f"a {request['kind']} checkpoint needs a statement, a command or a criterion",
+        hint='add for example --summary "what is done now"',
+    )
+
+
+def basis_of(request: CheckpointRequest) -> dict[str, str]:
+    """Return basis and confidence: only what was executed here and now, alone, is verified."""
+    claims = ("summary", "blocker", "criterion", "ran", *_FLAGS)
+    if request.get("exec") and not any(request.get(flag) for flag in claims):
+        return {"basis": "tool_receipt", "confidence": "verified"}
+    return {"basis": "self_report", "confidence": "claimed"}
+
+
+def files_fields(paths: Iterable[str]) -> dict[str, Any]:
+    """Return the fields that list changed paths: at most 200, and the whole number when cut."""
+    listed = sorted(set(paths))
+    if not listed:
+        return {}
+    cut = {"files": listed[:MAX_FILES]}
+    return {**cut, "files_total": len(listed)} if len(listed) > MAX_FILES else cut
+
+
+def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the one line that stands for a checkpoint: its kind's main statement, else any."""
+    if meta["kind"] == "blocker" and meta.get("blockers"):
+        return str(meta["blockers"][0]["ask"])
+    for key in (main_section(str(meta["kind"])), *SECTIONS):
+        if body.get(key):
+            return body[key][0]
+    asks = [str(blocker["ask"]) for blocker in meta.get("blockers", ())]
+    commands = [shlex.join(command["argv"]) for command in meta.get("commands", ())]
+    return next(iter([*asks, *commands]), None)
+
+
+def row(
+    meta: Mapping[str, Any], body: Mapping[str, Sequence[str]], path: str, superseded_by: str | None
+) -> dict[str, Any]:
+    """Return a checkpoint as it stands in a list."""
+    stated = {name: meta[name] for name in ("id", "run", "kind", "at", "author")}
+    return {
+        **stated,
+        "observer": meta.get("observer"),
+        "basis": meta["basis"],
+        "confidence": meta["confidence"],
+        "commit": meta["git"]["commit"],
+        "summary": summary_of(meta, body),
+        "next_action": meta.get("next_action"),
+        "superseded_by": superseded_by,
+        "path": path,
+    }
+
+
+def _blocker(text: str, tasks: set[str]) -> dict[str, str]:
+    waits_on, colon, ask = text.partition(":")
+    if not colon or waits_on not in WAITS_ON or not ask.strip():
+        raise StateError(
+            "usage_invalid",
+            f"--blocker {shown(text)!r} is not of the form WAITS_ON:ASK",
+            hint=f'--blocker "human:which of the two?"; WAITS_ON is {", ".join(WAITS_ON)}',
+        )
+    blocker = {"waits_on": waits_on, "ask": ask.strip()}
+    first = ask.split()[0].rstrip(":,.;")
+    return {**blocker, "task": first} if waits_on == "task" and first in tasks else blocker

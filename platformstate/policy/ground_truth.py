@@ -1,0 +1,135 @@
+"""Compare what checkpoints claim with what is found now: confirmed, contradicted or unverifiable.
+
+Pure: what git and the work tree say is asked beforehand and handed in as `Found`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from platformstate.policy.chain import Chain, CheckpointFacts
+
+MAX_COMMANDS: Final = 20
+VERDICTS: Final = ("contradicted", "unverifiable", "confirmed")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is found now about the newest checkpoint's claims; None means that it cannot be known.
+
+    `tip` names what the commit was compared with. `contained` says whether it is that tip or an
+    ancestor of it, `present` whether this clone has the commit at all.
+    """
+
+    tip: str = "HEAD"
+    present: bool | None = None
+    contained: bool | None = None
+    branch_exists: bool | None = None
+    dirty: int | None = None
+
+
+def ground_truth(chain: Chain, acceptance: Sequence[Mapping[str, Any]], found: Found) -> list[dict[str, Any]]:
+    """Return a line for each claim of the chain that can be compared: contradicted ones first."""
+    standing = chain.standing
+    if not standing:
+        return []
+    lines = [*_git_lines(standing[0], found), *_criterion_lines(standing, acceptance)]
+    lines += _command_lines(chain.checkpoints, standing)
+    return sorted(lines, key=lambda line: VERDICTS.index(line["verdict"]))
+
+
+def _git_lines(newest: CheckpointFacts, found: Found) -> Iterable[dict[str, Any]]:
+    git = newest.meta["git"]
+    yield _line("commit", newest, git["commit"] or "none", *_commit_verdict(git["commit"], found))
+    yield _line("branch", newest, git["branch"] or "none", *_branch_verdict(git["branch"], found))
+    yield _line("dirty", newest, f"{git['dirty']} paths", *_dirty_verdict(git["dirty"], found))
+
+
+def _commit_verdict(commit: str | None, found: Found) -> tuple[str, str]:
+    if commit is None:
+        return "no commit was recorded", "unverifiable"
+    if found.contained:
+        return f"in the history of {found.tip}", "confirmed"
+    if found.present is False and found.contained is None:
+        return "not in this clone, whose history is cut", "unverifiable"
+    if found.contained is None:
+        return "cannot be compared here", "unverifiable"
+    if found.present is False:
+        return "no such commit", "contradicted"
+    return f"not in the history of {found.tip}", "contradicted"
+
+
+def _branch_verdict(branch: str | None, found: Found) -> tuple[str, str]:
+    if branch is None:
+        return "no branch was recorded", "unverifiable"
+    if found.branch_exists is None:
+        return "branches are not looked at here", "unverifiable"
+    return ("exists", "confirmed") if found.branch_exists else ("no such branch", "contradicted")
+
+
+def _dirty_verdict(dirty: int, found: Found) -> tuple[str, str]:
+    if found.dirty is None:
+        return "that worktree is not this one", "unverifiable"
+    return f"{found.dirty} paths", "confirmed" if found.dirty == dirty else "contradicted"
+
+
+def _criterion_lines(
+    standing: Sequence[CheckpointFacts], acceptance: Sequence[Mapping[str, Any]]
+) -> Iterable[dict[str, Any]]:
+    """Yield the newest claim about each criterion that is said to be met."""
+    states = {criterion["id"]: criterion["state"] for criterion in acceptance}
+    seen = set()
+    for checkpoint in standing:
+        for claim in checkpoint.meta.get("criteria", ()):
+            name = claim["id"]
+            if name not in seen and claim["state"] == "met":
+                found = f"the task says {states.get(name, 'nothing of it')}; its evidence is not checked here"
+                yield _line(f"criterion:{name}", checkpoint, "met", found, "unverifiable")
+            seen.add(name)
+
+
+def _command_lines(
+    checkpoints: Sequence[CheckpointFacts], standing: Sequence[CheckpointFacts]
+) -> Iterable[dict[str, Any]]:
+    last_executed = _last_executed(checkpoints)
+    numbered = [
+        (checkpoint, number, command)
+        for checkpoint in standing
+        for number, command in enumerate(checkpoint.meta.get("commands", ()))
+    ]
+    for checkpoint, number, command in numbered[:MAX_COMMANDS]:
+        said = f"exit {command['exit_code']} of {shlex.join(command['argv'])}"
+        executed = last_executed.get(tuple(command["argv"]))
+        found, verdict = _command_verdict(checkpoint, command, executed)
+        yield _line(f"command:{checkpoint.id}#{number}", checkpoint, said, found, verdict)
+
+
+def _command_verdict(
+    checkpoint: CheckpointFacts,
+    command: Mapping[str, Any],
+    executed: tuple[str, Mapping[str, Any]] | None,
+) -> tuple[str, str]:
+    """Judge one command; what was executed and recorded stays true when a later run ends otherwise."""
+    if command["output_sha256"] is not None:
+        return "executed and recorded then", "confirmed"
+    if executed is None or executed[0] <= checkpoint.id or executed[1]["exit_code"] == command["exit_code"]:
+        return "only said", "unverifiable"
+    return f"exit {executed[1]['exit_code']} when executed at {executed[1]['at']}", "contradicted"
+
+
+def _last_executed(
+    checkpoints: Iterable[CheckpointFacts],
+) -> dict[tuple[str, ...], tuple[str, Mapping[str, Any]]]:
+    return {
+        tuple(command["argv"]): (checkpoint.id, command)
+        for checkpoint in checkpoints
+        for command in checkpoint.meta.get("commands", ())
+        if command["output_sha256"] is not None
+    }
+
+
+def _line(claim: str, checkpoint: CheckpointFacts, said: str, found: str, verdict: str) -> dict[str, Any]:
+    return {"claim": claim, "checkpoint": checkpoint.id, "said": said, "found": found, "verdict": verdict}
