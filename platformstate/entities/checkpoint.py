@@ -6,12 +6,17 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
+from platformstate.entities.choices import choices
+from platformstate.entities.shapes import Checkpoint, CheckpointBlockersItem, CheckpointCriteriaItem
 from platformstate.errors import StateError, shown
 
 MAX_FILES: Final = 200
 NEEDS_NO_STATEMENT: Final = ("start", "end", "rescue")
-WAITS_ON: Final = ("human", "task", "ci", "external")
-CRITERION_CLAIMS: Final = ("met", "open")
+MAX_ITEMS: Final = 50
+MAX_ITEM_CHARACTERS: Final = 4000
+KINDS: Final = choices(Checkpoint, "kind")
+WAITS_ON: Final = choices(CheckpointBlockersItem, "waits_on")
+CRITERION_CLAIMS: Final = choices(CheckpointCriteriaItem, "state")
 SECTIONS: Final = {
     "done": "Done",
     "failed": "Tried and failed",
@@ -54,13 +59,13 @@ class CheckpointRequest(TypedDict, total=False):
     supersedes: str
 
 
-def statements(request: CheckpointRequest) -> dict[str, list[str]]:
+def statements(request: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the items of each body section, by its key in JSON; the summary comes first."""
     body: dict[str, list[str]] = {key: [] for key in SECTIONS}
     if "summary" in request and request["kind"] != "blocker":
         body[main_section(request["kind"])].append(request["summary"])
     for flag, key in _FLAGS.items():
-        body[key] += request.get(flag, ())  # type: ignore[arg-type]  # each of these flags is a list of text
+        body[key] += request.get(flag, ())
     return body
 
 

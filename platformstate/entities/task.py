@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from platformstate.core import ids
+from platformstate.entities.choices import choices
+from platformstate.entities.shapes import Criterion, Task
 from platformstate.errors import StateError, shown
 
 PLACEHOLDER_ID: Final = "replace-me"
@@ -17,8 +19,10 @@ DEFAULT_PRIORITY: Final = "p2"
 DEFAULT_PROOF: Final = "test"
 OPEN: Final = ("intake", "refining", "ready", "implementation", "review", "blocked", "parked")
 DONE_OR_LATER: Final = ("done", "deployed", "observed", "maintained")
-CRITERION_STATES: Final = ("open", "met", "moved", "waived")
-TASKS_FOLDER: Final = "state/tasks"
+STATUSES: Final = choices(Task, "status")
+PRIORITIES: Final = choices(Task, "priority")
+PROOFS: Final = choices(Criterion, "proof")
+CRITERION_STATES: Final = choices(Criterion, "state")
 SECTIONS: Final = {
     "goal": "Goal",
     "context": "Context",
@@ -81,38 +85,34 @@ class TaskRequest(TypedDict, total=False):
     unset: Sequence[str]
 
 
-def asked_fields(request: TaskRequest) -> dict[str, Any]:
+def asked_fields(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the front-matter fields that a request states outright, without what needs a lookup."""
-    fields: dict[str, Any] = {name: request[name] for name in PLAIN_FIELDS if name in request}  # type: ignore[literal-required]  # names are keys of TaskRequest
+    fields: dict[str, Any] = {name: request[name] for name in PLAIN_FIELDS if name in request}
     for flag, field in LIST_FIELDS.items():
         if flag in request:
-            fields[field] = without_repeats(request[flag])  # type: ignore[literal-required]  # the same
-    scope = {side: list(request[side]) for side in ("allow", "forbid") if side in request}  # type: ignore[literal-required]  # the same
-    if scope:
-        fields["scope"] = scope
-    return fields
+            fields[field] = without_repeats(request[flag])
+    scope = {side: list(request[side]) for side in ("allow", "forbid") if side in request}
+    return {**fields, "scope": scope} if scope else fields
 
 
-def asked_budget(request: TaskRequest) -> dict[str, int]:
+def asked_budget(request: Mapping[str, Any]) -> dict[str, int]:
     """Return the parts of the budget that a request states."""
     pairs = (("minutes", "budget_minutes"), ("tokens", "budget_tokens"))
-    return {part: int(request[flag]) for part, flag in pairs if flag in request}  # type: ignore[literal-required]  # the same
+    return {part: int(request[flag]) for part, flag in pairs if flag in request}
 
 
-def asked_sections(request: TaskRequest) -> dict[str, str]:
+def asked_sections(request: Mapping[str, Any]) -> dict[str, str]:
     """Return heading and text of each body section that a request states."""
-    return {heading: request[flag] for flag, heading in SECTIONS.items() if flag in request}  # type: ignore[literal-required]  # the same
+    return {heading: request[flag] for flag, heading in SECTIONS.items() if flag in request}
 
 
-def with_criteria(
-    acceptance: Iterable[Mapping[str, Any]], request: TaskRequest, proofs: Sequence[str]
-) -> list[dict[str, Any]]:
+def with_criteria(acceptance: Iterable[Mapping[str, Any]], request: TaskRequest) -> list[dict[str, Any]]:
     """Return the criteria with those that `--accept` and `--approval` add.
 
     Raises: accept_proof_unknown.
     """
     known = [dict(criterion) for criterion in acceptance]
-    asked = [_accepted(text, proofs) for text in request.get("accept", ())]
+    asked = [_accepted(text) for text in request.get("accept", ())]
     asked += [(f"Approval: {text}", "operator") for text in request.get("approval", ())]
     number = highest_criterion(known)
     for count, (text, proof) in enumerate(asked, start=number + 1):
@@ -146,7 +146,9 @@ def with_plan(plan: Iterable[Mapping[str, Any]], texts: Iterable[str]) -> list[d
     for text in texts:
         item = _planned(text, len(items) + 1)
         if any(item["key"] == other["key"] for other in items):
-            raise StateError("usage_invalid", f"plan key {item['key']!r} is used twice", hint="name each step once")
+            raise StateError(
+                "usage_invalid", f"plan key {item['key']!r} is used twice", hint="name each step once"
+            )
         items.append(item)
     return items
 
@@ -155,7 +157,9 @@ def criteria_reset(acceptance: Iterable[Any]) -> list[Any]:
     """Return imported criteria as a new task has them: open, proven by nothing yet."""
     kept = ("id", "text", "proof")
     return [
-        {**{key: item[key] for key in kept if key in item}, "state": "open"} if isinstance(item, Mapping) else item
+        {**{key: item[key] for key in kept if key in item}, "state": "open"}
+        if isinstance(item, Mapping)
+        else item
         for item in acceptance
     ]
 
@@ -197,14 +201,14 @@ def without_repeats(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _accepted(text: str, proofs: Sequence[str]) -> tuple[str, str]:
+def _accepted(text: str) -> tuple[str, str]:
     before, mark, proof = text.rpartition("::")
     if not mark:
         return text.strip(), DEFAULT_PROOF
-    if proof.strip() not in proofs:
+    if proof.strip() not in PROOFS:
         raise StateError(
             "accept_proof_unknown",
-            f"--accept ends in ::{shown(proof)}, which is no proof; proofs are {', '.join(proofs)}",
+            f"--accept ends in ::{shown(proof)}, which is no proof; proofs are {', '.join(PROOFS)}",
             hint=f'--accept "{shown(before)}::{DEFAULT_PROOF}"',
         )
     return before.strip(), proof.strip()

@@ -86,7 +86,12 @@ def run_row(run: RunFacts, said: Iterable[CheckpointFacts]) -> dict[str, Any]:
 def criterion_verdicts(criterion: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a verdict for each item of evidence; nothing is re-checked for a brief as yet."""
     return [
-        {"type": item.get("type"), "ref": item.get("ref"), "verdict": "unverifiable", "detail": "not checked here"}
+        {
+            "type": item.get("type"),
+            "ref": item.get("ref"),
+            "verdict": "unverifiable",
+            "detail": "not checked here",
+        }
         for item in criterion.get("evidence", ())
     ]
 
@@ -105,15 +110,21 @@ def _wanted(known: Known) -> dict[str, Any]:
         "base_commit": task.get("base_commit"),
         "branch": task.get("branch"),
         "refs": list(task.get("refs", ())),
-        "spec_refs": [{"path": spec["path"], "commit": spec.get("commit")} for spec in task.get("spec_refs", ())],
-        "depends_on": [{"id": name, "status": known.depends_on.get(name)} for name in task.get("depends_on", ())],
+        "spec_refs": [
+            {"path": spec["path"], "commit": spec.get("commit")} for spec in task.get("spec_refs", ())
+        ],
+        "depends_on": [
+            {"id": name, "status": known.depends_on.get(name)} for name in task.get("depends_on", ())
+        ],
         "limits": {"out_of_scope": known.sections.get("Out of scope") or None, **limits},
     }
 
 
 def _next(known: Known) -> dict[str, Any]:
     stated = next((said for said in known.chain.standing if said.meta.get("next_action")), None)
-    action, verify = (None, None) if stated is None else (stated.meta["next_action"], stated.meta.get("next_verify"))
+    action, verify = (
+        (None, None) if stated is None else (stated.meta["next_action"], stated.meta.get("next_verify"))
+    )
     return {
         "action": action,
         "verify": verify,

@@ -28,32 +28,32 @@ class Signs(NamedTuple):
 
 
 def one_level(data: Data) -> int:
-    """A section that is never cut."""
+    """Count the levels of a section that is never cut."""
     return 1
 
 
 def two_levels(data: Data) -> int:
-    """A section that is whole or short."""
+    """Count the levels of a section that is whole or short."""
     return 2
 
 
 def three_levels(data: Data) -> int:
-    """A section that is whole, short or shorter."""
+    """Count the levels of a section that is whole, short or shorter."""
     return 3
 
 
 def levels_of(*names: str) -> Callable[[Data], int]:
-    """A section that loses an item at each level, until it is left out."""
+    """Count the levels of a section that loses an item at each, until it is left out."""
     return lambda data: sum(len(data[name]) for name in names) + 1
 
 
 def levels_down_to_one(data: Data) -> int:
-    """A section of recent things, of which the newest stays."""
+    """Count the levels of a section of which the newest item stays."""
     return max(len(data["recent"]), 1)
 
 
 def state(data: Data, level: int) -> Lines:
-    """Status, run, signs of life, what waits for its commit, how far things are proven."""
+    """Show status, run, signs of life, what waits for its commit, how far things are proven."""
     run, trust, signs = data["run"], data["trust"], data["signs"]
     about_run = "run: none" if run is None else f"run: {run['id']} by {run['actor']}, {run['status']}"
     attempt, fence = ("none", "none") if run is None else (_word(run["attempt"]), _word(run["fence"]))
@@ -74,7 +74,7 @@ def state(data: Data, level: int) -> Lines:
 
 
 def goal(data: Data, level: int) -> Lines:
-    """What is wanted, within which limits, and what the task points at."""
+    """Show what is wanted, within which limits, and what the task points at."""
     limits = data["limits"]
     texts = [("title", data["title"]), *((name, data[name]) for name in ("goal", "context", "constraints"))]
     texts.append(("out of scope", limits["out_of_scope"]))
@@ -95,15 +95,19 @@ def goal(data: Data, level: int) -> Lines:
         lines.append(foreign("branch", data["branch"]))
     lines.append(own(f"base commit: {_word(data['base_commit'])}"))
     if limits["budget"]:
-        parts = (f"{limits['budget'][part]} {part}" for part in ("minutes", "tokens") if part in limits["budget"])
+        parts = (
+            f"{limits['budget'][part]} {part}" for part in ("minutes", "tokens") if part in limits["budget"]
+        )
         lines.append(own(f"budget: {', '.join(parts)}"))
     needed = data["depends_on"]
-    lines += [own(f"depends on: {task['id']} ({task['status'] or 'missing'})") for task in _head(needed, level)]
+    lines += [
+        own(f"depends on: {task['id']} ({task['status'] or 'missing'})") for task in _head(needed, level)
+    ]
     return lines + _more(needed, level)
 
 
 def acceptance(data: Data, level: int) -> Lines:
-    """Each criterion with state, proof and verdicts; when short, those that are not open by id."""
+    """Show each criterion with state, proof and verdicts; when short, those that are not open by id."""
     criteria = data["acceptance"]
     if not level:
         return [_criterion(criterion, criterion["text"]) for criterion in criteria]
@@ -113,9 +117,11 @@ def acceptance(data: Data, level: int) -> Lines:
 
 
 def next_step(data: Data, level: int) -> Lines:
-    """The one action, how to verify it, and the commands to go on with."""
+    """Show the one action, how to verify it, and the commands to go on with."""
     step = data["next"]
-    lines = [foreign(name, step[key]) for name, key in (("action", "action"), ("verify", "verify")) if step[key]]
+    lines = [
+        foreign(name, step[key]) for name, key in (("action", "action"), ("verify", "verify")) if step[key]
+    ]
     if not lines:
         lines.append(own("action: none recorded"))
     if step["last_verify"]:
@@ -126,7 +132,7 @@ def next_step(data: Data, level: int) -> Lines:
 
 
 def ground_truth(data: Data, level: int) -> Lines:
-    """What was claimed against what is found: contradicted, unverifiable, confirmed."""
+    """Show what was claimed against what is found: contradicted, unverifiable, confirmed."""
     lines = []
     for place, verdict in enumerate(("contradicted", "unverifiable", "confirmed")):
         found = [line for line in data["ground_truth"] if line["verdict"] == verdict]
@@ -138,34 +144,36 @@ def ground_truth(data: Data, level: int) -> Lines:
 
 
 def failed(data: Data, level: int) -> Lines:
-    """Everything that was tried and failed; no item is ever left out."""
+    """Show everything that was tried and failed; no item is ever left out."""
     return [_item(item, _cut(item["text"], SHORT_FAILURE, level)) for item in data["failed"]]
 
 
 def decisions(data: Data, level: int) -> Lines | None:
-    """Decisions, newest first."""
+    """Show decisions, newest first."""
     return _fewer([_item(item, item["text"]) for item in data["decisions"]], level)
 
 
 def open_points(data: Data, level: int) -> Lines | None:
-    """Blockers and questions, newest first."""
-    asked = [("blocker", item) for item in data["blockers"]] + [("question", item) for item in data["questions"]]
+    """Show blockers and questions, newest first."""
+    asked = [("blocker", item) for item in data["blockers"]] + [
+        ("question", item) for item in data["questions"]
+    ]
     asked.sort(key=lambda pair: str(pair[1]["checkpoint"]), reverse=True)
     return _fewer([_item(item, item["text"], f"{name} ") for name, item in asked], level)
 
 
 def recent(data: Data, level: int) -> Lines | None:
-    """The last checkpoints, newest first, a line each."""
+    """Show the last checkpoints, newest first, a line each."""
     return _fewer([_checkpoint(row) for row in data["recent"]], level)
 
 
 def files(data: Data, level: int) -> Lines | None:
-    """The files that the chain changed."""
+    """Show the files that the chain changed."""
     return _fewer([foreign("file", path) for path in data["files"]], level)
 
 
 def history(data: Data, level: int) -> Lines | None:
-    """All runs, what was superseded, what came late."""
+    """Show all runs, what was superseded, what came late."""
     if level:
         return None
     lines = [_run(row) for row in data["runs"]]
@@ -176,7 +184,9 @@ def history(data: Data, level: int) -> Lines | None:
 def _criterion(criterion: Data, text: str) -> Line:
     verdicts = "".join(f", {item['type']} {item['verdict']}" for item in criterion["evidence"])
     moved = f" to {criterion['moved_to']}" if criterion["moved_to"] else ""
-    return foreign(f"{criterion['id']} {criterion['state']}{moved}, proof {criterion['proof']}{verdicts}", text)
+    return foreign(
+        f"{criterion['id']} {criterion['state']}{moved}, proof {criterion['proof']}{verdicts}", text
+    )
 
 
 def _truth(line: Data) -> Line:
