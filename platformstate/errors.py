@@ -6,9 +6,7 @@ Codes, their exit statuses and explanations are data in `codes.json`, read on fi
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 MAX_SHOWN_CHARACTERS: Final = 40
@@ -86,6 +84,9 @@ class StateError(Exception):
 @cache
 def registry() -> dict[str, dict[str, Any]]:
     """Return every code of the program with its family, exit status, classes and explanation."""
+    import json
+    from pathlib import Path
+
     text = (Path(__file__).parent / "codes.json").read_text(encoding="utf-8")
     codes: dict[str, dict[str, Any]] = json.loads(text)
     return codes

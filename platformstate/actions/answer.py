@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.errors import StateError, Warned
 
@@ -14,8 +13,7 @@ EXIT_PENDING: Final = 6
 SETTLE: Final = "platformctl doctor --fix"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The result of a verb. `error` is set for an answer of "no" that still has data to show."""
 
     data: dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-from platformstate.cli import present
+from platformstate.cli import echo, present
 from platformstate.cli.invocation import Invocation, wants_json
 from platformstate.errors import StateError, Warned
 
@@ -40,7 +40,8 @@ def main(argv: Sequence[str]) -> int:
 
         invocation.status = present.failure(invocation, saved_report(bug, argv, invocation.directory))
     present.cost_line(invocation, time.perf_counter() - started)
-    return present.closed(invocation.status)
+    echo.closed()
+    return invocation.status
 
 
 def _run(argv: Sequence[str], invocation: Invocation) -> None:

@@ -7,10 +7,8 @@ import os
 import sys
 from typing import Any, Final, TextIO
 
-try:
-    from platformstate.codec.safe import safe_text
-except ImportError:  # arrives with codec
-    def safe_text(text: str) -> str: return text
+from platformstate.codec.safe import safe_text
+from platformstate.errors import StateError
 
 _COLORS: Final = {"error": "\x1b[31m", "warning": "\x1b[33m", "next": "\x1b[36m"}
 _RESET: Final = "\x1b[0m"
@@ -40,17 +38,37 @@ def json_line(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f") + "\n"
 
 
-def wants_color(choice: str, stream: TextIO) -> bool:
+def wants_color(choice: str, stream: TextIO | None) -> bool:
     """Say whether colour goes to this stream: never into a pipe unasked, never against NO_COLOR."""
     if choice != "auto":
         return choice == "always"
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and stream is not None and stream.isatty()
 
 
-def _write(stream: TextIO, text: str) -> None:
-    """Write as UTF-8 whatever the locale says; a reader that went away is no error of ours."""
+def closed() -> None:
+    """Leave nothing in a buffer that the interpreter would complain about at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            _write(stream, "")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write as UTF-8 whatever the locale says; a reader that went away is no error of ours.
+
+    Raises: disk_full, once for each stream.
+    """
+    if stream is None:  # the caller closed it
+        return
     try:
         stream.buffer.write(text.encode("utf-8", "backslashreplace"))
         stream.buffer.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _discard(stream)
+    except OSError as error:
+        _discard(stream)
+        raise StateError("disk_full", f"output could not be written: {error.strerror}") from error
+
+
+def _discard(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.errors import StateError, Warned, shown
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 DURABILITIES: Final = ("full", "fast")
 
 
-@dataclass(slots=True)
 class Invocation:
     """The global flags of one command line, and the exit status that it will end with.
 
@@ -24,19 +22,21 @@ class Invocation:
     """
 
     directory: str = "."
-    json: bool = False
     actor: str | None = None
     commit: bool | None = None
     dry_run: bool = False
     durability: str | None = None
     idempotency_key: str | None = None
     quiet: bool = False
-    verbose: int = 0
     color: str = "auto"
     no_input: bool = False
     status: int = 0
-    warnings: list[Warned] = field(default_factory=list)
-    git_environment: dict[str, str] = field(default_factory=dict)
+
+    def __init__(self, *, json: bool = False, verbose: int = 0) -> None:
+        self.json = json
+        self.verbose = verbose
+        self.warnings: list[Warned] = []
+        self.git_environment: dict[str, str] = {}
 
     def open_store(self) -> Store:
         """Return the store of this directory, opened as the flags and the environment say."""

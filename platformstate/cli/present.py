@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from platformstate.actions.answer import Answer
 from platformstate.cli import echo
 from platformstate.cli.invocation import Invocation
+from platformstate.cli.redaction import redacted
 from platformstate.cost import COST
 from platformstate.errors import Problem, StateError, Warned
 
@@ -59,16 +58,6 @@ def cost_line(invocation: Invocation, seconds: float) -> None:
     echo.err(echo.json_line(counts), label="cost")
 
 
-def closed(status: int) -> int:
-    """Flush both streams, quietly when their reader is gone, and return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return status
-
-
 def _envelope(invocation: Invocation, answer: Answer) -> dict[str, Any]:
     warnings = [_warning(note) for note in (*invocation.warnings, *answer.warnings)]
     if answer.error is None:
@@ -82,13 +71,13 @@ def _envelope(invocation: Invocation, answer: Answer) -> dict[str, Any]:
 def _error(error: StateError) -> dict[str, Any]:
     return {
         "code": error.code,
-        "message": _short(error.message),
+        "message": _short(redacted(error.message)),
         "hint": error.hint,
         "retryable": error.retryable,
         "path": error.path,
         "line": error.line,
         "col": error.col,
-        "problems": [problem.as_json() for problem in error.problems],
+        "problems": [{**found.as_json(), "message": redacted(found.message)} for found in error.problems],
     }
 
 
@@ -108,12 +97,12 @@ def _show_notes(invocation: Invocation, warnings: Iterable[Warned], next: Iterab
 
 def _show_error(invocation: Invocation, error: StateError, problems: tuple[Problem, ...]) -> None:
     for problem in problems[:MAX_SHOWN_PROBLEMS]:
-        echo.err(problem_text(problem))
+        echo.err(redacted(problem_text(problem)))
     if len(problems) > MAX_SHOWN_PROBLEMS:
         echo.err(f"and {len(problems) - MAX_SHOWN_PROBLEMS} more; --json shows all")
     place = "".join(f"{part}:" for part in (error.path, error.line, error.col) if part is not None)
     text = f"{place} {error.message} ({error.code})".lstrip()
-    echo.err(_short(text), label="error", color=invocation.color)
+    echo.err(_short(redacted(text)), label="error", color=invocation.color)
     if error.hint:
         echo.err(f"  hint: {error.hint}")
 

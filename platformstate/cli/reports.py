@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from platformstate import __version__
-from platformstate.cli.echo import safe_text
+from platformstate.cli.redaction import redacted, without_environment
+from platformstate.codec.safe import safe_text
 from platformstate.errors import StateError
 
 MAX_REPORT_CHARACTERS: Final = 65_536
@@ -27,17 +28,13 @@ def saved_report(bug: Exception, argv: Sequence[str], directory: str) -> StateEr
 
 
 def _report(bug: Exception, argv: Sequence[str]) -> str:
-    try:
-        from platformstate.policy.secrets import redacted
-    except ImportError:
-        def redacted(text): return text
     parts = [
         f"platformctl {__version__}",
         f"python {platform.python_version()} on {platform.platform()}",
         f"argv {list(argv)!r}",
         "".join(traceback.format_exception(bug)),
     ]
-    return safe_text(redacted("\n".join(parts)[:MAX_REPORT_CHARACTERS]))
+    return safe_text(redacted(without_environment("\n".join(parts)[-MAX_REPORT_CHARACTERS:])))
 
 
 def _saved(text: str, directory: str) -> str:
