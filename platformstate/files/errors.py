@@ -1,0 +1,59 @@
+"""What an error of the operating system means to the person who gave the command."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from platformstate.errors import StateError
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_NOT_A_FOLDER: Final = frozenset({errno.ELOOP, errno.ENOTDIR})
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn a failed system call on a path into the error of ours that says what to do."""
+    try:
+        yield
+    except OSError as failed:
+        known = meaning(failed, path)
+        if known is None:
+            raise
+        raise known from failed
+
+
+def meaning(failed: OSError, path: str) -> StateError | None:
+    """Return our error for one of the operating system's, None for one that no rule foresees."""
+    if failed.errno in _NO_ROOM:
+        return StateError(
+            "disk_full",
+            f"no room to write: {failed.strerror}",
+            hint="free some space and repeat the command",
+            path=path,
+        )
+    if failed.errno in _REFUSED:
+        return StateError("repository_read_only", f"may not be written: {failed.strerror}", path=path)
+    if failed.errno in _NOT_A_FOLDER:
+        return StateError(
+            "path_symlink",
+            "a folder on the way is a symbolic link or no folder",
+            hint="replace it by a real folder",
+            path=path,
+        )
+    return None
+
+
+def fsync_failed(failed: OSError, path: str) -> StateError:
+    """Return the error for a failed fsync, which is never repeated: a second may falsely succeed."""
+    if failed.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StateError("disk_full", f"no room to write: {failed.strerror}", path=path)
+    return StateError(
+        "disk_error",
+        f"the disk did not confirm a write: {failed.strerror}",
+        hint="check the disk, then run `platformctl doctor`",
+        path=path,
+    )

@@ -1,0 +1,89 @@
+"""What ignore rules and attributes would do to our files when others clone them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from platformstate.gitrepo.children import failure
+from platformstate.gitrepo.repository import Repository
+
+BLOCK_BEGIN: Final = "# >>> platformstate"
+BLOCK_END: Final = "# <<< platformstate"
+ATTRIBUTES: Final = ("filter", "ident", "working-tree-encoding", "eol", "merge")
+_HARMLESS: Final = frozenset({"unspecified", "unset"})
+
+
+class Hidden(NamedTuple):
+    """A path that an ignore rule hides, and where the rule stands."""
+
+    path: str
+    source: str
+    line: int
+    pattern: str
+
+
+class Attributed(NamedTuple):
+    """An attribute in force that would change a file's bytes or corrupt a merge of it."""
+
+    path: str
+    attribute: str
+    value: str
+
+
+def unsafe_attributes(repository: Repository, paths: Sequence[str]) -> list[Attributed]:
+    """Return the attributes in force on these paths that 50-gate forbids on state files."""
+    if not paths:
+        return []
+    return unsafe_rows(repository.run(["check-attr", "-z", "--stdin", *ATTRIBUTES], input=_nul(paths)))
+
+
+def unsafe_rows(answered: bytes) -> list[Attributed]:
+    """Return the unsafe ones of what `check-attr -z` said."""
+    words = answered.decode("utf-8", "surrogateescape").split("\0")
+    rows = zip(words[0::3], words[1::3], words[2::3], strict=False)
+    return [Attributed(*row) for row in rows if _is_unsafe(row[1], row[2])]
+
+
+def _is_unsafe(attribute: str, value: str) -> bool:
+    if attribute == "eol":
+        return value == "crlf"
+    if attribute == "merge":
+        return value == "union"
+    return value not in _HARMLESS
+
+
+def hidden_paths(repository: Repository, paths: Sequence[str]) -> list[Hidden]:
+    """Return the untracked paths that an ignore rule outside init's own block hides."""
+    if not paths:
+        return []
+    argv = ["check-ignore", "-z", "-v", "--stdin"]
+    # This one command refuses literal pathspecs and takes its input as plain names.
+    ran = repository.call(argv, input=_nul(paths), extra={"GIT_LITERAL_PATHSPECS": "0"})
+    if ran.status not in (0, 1):
+        raise failure(argv, ran)
+    words = ran.stdout.decode("utf-8", "surrogateescape").split("\0")
+    rows = zip(words[0::4], words[1::4], words[2::4], words[3::4], strict=False)
+    found = [Hidden(path, source, int(line or 0), pattern) for source, line, pattern, path in rows]
+    return [row for row in found if not row.pattern.startswith("!") and not _is_ours(repository, row)]
+
+
+def _is_ours(repository: Repository, hidden: Hidden) -> bool:
+    """Say whether a rule stands between init's markers in the root .gitignore."""
+    if hidden.source != ".gitignore" or repository.root is None:
+        return False
+    text = Path(repository.root, ".gitignore").read_text(encoding="utf-8", errors="surrogateescape")
+    before = [line.strip() for line in text.splitlines()[: hidden.line]]
+    return before.count(BLOCK_BEGIN) > before.count(BLOCK_END)
+
+
+def ignored_files(repository: Repository, under: str = "state") -> frozenset[str]:
+    """Return the untracked files at or below a path that ignore rules leave out of git."""
+    argv = ["ls-files", "-o", "-i", "--exclude-standard", "-z", "--full-name", "--", under]
+    listed = repository.run(argv).decode("utf-8", "surrogateescape")
+    return frozenset(name for name in listed.split("\0") if name)
+
+
+def _nul(paths: Sequence[str]) -> bytes:
+    return "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")

@@ -1,0 +1,150 @@
+"""Start git for reading: one plain child, with the flags that keep it from executing anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+from platformstate.cost import COST
+from platformstate.errors import StateError, shown
+from platformstate.gitrepo.environment import child_environment
+
+FLAGS: Final = tuple(
+    part
+    for setting in (
+        "core.fsmonitor=false",
+        "core.hooksPath=/dev/null",
+        "core.fsync=added",
+        "core.fsyncMethod=fsync",
+        "core.pager=cat",
+        "core.quotePath=false",
+        "core.autocrlf=false",
+        "core.safecrlf=false",
+        "core.attributesFile=/dev/null",
+        "core.alternateRefsCommand=true",
+        "gc.auto=0",
+        "maintenance.auto=false",
+        "protocol.allow=never",
+        "safe.bareRepository=explicit",
+        "submodule.recurse=false",
+        "log.showSignature=false",
+        "credential.helper=",
+        "commit.gpgSign=false",
+    )
+    for part in ("-c", setting)
+)
+_FILTER_SETTINGS: Final = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+_FAILURES: Final = (
+    ("No space left on device", "disk_full", "the disk is full"),
+    ("Disk quota exceeded", "disk_full", "the disk quota is used up"),
+    ("File too large", "disk_full", "a limit on the size of files was hit"),
+    ("dubious ownership", "repository_owner_differs", "the repository belongs to another user"),
+    ("Read-only file system", "repository_read_only", "the repository is on a read-only file system"),
+    ("Permission denied", "repository_read_only", "the repository may not be written"),
+    ("insufficient permission", "repository_read_only", "the repository may not be written"),
+)
+SIGXFSZ_STATUS: Final = -25
+
+
+class Ran(NamedTuple):
+    """How a git child ended and what it said."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+
+class GitFailed(StateError):
+    """A git child failed in a way that no rule of ours foresaw."""
+
+    def __init__(self, argv: Sequence[str], ran: Ran) -> None:
+        said = ran.stderr.strip().splitlines()
+        super().__init__(
+            "internal_error",
+            f"git {argv[0]} ended with status {ran.status}: {said[0][:300] if said else 'no message'}",
+        )
+        self.ran = ran
+
+
+def filter_environment(filters: Iterable[str]) -> dict[str, str]:
+    """Return variables that empty each named filter; `-c` would split a name at its first `=`."""
+    settings = [(f"filter.{name}.{key}", value) for name in filters for key, value in _FILTER_SETTINGS]
+    if not settings:
+        return {}
+    made = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings):
+        made[f"GIT_CONFIG_KEY_{number}"] = key
+        made[f"GIT_CONFIG_VALUE_{number}"] = value
+    return made
+
+
+def failure(argv: Sequence[str], ran: Ran) -> StateError:
+    """Return the error that a failed child means: a full disk, a foreign owner, or a bug."""
+    if ran.status == SIGXFSZ_STATUS:
+        return StateError("disk_full", "git was stopped by a limit on the size of files")
+    for text, code, message in _FAILURES:
+        if text in ran.stderr:
+            return StateError(code, message, hint=_hint(code, ran.stderr))
+    return GitFailed(argv, ran)
+
+
+def _hint(code: str, stderr: str) -> str:
+    if code == "repository_owner_differs":
+        lines = [line.strip() for line in stderr.splitlines() if "safe.directory" in line]
+        return lines[-1] if lines else "git config --global --add safe.directory DIR"
+    return "free some space and repeat the command" if code == "disk_full" else ""
+
+
+def run_git(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    input: bytes = b"",
+    flags: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run one reading git child to its end; a status other than 0 is the caller's to judge."""
+    COST.git += 1
+    try:
+        done = subprocess.run(
+            ["git", *FLAGS, *flags, *argv],
+            cwd=cwd,
+            input=input,
+            capture_output=True,
+            env=child_environment(os.environ, extra or {}),
+            check=False,
+        )
+    except FileNotFoundError as missing:
+        raise _not_started(cwd, missing) from missing
+    except (NotADirectoryError, PermissionError) as refused:
+        raise StateError("repository_not_found", f"{shown(cwd)} cannot be entered") from refused
+    return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def stream_git(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    stdin: IO[bytes],
+    flags: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a reading git child whose output is too large to hold; the caller waits for its end."""
+    COST.git += 1
+    return subprocess.Popen(
+        ["git", *FLAGS, *flags, *argv],
+        cwd=cwd,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=child_environment(os.environ, extra or {}),
+    )
+
+
+def _not_started(cwd: Path, missing: FileNotFoundError) -> StateError:
+    if not cwd.is_dir():
+        return StateError("repository_not_found", f"{shown(cwd)} is not a directory")
+    return StateError("git_too_old", "git was not found", hint="install git 2.34 or newer")

@@ -1,0 +1,95 @@
+"""What git knows of the work outside `state/`: for checkpoints and briefs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from platformstate.gitrepo.repository import Repository
+
+STATE: Final = "state"
+_MAX_NAMED_BYTES: Final = 100_000
+_FIELDS_BEFORE_PATH: Final = {"1": 8, "2": 9, "u": 10, "?": 1}
+
+
+class WorkFacts(NamedTuple):
+    """Where the work stands: `dirty` counts changed and untracked `paths`, all outside `state/`."""
+
+    commit: str | None
+    branch: str | None
+    dirty: int
+    ahead: int | None
+    paths: tuple[str, ...]
+
+
+def work_facts(repository: Repository) -> WorkFacts:
+    """Return commit, branch and dirty paths with at most two children."""
+    named = _top_level(repository)
+    if not named:
+        return WorkFacts(repository.head, repository.branch, 0, None, ())
+    argv = ["status", "--porcelain=v2", "--branch", "-z", "-unormal"]
+    shown = repository.run([*argv, *_pathspec(named)])
+    headers, paths = _parse(shown.decode("utf-8", "surrogateescape"))
+    commit = headers.get("branch.oid", "(initial)")
+    branch = headers.get("branch.head", "(detached)")
+    ahead = headers.get("branch.ab", "").split(" ")[0]
+    return WorkFacts(
+        None if commit == "(initial)" else commit,
+        None if branch == "(detached)" else branch,
+        len(paths),
+        int(ahead) if ahead else None,
+        tuple(sorted(paths)),
+    )
+
+
+def changed_paths(repository: Repository, since_oid: str, facts: WorkFacts | None = None) -> list[str]:
+    """Return the paths outside `state/` that differ from a commit, committed or not.
+
+    A commit that this clone lacks leaves the uncommitted ones.
+    """
+    present = work_facts(repository) if facts is None else facts
+    named = _top_level(repository)
+    found = set(present.paths)
+    if named:
+        argv = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", since_oid]
+        listed = repository.run([*argv, *_pathspec(named)], check=False)
+        found.update(name for name in listed.decode("utf-8", "surrogateescape").split("\0") if name)
+    return sorted(path for path in found if not _is_state(path))
+
+
+def _top_level(repository: Repository) -> list[str]:
+    """Return the names at the top, on disk or at HEAD: a deleted tracked folder is not on disk."""
+    names = {entry.name for entry in os.scandir(repository.place)}
+    if repository.head is not None:
+        listed = repository.run(["ls-tree", "--name-only", "-z", "--full-tree", "HEAD"])
+        names.update(listed.decode("utf-8", "surrogateescape").split("\0"))
+    return sorted(names - {STATE, ".git", ""})
+
+
+def _pathspec(named: list[str]) -> list[str]:
+    """Name each entry, since git scans everything without; too many for one call are not named."""
+    return ["--", *named] if sum(map(len, named)) < _MAX_NAMED_BYTES else []
+
+
+def _parse(shown: str) -> tuple[dict[str, str], set[str]]:
+    headers: dict[str, str] = {}
+    paths: set[str] = set()
+    rows = iter(shown.split("\0"))
+    for row in rows:
+        mark, _, rest = row.partition(" ")
+        if mark == "#":
+            key, _, value = rest.partition(" ")
+            headers[key] = value
+        elif mark in _FIELDS_BEFORE_PATH:
+            paths.update(_paths_of(mark, row, rows))
+    return headers, {path for path in paths if not _is_state(path)}
+
+
+def _paths_of(mark: str, row: str, rows: Iterator[str]) -> list[str]:
+    path = row.split(" ", _FIELDS_BEFORE_PATH[mark])[-1]
+    return [path, next(rows)] if mark == "2" else [path]
+
+
+def _is_state(path: str) -> bool:
+    return path == STATE or path.startswith(f"{STATE}/")

@@ -1,0 +1,89 @@
+"""Objects of a repository: ids computed here, and many looked up by one child."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from platformstate.gitrepo.children import stream_git
+from platformstate.gitrepo.repository import Repository
+
+
+class Found(NamedTuple):
+    """What git says of one object name."""
+
+    oid: str
+    type: str
+    size: int
+
+
+def blob_id(data: bytes, object_format: str) -> str:
+    """Return the id that git gives to a file of these bytes."""
+    made = hashlib.new("sha256" if object_format == "sha256" else "sha1", usedforsecurity=False)
+    made.update(b"blob %d\0" % len(data))
+    made.update(data)
+    return made.hexdigest()
+
+
+def look_up(repository: Repository, names: Sequence[str]) -> list[Found | None]:
+    """Return what each object name stands for, None where it names nothing, with one child."""
+    if not names:
+        return []
+    asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+    answered = repository.run(["cat-file", "--batch-check"], input=asked)
+    return [_found(line) for line in answered.decode("utf-8", "surrogateescape").splitlines()]
+
+
+def _found(line: str) -> Found | None:
+    words = line.split(" ")
+    if len(words) != 3 or words[1] not in ("blob", "tree", "commit", "tag"):
+        return None
+    return Found(words[0], words[1], int(words[2]))
+
+
+def blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes | None]:
+    """Yield the bytes of each named blob in the order asked, None where there is none."""
+    with tempfile.TemporaryFile() as asked:
+        asked.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+        asked.seek(0)
+        child = stream_git(
+            ["cat-file", "--batch"],
+            cwd=repository.place,
+            stdin=asked,
+            flags=repository.flags,
+            extra=repository.extra,
+        )
+        assert child.stdout is not None
+        try:
+            while header := child.stdout.readline():
+                found = _found(header.decode("utf-8", "surrogateescape").rstrip("\n"))
+                if found is None:
+                    yield None
+                    continue
+                data = child.stdout.read(found.size)
+                child.stdout.read(1)
+                yield data if found.type == "blob" else None
+        finally:
+            child.stdout.close()
+            child.wait()
+
+
+def read_blobs(repository: Repository, oids: Sequence[str]) -> list[bytes | None]:
+    """Return the bytes of each blob, None where it is missing."""
+    return list(blobs(repository, oids)) if oids else []
+
+
+def resolve_commit(repository: Repository, rev: str) -> str | None:
+    """Return the full id of the commit that a revision, as typed, names here; None for nothing."""
+    if not rev or rev.startswith("-") or "\n" in rev:
+        return None
+    argv = ["rev-parse", "--verify", "-q", "--end-of-options", f"{rev}^{{commit}}"]
+    oid = repository.run(argv, check=False).decode("ascii", "replace").strip()
+    return oid or None
+
+
+def is_ancestor(repository: Repository, ancestor: str, descendant: str) -> bool:
+    """Say whether a commit is reachable from another; both are full ids that exist here."""
+    return repository.call(["merge-base", "--is-ancestor", ancestor, descendant]).status == 0

@@ -1,0 +1,77 @@
+"""Trees of state files as git holds them: a commit's, and the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from platformstate.core.tree import Entry
+from platformstate.cost import COST
+from platformstate.gitrepo.objects import blobs
+from platformstate.gitrepo.repository import Repository
+
+
+class _GitTree:
+    """What both have in common: entries are listed once, bytes come through one child."""
+
+    def __init__(self, repository: Repository, prefix: str) -> None:
+        self._repository = repository
+        self._prefix = prefix
+        self._oids: dict[str, str] = {}
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield path and bytes of each file that is there, in the order asked."""
+        asked = [path for path in paths if "\n" not in path]
+        if not asked:
+            return
+        names = [self._oids.get(path) or f"{self._prefix}:{path}" for path in asked]
+        for path, data in zip(asked, blobs(self._repository, names), strict=False):
+            if data is not None:
+                COST.read += 1
+                yield path, data
+
+    def _kept(self, entries: list[Entry]) -> list[Entry]:
+        self._oids.update(
+            {entry.path: entry.oid for entry in entries if entry.oid and entry.mode != "160000"}
+        )
+        return sorted(entries)
+
+
+class CommitTree(_GitTree):
+    """The state files of one commit."""
+
+    def __init__(self, repository: Repository, commit: str) -> None:
+        super().__init__(repository, commit)
+        self.commit = commit
+
+    def entries(self, under: str = "state") -> Sequence[Entry]:
+        """Return the files at or below a path, sorted by path; empty when nothing is there."""
+        listed = self._repository.run(["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", under])
+        found = []
+        for row in _rows(listed):
+            facts, _, path = row.partition("\t")
+            mode, _, oid = facts.split(" ")
+            found.append(Entry(path, mode, oid))
+        return self._kept(found)
+
+
+class IndexTree(_GitTree):
+    """The state files as they are staged in this worktree's index."""
+
+    def __init__(self, repository: Repository) -> None:
+        super().__init__(repository, "")
+
+    def entries(self, under: str = "state") -> Sequence[Entry]:
+        """Return the files at or below a path, sorted by path; of a conflict, our side."""
+        listed = self._repository.run(["ls-files", "-s", "-z", "--full-name", "--", under])
+        found: dict[str, tuple[int, Entry]] = {}
+        for row in _rows(listed):
+            facts, _, path = row.partition("\t")
+            mode, oid, stage = facts.split(" ")
+            order = (0, 2, 3, 1).index(int(stage))
+            if path not in found or order < found[path][0]:
+                found[path] = (order, Entry(path, mode, oid))
+        return self._kept([entry for _, entry in found.values()])
+
+
+def _rows(listed: bytes) -> list[str]:
+    return listed.decode("utf-8", "surrogateescape").split("\0")[:-1]

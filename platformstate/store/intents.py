@@ -1,0 +1,360 @@
+"""Intents: the write-ahead record of one command, and the journal that keeps them.
+
+An intent that stands in the journal happens, now or at the next writing command.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from platformstate.errors import StateError
+from platformstate.files import Durability, Folder
+from platformstate.files.durable import NEW_FLAGS, READ_FLAGS, fsync, read_all, write_all
+from platformstate.files.errors import explained
+from platformstate.gitrepo.writing import Person
+from platformstate.store.change import FileChange
+from platformstate.store.control import Control
+from platformstate.store.failpoints import Failpoints
+
+SCHEMA: Final = "intent/1"
+MAX_INLINE_BYTES: Final = 1 << 20
+_DONE_KEPT_S: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFile:
+    """One file of an intent; `before` and `after` are blob ids, None for an absent file."""
+
+    path: str
+    before: str | None
+    after: str | None
+    data: bytes | None
+    append: bool = False
+    kept: int = 0  # bytes of an append file that were there before
+
+    @classmethod
+    def of(cls, change: FileChange, before: str | None, after: str | None) -> IntentFile:
+        """Return a file change with the ids of its versions."""
+        kept = len(change.before or b"") if change.append else 0
+        return cls(change.path, before, after, change.after, change.append, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The write-ahead record of one command."""
+
+    id: str
+    at: str
+    worktree: str
+    ref: str | None
+    message: str
+    trailers: tuple[tuple[str, str], ...]
+    author: Person
+    independent: bool
+    defer: bool
+    durability: Durability
+    files: tuple[IntentFile, ...]
+    reason: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of its files."""
+        return tuple(file.path for file in self.files)
+
+    def temporary(self, number: int) -> str:
+        """Return the name under which its n-th file is written before it takes its place."""
+        return f".ps-{self.id}-{number}"
+
+    def as_json(self, staged: dict[str, str]) -> dict[str, Any]:
+        """Return the intent as the journal keeps it; `staged` names content kept beside it."""
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            "at": self.at,
+            "worktree": self.worktree,
+            "ref": self.ref,
+            "message": self.message,
+            "trailers": [list(pair) for pair in self.trailers],
+            "author": {"name": self.author.name, "email": self.author.email},
+            "independent": self.independent,
+            "defer": self.defer,
+            "durability": self.durability,
+            "reason": self.reason,
+            "files": [_file_json(file, staged.get(file.path)) for file in self.files],
+        }
+
+
+def _file_json(file: IntentFile, staged: str | None) -> dict[str, Any]:
+    made: dict[str, Any] = {"path": file.path, "before": file.before, "after": file.after}
+    if staged is None:
+        made["text"] = None if file.data is None else file.data.decode("utf-8")
+    else:
+        made |= {"text": None, "staged": staged}
+    return {**made, "append": True, "kept": file.kept} if file.append else made
+
+
+class Journal:
+    """The intents of a clone. Only the lock's holder removes or moves them."""
+
+    def __init__(self, control: Control, failpoints: Failpoints) -> None:
+        self._control = control
+        self._failpoints = failpoints
+        self._owned: dict[str, int] = {}
+
+    def add(self, intent: Intent) -> None:
+        """Make an intent durable: from here on its change happens. A failure undoes itself.
+
+        The file stays locked by this process until `release`, which tells a living owner from a
+        dead one.
+        """
+        with Folder.at(self._control.path, "journal") as folder:
+            staged = self._write_staged(folder, intent)
+            try:
+                fd = self._write(folder, intent, staged)
+                with explained(f"journal/{intent.id}.json"):
+                    self._failpoints.reach("store.intent-temp")
+                    folder.rename(f".{intent.id}", f"{intent.id}.json")
+                self._owned[intent.id] = fd
+                folder.sync(intent.durability)
+            except StateError:
+                self._undo(folder, intent, staged.values())
+                raise
+        self._failpoints.reach("store.intent-durable")
+
+    def _write_staged(self, folder: Folder, intent: Intent) -> dict[str, str]:
+        staged: dict[str, str] = {}
+        for number, file in enumerate(intent.files):
+            if file.data is None or not (len(file.data) > MAX_INLINE_BYTES or _is_binary(file.data)):
+                continue
+            name = f"{intent.id}.{number}"
+            try:
+                folder.create(name, file.data, intent.durability, 0o600)
+            except StateError:
+                self._undo(folder, intent, staged.values())
+                raise
+            staged[file.path] = name
+        return staged
+
+    def _write(self, folder: Folder, intent: Intent, staged: dict[str, str]) -> int:
+        """Write the temporary file and return it open and locked.
+
+        A cleaner may take a file in the moment before it is locked, so the lock is checked.
+        """
+        name = f".{intent.id}"
+        data = json.dumps(intent.as_json(staged), ensure_ascii=True).encode() + b"\n"
+        with explained(f"journal/{name}"):
+            while True:
+                fd = os.open(name, NEW_FLAGS, 0o600, dir_fd=folder.fd)
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                if _is_still(folder, name, fd):
+                    break
+                os.close(fd)
+            try:
+                write_all(fd, data)
+                fsync(fd, name, intent.durability)
+            except (OSError, StateError):
+                os.close(fd)
+                raise
+        return fd
+
+    def _undo(self, folder: Folder, intent: Intent, staged: Iterable[str]) -> None:
+        for name in (f".{intent.id}", f"{intent.id}.json", *staged):
+            with suppress(StateError):
+                folder.remove(name)
+        self.release(intent.id)
+
+    def release(self, intent_id: str) -> None:
+        """Let go of an intent of this process."""
+        fd = self._owned.pop(intent_id, None)
+        if fd is not None:
+            os.close(fd)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all intents in the journal, in order."""
+        try:
+            names = os.listdir(self._control.journal)
+        except FileNotFoundError:
+            return []
+        return sorted(name[:-5] for name in names if name.endswith(".json") and not name.startswith("."))
+
+    def load(self, intent_id: str) -> Intent | None:
+        """Return an intent, None for one that does not parse or whose content is gone."""
+        try:
+            text = self._read(f"{intent_id}.json")
+            return None if text is None else self._parsed(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            fd = os.open(self._control.journal / name, READ_FLAGS)
+        except FileNotFoundError:
+            return None
+        try:
+            return read_all(fd)
+        finally:
+            os.close(fd)
+
+    def _parsed(self, found: dict[str, Any]) -> Intent:
+        return Intent(
+            id=found["id"],
+            at=found["at"],
+            worktree=found["worktree"],
+            ref=found["ref"],
+            message=found["message"],
+            trailers=tuple((str(key), str(value)) for key, value in found["trailers"]),
+            author=Person(found["author"]["name"], found["author"]["email"]),
+            independent=found["independent"],
+            defer=found["defer"],
+            durability="fast" if found["durability"] == "fast" else "full",
+            files=tuple(self._parsed_file(row) for row in found["files"]),
+            reason=found["reason"],
+        )
+
+    def _parsed_file(self, row: dict[str, Any]) -> IntentFile:
+        text, data = row["text"], None
+        if text is not None:
+            data = text.encode("utf-8")
+        elif row["after"] is not None:
+            data = self._read(row["staged"])
+            if data is None:
+                raise ValueError(f"the content of {row['path']} is gone")
+        kept = int(row.get("kept", 0))
+        return IntentFile(row["path"], row["before"], row["after"], data, row.get("append") is True, kept)
+
+    def all(self) -> tuple[list[Intent], list[str]]:
+        """Return the intents that parse, in order, and the ids of those that do not."""
+        intents, damaged = [], []
+        for intent_id in self.ids():
+            intent = self.load(intent_id)
+            if intent is not None:
+                intents.append(intent)
+            elif (self._control.journal / f"{intent_id}.json").exists():
+                damaged.append(intent_id)
+        return intents, damaged
+
+    def is_alive(self, intent_id: str) -> bool:
+        """Say whether the process that wrote an intent still waits for it."""
+        if intent_id in self._owned:
+            return True
+        return _is_locked(self._control.journal / f"{intent_id}.json")
+
+    def finish(self, intent_id: str, commit: str | None, ref: str | None) -> None:
+        """Take an intent out of the journal as done; a living owner elsewhere is left a record."""
+        with Folder.at(self._control.path, "journal") as folder:
+            if intent_id not in self._owned and self.is_alive(intent_id):
+                record = json.dumps({"id": intent_id, "commit": commit, "ref": ref}).encode()
+                with Folder.at(self._control.path, "journal/done") as done:
+                    done.remove(f".{intent_id}")
+                    done.create(f".{intent_id}", record, "fast", 0o600)
+                    done.rename(f".{intent_id}", f"{intent_id}.json")
+            self._remove(folder, intent_id)
+
+    def withdraw(self, intent_id: str) -> None:
+        """Take an intent out of the journal as if it had never been."""
+        with Folder.at(self._control.path, "journal") as folder:
+            self._remove(folder, intent_id)
+
+    def _remove(self, folder: Folder, intent_id: str) -> None:
+        folder.remove(f"{intent_id}.json")
+        for name in folder.names():
+            if name.startswith(f"{intent_id}."):
+                folder.remove(name)
+
+    def served(self, intent_id: str) -> dict[str, Any] | None:
+        """Return the record of an intent that another process settled, None while there is none."""
+        try:
+            found: dict[str, Any] = json.loads((self._control.done / f"{intent_id}.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        return found
+
+    def forget(self, intent_id: str) -> None:
+        """Remove the record of an intent that was acknowledged, and let go of it."""
+        (self._control.done / f"{intent_id}.json").unlink(missing_ok=True)
+        self.release(intent_id)
+
+    def hold(self, intent_id: str) -> None:
+        """Put an intent aside: it can neither happen nor be dropped without a person."""
+        with Folder.at(self._control.path, "journal") as folder:
+            with explained(f"journal/{intent_id}.json"):
+                for name in folder.names():
+                    if name.startswith(f"{intent_id}."):
+                        os.rename(self._control.journal / name, self._control.held / name)
+            folder.sync("full")
+        with Folder.at(self._control.path, "journal/held") as folder:
+            folder.sync("full")
+
+    def explain(self, intent: Intent, reason: str) -> None:
+        """Write down why an intent waits."""
+        if intent.reason == reason:
+            return
+        raw = self._read(f"{intent.id}.json")
+        if raw is None:
+            return
+        data = json.dumps({**json.loads(raw), "reason": reason}, ensure_ascii=True).encode() + b"\n"
+        with Folder.at(self._control.path, "journal") as folder:
+            folder.remove(f".{intent.id}")
+            folder.create(f".{intent.id}", data, intent.durability, 0o600)
+            folder.rename(f".{intent.id}", f"{intent.id}.json")
+            folder.sync(intent.durability)
+
+    def clean(self, now_s: float) -> None:
+        """Remove what dead writers left: temporary files, and records nobody came back for."""
+        with Folder.at(self._control.path, "journal") as folder:
+            known = set(self.ids())
+            for name in folder.names():
+                base = name.lstrip(".").partition(".")[0]
+                is_left = name.startswith(".") or (name.count(".") == 1 and not name.endswith(".json"))
+                if is_left and base not in known and not self._is_being_written(base):
+                    folder.remove(name)
+        for record in os.scandir(self._control.done):
+            with suppress(FileNotFoundError):
+                if now_s - record.stat().st_mtime > _DONE_KEPT_S:
+                    os.unlink(record.path)
+
+    def _is_being_written(self, intent_id: str) -> bool:
+        """Say whether a living process writes an intent; what is beside it may come first."""
+        return intent_id in self._owned or _is_locked(self._control.journal / f".{intent_id}")
+
+
+def with_reason(intent: Intent, reason: str) -> Intent:
+    """Return an intent that says why it waits."""
+    return replace(intent, reason=reason)
+
+
+def _is_binary(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _is_still(folder: Folder, name: str, fd: int) -> bool:
+    try:
+        found = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return found.st_ino == os.fstat(fd).st_ino
+
+
+def _is_locked(path: os.PathLike[str]) -> bool:
+    """Say whether a living process holds a file; trying the lock does not keep it."""
+    try:
+        fd = os.open(path, READ_FLAGS)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

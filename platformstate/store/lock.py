@@ -1,0 +1,146 @@
+"""The lock of a clone's writers: flock, which the kernel frees when its holder dies.
+
+The holder writes one JSON line into the file, so that others can name it and, when it died,
+prove which lock files of git were its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from platformstate.files.durable import read_all
+from platformstate.files.errors import explained
+from platformstate.store.control import Control
+
+_FIRST_PAUSE_S: Final = 0.001
+_LONGEST_PAUSE_S: Final = 0.05
+_MAX_RECORD_BYTES: Final = 4096
+
+
+class Lock:
+    """A held lock; `left` is the record of a holder that died, None after a clean release."""
+
+    def __init__(self, fd: int, left: dict[str, Any] | None) -> None:
+        self._fd = fd
+        self.left = left
+        self._record: dict[str, Any] = {}
+
+    def describe(self, **record: Any) -> None:
+        """Write into the lock what its holder is about to do."""
+        self._record |= record
+        data = json.dumps(self._record).encode() + b"\n"
+        with explained("lock"):
+            os.pwrite(self._fd, data, 0)
+            os.ftruncate(self._fd, len(data))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What this holder wrote last."""
+        return self._record
+
+    def clear(self) -> None:
+        """Empty the record: nothing of this holder is under way."""
+        os.ftruncate(self._fd, 0)
+
+
+@contextmanager
+def hold(
+    control: Control, timeout_s: float, since: str, served: Callable[[], bool] = lambda: False
+) -> Iterator[Lock | None]:
+    """Hold the lock; yield None when it was not free in time, or when `served` became true first."""
+    with explained("lock"):
+        fd = os.open(control.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if not _wait(fd, timeout_s, served):
+            yield None
+            return
+        lock = Lock(fd, _record(fd))
+        lock.describe(
+            pid=os.getpid(),
+            host=os.uname().nodename,
+            boot_id=boot_id(),
+            command=_command(),
+            since=since,
+            phase=None,
+            ref=None,
+            old=None,
+            own=None,
+        )
+        yield lock
+        lock.clear()
+    finally:
+        os.close(fd)
+
+
+def _wait(fd: int, timeout_s: float, served: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + timeout_s
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if served() or time.monotonic() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+        else:
+            return True
+
+
+def _record(fd: int) -> dict[str, Any] | None:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return _parsed(read_all(fd))
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(data[:_MAX_RECORD_BYTES])
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def holder(control: Control) -> dict[str, Any] | None:
+    """Return the record of the living holder, None when the lock is free."""
+    try:
+        fd = os.open(control.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _record(fd) or {}
+    finally:
+        os.close(fd)
+    return None
+
+
+def last_record(control: Control) -> dict[str, Any] | None:
+    """Return what stands in the lock file, whoever wrote it."""
+    try:
+        return _parsed(control.lock.read_bytes())
+    except OSError:
+        return None
+
+
+def boot_id() -> str | None:
+    """Return what tells this start of the machine from others, None where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def _command() -> str:
+    """Return the verb of this command, without arguments, which may hold anything."""
+    import sys
+
+    words = [word for word in sys.argv[1:4] if word and not word.startswith("-")]
+    return " ".join(["platformctl", *(word for word in words if word.isascii() and word.isalpha())])[:80]

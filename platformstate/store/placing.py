@@ -1,0 +1,128 @@
+"""Step 6 of the write protocol: bring the working files to the end of their chains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from platformstate.errors import StateError
+from platformstate.files import Durability, Folder
+from platformstate.files.durable import APPEND_FLAGS, fsync, write_all
+from platformstate.files.errors import explained
+from platformstate.store.chains import BlobId, Chain, step_for, torn_at
+from platformstate.store.control import TORN, Control
+from platformstate.store.failpoints import Failpoints
+from platformstate.store.intents import Intent
+
+
+class Placer:
+    """Writes working files. `moved` counts the paths that already changed, `repaired` names tails."""
+
+    def __init__(
+        self,
+        root: Path,
+        control: Control,
+        failpoints: Failpoints,
+        durability: Durability,
+        blob_id: BlobId,
+    ) -> None:
+        self._root, self._control = root, control
+        self._failpoints, self._durability = failpoints, durability
+        self._blob_id = blob_id
+        self._touched: dict[str, None] = {}
+        self.moved: list[str] = []
+        self.repaired: list[str] = []
+
+    def place(self, chains: Iterable[Chain], temporary: Callable[[str], str]) -> None:
+        """Bring every path to the end of its chain, then wait for the folders to be on the disk.
+
+        `temporary` gives the name under which a path's new content is written first.
+        """
+        for chain in chains:
+            if self.moved:
+                self._failpoints.reach("store.file-between")
+            self._place(chain, temporary(chain.path))
+        for folder in self._touched:
+            with Folder.at(self._root, folder) as opened:
+                opened.sync(self._durability)
+        if self.moved:
+            self._failpoints.reach("store.files-durable")
+
+    def _place(self, chain: Chain, temporary: str) -> None:
+        folder, _, name = chain.path.rpartition("/")
+        wanted = chain.last.data
+        try:
+            with Folder.at(self._root, folder, durability=None if wanted is None else self._durability) as at:
+                working = at.read(name)
+                step = step_for(chain, working, self._blob_id)
+                if step == "append" and wanted is not None and working is not None:
+                    self._append(at, chain, name, working, wanted)
+                elif step == "write" and wanted is not None:
+                    self._replace(at, chain, name, temporary, wanted)
+                elif step == "write":
+                    at.remove(name)
+                    self._moved(chain)
+        except FileNotFoundError:
+            return  # a file to remove whose folder is gone already
+
+    def _replace(self, folder: Folder, chain: Chain, name: str, temporary: str, data: bytes) -> None:
+        folder.remove(temporary)
+        folder.create(temporary, data, self._durability)
+        try:
+            self._failpoints.reach("store.file-temp")
+            folder.rename(temporary, name)
+        except StateError:
+            folder.remove(temporary)
+            raise
+        self._moved(chain)
+
+    def _append(self, folder: Folder, chain: Chain, name: str, working: bytes, data: bytes) -> None:
+        """Add what is missing with one write; a torn last line is kept aside first, never joined."""
+        with explained(chain.path):
+            fd = os.open(name, APPEND_FLAGS, dir_fd=folder.fd)
+            try:
+                start = len(working)
+                if not data.startswith(working):
+                    start = torn_at(chain, working) or 0
+                    self._keep_torn(chain.path, working[start:])
+                    os.ftruncate(fd, start)
+                self._failpoints.reach("store.file-temp")
+                write_all(fd, data[start:])
+                fsync(fd, chain.path, self._durability)
+            finally:
+                os.close(fd)
+        self._moved(chain)
+
+    def _keep_torn(self, path: str, fragment: bytes) -> None:
+        with Folder.at(self._control.path, TORN, durability=self._durability) as folder:
+            name = path.replace("/", "_")
+            number = sum(1 for kept in folder.names() if kept.startswith(f"{name}."))
+            folder.create(f"{name}.{number + 1}", fragment, self._durability, 0o600)
+            folder.sync(self._durability)
+        self.repaired.append(path)
+
+    def _moved(self, chain: Chain) -> None:
+        self.moved.append(chain.path)
+        self._touched[chain.path.rpartition("/")[0]] = None
+        self._failpoints.reach("store.file-renamed")
+
+
+def temporary_names(intents: Sequence[Intent]) -> Callable[[str], str]:
+    """Return how a path's temporary file is called: after the last intent that wants the path."""
+    names = {
+        file.path: intent.temporary(number) for intent in intents for number, file in enumerate(intent.files)
+    }
+    return lambda path: names[path]
+
+
+def remove_temporary_files(root: Path, intent: Intent) -> None:
+    """Remove what a dead writer left of an intent's files before they took their place."""
+    for folder in {path.rpartition("/")[0] for path in intent.paths}:
+        try:
+            with Folder.at(root, folder) as opened:
+                for name in opened.names():
+                    if name.startswith(f".ps-{intent.id}-"):
+                        opened.remove(name)
+        except (FileNotFoundError, StateError):
+            continue  # nothing of ours can be where no real folder is
