@@ -121,12 +121,6 @@ def journal_problem(path: str, line: int, reason: str, code: str = "run_journal_
     return Problem(path=path, line=line, col=1, code=code, message=f"line {line}: {reason}", fix=fix)
 
 
-def header_differences(header: Mapping[str, Any], meta: Mapping[str, Any]) -> list[str]:
-    """Return the fields in which a run.md and its folded journal differ, in order; `x-` keys are free."""
-    fields = [*header, *(key for key in meta if key not in header and not key.startswith("x-"))]
-    return [key for key in fields if key != "idempotency" and header.get(key) != meta.get(key)]
-
-
 class _Folding:
     """The fold in progress: what has been seen so far."""
 

@@ -58,7 +58,7 @@ def cross_problems(
 def reference_problems(document: Document[Any], present: Collection[str]) -> Iterator[Problem]:
     """Yield each reference of a record that leads nowhere, to the wrong kind, or back to itself."""
     for reference in references(document):
-        if _target_path(document, reference, present) == document.path:
+        if target_path(document, reference, present) == document.path:
             yield _problem(document, reference, "reference_self", f'names itself: "{reference.target}"')
         elif not _exists(document, reference, present):
             yield _missing(document, reference, present)
@@ -82,10 +82,10 @@ def _walk(value: Any, shape: Shape, pointer: str) -> Iterator[Reference]:
 
 
 def _exists(document: Document[Any], reference: Reference, present: Collection[str]) -> bool:
-    return _target_path(document, reference, present) is not None
+    return target_path(document, reference, present) is not None
 
 
-def _target_path(document: Document[Any], reference: Reference, present: Collection[str]) -> str | None:
+def target_path(document: Document[Any], reference: Reference, present: Collection[str]) -> str | None:
     """Return the path of the record that a reference names; None when there is none."""
     place = places.place_of(document.path)
     subject = (place.subject if place else None) or ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from platformstate.core import places
@@ -21,8 +21,6 @@ from platformstate.errors import Problem
 
 FILE_MODE: Final = "100644"
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
-# Laid out, but without a schema that could judge them, a file of these would pass unread.
-COMING: Final = frozenset({"job", "procedure", "ledger"})
 
 _MODE_NAMES: Final[Mapping[str, str]] = {
     "120000": "a symbolic link",
@@ -42,16 +40,18 @@ _HOSTILE: Final = re.compile(
 )
 
 
-def path_problems(entries: Sequence[Entry]) -> tuple[Problem, ...]:
+def path_problems(entries: Sequence[Entry], selected: Collection[str] | None = None) -> tuple[Problem, ...]:
     """Return what is wrong with the names and modes of the files of a tree, sorted by path.
 
-    Only `state` itself and what lies below it is judged. At most one problem a path; a path that
-    only differs in case from an earlier one gets its own besides.
+    Only `state` itself and what lies below it is judged, with `selected` only those paths of it. At
+    most one problem a path; one that differs from another in case only gets its own besides.
     """
     state = [entry for entry in entries if entry.path == "state" or entry.path.startswith("state/")]
-    found = [problem for entry in state if (problem := _entry_problem(entry)) is not None]
-    found.extend(_case_collisions(state))
-    found.extend(_embedded_repositories(state))
+    judged = state if selected is None else [entry for entry in state if entry.path in selected]
+    found = [problem for entry in judged if (problem := _entry_problem(entry)) is not None]
+    if judged:
+        around = (*_case_collisions(state), *_embedded_repositories(state))
+        found.extend(problem for problem in around if selected is None or problem.path in selected)
     return tuple(sorted(set(found)))
 
 
@@ -130,7 +130,7 @@ def _place_problem(path: str) -> Problem | None:
     if path == "state" or is_foreign(path):
         return None
     place = places.place_of(path)
-    if place is None or place.kind in COMING - KINDS.keys():
+    if place is None:
         message = f"{path} has no place in the layout of a store"
         fix = "move it into a folder of your own below state/, or remove it"
         return _problem(path, "path_unexpected", message, fix)

@@ -1,0 +1,153 @@
+"""The files that are judged and the versions they are compared with, read once and only as needed.
+
+A file beyond any limit is never held in memory: its size stands for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from platformstate.core.tree import Entry
+from platformstate.errors import StateError
+from platformstate.files import WorkTree
+from platformstate.gitrepo import Repository, blob_id
+from platformstate.gitrepo.versions import read_blobs_up_to
+
+MAX_READ_BYTES: Final = 16 * 1024 * 1024
+
+
+class Contents(Protocol):
+    """The state files of one tree, and how to read them."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The files, sorted by path."""
+        ...
+
+    def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
+        """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
+        ...
+
+    def oid(self, path: str, data: bytes | int) -> str | None:
+        """Return the blob id of a file that was read, None where only its size is known."""
+        ...
+
+
+class Blobs:
+    """Blobs of a repository, each read at most once; ask for many at a time."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._known: dict[str, bytes | int] = {}
+
+    def load(self, oids: Iterable[str | None]) -> None:
+        """Read the blobs that are not yet known, with one child."""
+        missing = [oid for oid in oids if oid is not None and oid not in self._known]
+        self._known |= read_blobs_up_to(self._repository, missing, MAX_READ_BYTES)
+
+    def get(self, oid: str | None) -> bytes | int | None:
+        """Return a loaded blob; None for an object that is not here."""
+        return None if oid is None else self._known.get(oid)
+
+
+class GitContents:
+    """Files as a commit or the index holds them."""
+
+    def __init__(self, entries: Sequence[Entry], blobs: Blobs) -> None:
+        self.entries = entries
+        self._oids = {entry.path: entry.oid for entry in entries if entry.mode != "160000"}
+        self._blobs = blobs
+
+    def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
+        """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
+        wanted = [path for path in paths if path in self._oids]
+        self._blobs.load(self._oids[path] for path in wanted)
+        return {path: self._present(path) for path in wanted}
+
+    def _present(self, path: str) -> bytes | int:
+        data = self._blobs.get(self._oids[path])
+        if data is None:
+            message = f"the content of {path} is not in this clone"
+            raise StateError("history_missing", message, hint="git fetch --refetch", path=path)
+        return data
+
+    def oid(self, path: str, data: bytes | int) -> str | None:
+        """Return the blob id that the tree names."""
+        return self._oids.get(path)
+
+
+class DiskContents:
+    """Files of the working tree; `given` holds the text of those that stand elsewhere, as in an editor."""
+
+    def __init__(
+        self,
+        tree: WorkTree,
+        entries: Sequence[Entry],
+        object_format: str,
+        given: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._tree, self._object_format = tree, object_format
+        self._given = dict(given or {})
+        listed = {entry.path: entry for entry in entries}
+        listed |= {path: Entry(path, "100644") for path in self._given}
+        self.entries = sorted(listed.values())
+
+    def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
+        """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
+        found: dict[str, bytes | int] = {}
+        for path in paths:
+            size = self._size(path)
+            if path in self._given:
+                found[path] = self._given[path]
+            elif size > MAX_READ_BYTES:
+                found[path] = size
+            else:
+                data = self._tree.bytes_of(path)
+                found |= {} if data is None else {path: data}
+        return found
+
+    def _size(self, path: str) -> int:
+        try:
+            return os.stat(self._tree.root / path, follow_symlinks=False).st_size
+        except OSError:
+            return 0
+
+    def oid(self, path: str, data: bytes | int) -> str | None:
+        """Return the blob id that git would give the file."""
+        return None if isinstance(data, int) else blob_id(data, self._object_format)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A version that the judged files start from: a commit and its blobs by path.
+
+    Of a base that is `partial` only the paths that changed are listed; None is a path it lacks.
+    """
+
+    commit: str
+    blobs: Mapping[str, str | None]
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one call judges: files, what they are compared with, and which findings are wanted.
+
+    `selected` are the paths whose findings count, None for all. `attributes` is the text of the
+    tree's root .gitattributes where that has to be judged.
+    """
+
+    mode: str
+    repository: Repository
+    contents: Contents
+    blobs: Blobs
+    bases: Sequence[Base] = ()
+    selected: frozenset[str] | None = None
+    attributes: bytes | None = None
+    from_commit: str | None = None
+    to_commit: str | None = None
+    history: str = "none"
+    commits: int = 0

@@ -1,0 +1,231 @@
+"""Judge the files of a scope: each file alone, then each beside the others, then against its past.
+
+No check raises or prints; the findings are values, sorted by place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from platformstate import validation
+from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
+from platformstate.codec.journal import chain_problems
+from platformstate.core import places
+from platformstate.core.catalog import KINDS
+from platformstate.core.document import Document
+from platformstate.cost import COST
+from platformstate.errors import Problem
+from platformstate.gitrepo.versions import attributes_of
+from platformstate.policy.checkpoint_rules import checkpoint_problems
+from platformstate.policy.history import FileHistory, history_problems, needs_versions
+from platformstate.policy.identity import (
+    duplicate_problems,
+    identity_problems,
+    journal_identity_problems,
+)
+from platformstate.policy.journal import journal_problems
+from platformstate.policy.references import CHAINS, cross_problems, references, target_path
+from platformstate.policy.run_header import header_problems, run_actor
+from platformstate.policy.secrets import find_secrets
+from platformstate.policy.tree_rules import path_problems
+from platformstate.validation import Judged
+
+Reader = Callable[[bytes, str], Judged]
+
+# Logs, artifacts and files that are not ours are never parsed, so only their size bounds them.
+MAX_UNPARSED_BYTES: Final = 5 * 1024 * 1024
+_ATTRIBUTE_WORDS: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
+
+
+class Judging:
+    """One judgement in progress: what was read so far and what was found."""
+
+    def __init__(self, scope: Scope, read: Reader = validation.read) -> None:
+        self.scope = scope
+        self.names = {entry.path: entry for entry in scope.contents.entries}
+        self.selected = frozenset(self.names) if scope.selected is None else scope.selected
+        self.read_one = read
+        self.data: dict[str, bytes | int] = {}
+        self.judged: dict[str, Judged] = {}
+        self.allowed = frozenset(scope.repository.config("platformstate.secretAllow"))
+        self.misplaced: frozenset[str] = frozenset()
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything that is wrong with the selected files, sorted by path, line, col, code."""
+        tree = path_problems(self.scope.contents.entries, self.scope.selected)
+        self.misplaced = frozenset(problem.path for problem in tree)
+        self._load(self.selected)
+        self._load_context()
+        found = [
+            *tree,
+            *self._file_problems(),
+            *self._cross_problems(),
+            *history_problems(self._histories()),
+            *self._attribute_problems(),
+        ]
+        wanted = [each for each in found if each.path in self.selected or each.path == ".gitattributes"]
+        if self.scope.selected is None:
+            wanted = found
+        return tuple(sorted(set(wanted), key=lambda each: (each[:4], each.pointer, each.message)))
+
+    @property
+    def files(self) -> int:
+        """How many files were judged."""
+        return len(self.selected & self.names.keys())
+
+    def _load(self, paths: Iterable[str]) -> None:
+        """Read files and judge each by itself; one whose name or mode is refused stays closed."""
+        wanted = [path for path in paths if path in self.names and path not in self.data | self.judged]
+        fetched = self.scope.contents.fetch(path for path in wanted if self.names[path].mode == "100644")
+        self.data |= fetched
+        for path, data in fetched.items():
+            if path not in self.misplaced and isinstance(data, bytes):
+                self.judged[path] = self.read_one(data, path)
+                COST.parsed += 1
+
+    def _load_context(self) -> None:
+        """Read the unselected records without which a selected one cannot be judged."""
+        if self.scope.selected is None:
+            return
+        while missing := {path for path in self._context() if path in self.names} - self.data.keys():
+            self._load(missing)
+
+    def _context(self) -> Iterator[str]:
+        for document in self._documents():
+            if document.kind.name == "checkpoint":
+                yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
+            for reference in references(document):
+                if reference.pointer.split("/")[1] in CHAINS:
+                    yield target_path(document, reference, self.names) or ""
+
+    def _documents(self) -> list[Document[Any]]:
+        return [judged.document for judged in self.judged.values() if judged.document is not None]
+
+    def _file_problems(self) -> Iterator[Problem]:
+        for path in self.selected & self.data.keys():
+            data = self.data[path]
+            if isinstance(data, int) or _is_too_large(path, len(data)):
+                yield _too_large(path, data if isinstance(data, int) else len(data))
+                continue
+            if path in self.judged:
+                yield from self.judged[path].problems
+            yield from find_secrets(data.decode("utf-8", "replace"), path, self.allowed)
+
+    def _cross_problems(self) -> Iterator[Problem]:
+        documents = self._documents()
+        selected = [document for document in documents if document.path in self.selected]
+        context = [document for document in documents if document.path not in self.selected]
+        yield from cross_problems(selected, self.names.keys(), context)
+        yield from duplicate_problems(self.names, self.scope.selected)
+        for document in selected:
+            yield from identity_problems(document)
+            if document.kind.name == "checkpoint":
+                yield from checkpoint_problems(document, self._run_actor(document.path))
+            elif document.kind.name == "run":
+                yield from self._header_problems(document)
+        for path in self.selected & self.judged.keys():
+            yield from self._journal_problems(path)
+
+    def _run_actor(self, checkpoint: str) -> str | None:
+        folder = checkpoint.rpartition("/checkpoints/")[0]
+        rows = self._rows(f"{folder}/events.jsonl")
+        header = self.judged.get(f"{folder}/run.md")
+        return run_actor(rows, header.document.meta if header and header.document else None)
+
+    def _rows(self, path: str) -> tuple[tuple[int, dict[str, Any]], ...]:
+        judged = self.judged.get(path)
+        return judged.rows or () if judged else ()
+
+    def _header_problems(self, header: Document[Any]) -> Iterator[Problem]:
+        path = header.path.removesuffix("run.md") + "events.jsonl"
+        if path in self.names and not self._rows(path):
+            return  # The journal has its own finding.
+        yield from header_problems(header, self._rows(path))
+
+    def _journal_problems(self, path: str) -> Iterator[Problem]:
+        rows = self._rows(path)
+        place = places.place_of(path)
+        if place is None or place.kind != "event" or self.judged[path].rows is None:
+            return
+        yield from chain_problems(rows, path)
+        yield from journal_problems(rows, path)
+        yield from journal_identity_problems(rows, path)
+
+    def _histories(self) -> list[FileHistory]:
+        changed = self._changed()
+        self.scope.blobs.load(oid for _, befores in changed for oid in befores)
+        found = []
+        for path, oids in changed:
+            if path in self.names and path not in self.data:
+                continue  # A link or folder in its place is its own finding.
+            befores = tuple(self.scope.blobs.get(oid) for oid in oids)
+            after = self.data.get(path)
+            if isinstance(after, int) or any(isinstance(before, int) for before in befores):
+                continue  # Too large is its own finding, now or when it was written.
+            before = tuple(each for each in befores if not isinstance(each, int))
+            metas = tuple(self._meta(path, each) for each in before)
+            document = self.judged[path].document if path in self.judged else None
+            found.append(FileHistory(path, before, after, metas, document))
+        return found
+
+    def _changed(self) -> list[tuple[str, list[str | None]]]:
+        """Return each selected path that differs from a base, with the blobs it had in every base."""
+        found = []
+        for path in sorted(self.selected.union(*(base.blobs for base in self.scope.bases))):
+            if not needs_versions(path) or (self.scope.selected is not None and path not in self.selected):
+                continue
+            oids = [self._blob_in(base, path) for base in self.scope.bases]
+            now = self._blob_now(path)
+            if any(oid is not None and oid != now for oid in oids):
+                found.append((path, oids))
+        return found
+
+    def _blob_in(self, base: Base, path: str) -> str | None:
+        if path in base.blobs or not base.partial:
+            return base.blobs.get(path)
+        return self._blob_now(path)
+
+    def _blob_now(self, path: str) -> str | None:
+        if path not in self.names:
+            return None
+        return self.names[path].oid or self.scope.contents.oid(path, self.data.get(path, 0))
+
+    def _meta(self, path: str, data: bytes | None) -> Any:
+        place = places.place_of(path)
+        if data is None or place is None or place.kind not in KINDS or KINDS[place.kind].immutable:
+            return None
+        document = validation.read(data, path).document
+        return None if document is None else document.meta
+
+    def _attribute_problems(self) -> Iterator[Problem]:
+        text = self.scope.attributes or b""
+        if not any(word in text for word in _ATTRIBUTE_WORDS):
+            return
+        told: set[tuple[str, str]] = set()
+        for path, attribute, value in attributes_of(self.scope.repository, text, sorted(self.names)):
+            if (attribute, value) not in told:
+                told.add((attribute, value))
+                yield _unsafe_attribute(text, path, attribute, value)
+
+
+def _is_too_large(path: str, size: int) -> bool:
+    place = places.place_of(path)
+    parsed = place is not None and place.kind not in ("log", "artifact", "summary")
+    return size > (MAX_READ_BYTES if parsed else MAX_UNPARSED_BYTES)
+
+
+def _too_large(path: str, size: int) -> Problem:
+    fix = "keep it outside of git, and name it by its sha256"
+    return Problem(path, 1, 1, "text_too_large", f"the file has {size} bytes", fix)
+
+
+def _unsafe_attribute(text: bytes, path: str, attribute: str, value: str) -> Problem:
+    shown = attribute if value == "set" else f"{attribute}={value}"
+    lines = text.decode("utf-8", "replace").split("\n")
+    holding = [
+        number for number, line in enumerate(lines, 1) if attribute in line and not line.startswith("#")
+    ]
+    message = f"{shown} is in force on {path}; git would change its bytes or corrupt a merge of it"
+    fix = f"take {attribute} off state/ in .gitattributes, for example: state/** -{attribute}"
+    return Problem(".gitattributes", holding[-1] if holding else 1, 1, "path_attributes_unsafe", message, fix)

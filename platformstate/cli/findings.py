@@ -1,0 +1,26 @@
+"""The text of a judgement: one finding a place, its fix below, as editors and people read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def findings_text(data: dict[str, Any]) -> str:
+    """Return the findings alone, for hooks and editors: nothing when there is none."""
+    lines = [_finding(problem) for problem in data["problems"]]
+    hidden = sum(data["counts"].values()) - len(lines)
+    if data["problems_truncated"]:
+        lines.append(f"and {hidden} more; --max-problems 0 shows all")
+    return "\n".join(lines)
+
+
+def verdict_text(data: dict[str, Any]) -> str:
+    """Return the findings, or one line that says there are none."""
+    noun = "file" if data["files"] == 1 else "files"
+    return findings_text(data) or f"{data['files']} {noun}, nothing wrong"
+
+
+def _finding(problem: dict[str, Any]) -> str:
+    label = "" if problem["severity"] == "error" else f"{problem['severity']}: "
+    place = f"{problem['path']}:{problem['line']}:{problem['col']}"
+    return f"{place}: {label}{problem['code']} {problem['message']}\n  fix: {problem['fix']}"
