@@ -1,0 +1,24 @@
+"""Make a text safe for a terminal: every string that leaves the program passes here."""
+
+import re
+from typing import Final
+
+_UNSAFE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def safe_text(text: str) -> str:
+    """Return a text in which controls and direction marks are written out: `\\x1b`, `\\u{202e}`.
+
+    Line feed, tab, joiners and letters of every script stay.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return _UNSAFE.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"

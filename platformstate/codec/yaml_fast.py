@@ -1,0 +1,141 @@
+"""The hot path of reading: values straight from events, no places, no messages.
+
+It knows only "fine" and "look again": whatever is not plainly fine goes to `yaml_nodes`, which says
+what and where. Shapes decide which plain scalars a field may hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from platformstate.codec import limits
+from platformstate.codec.characters import holds_refused
+from platformstate.codec.json_nodes import number_of
+from platformstate.codec.scalars import reading
+from platformstate.codec.shapes import ANYTHING, misfit, takes_dates
+from platformstate.codec.yaml_events import (
+    YAML_ERRORS,
+    DocumentEndEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+    events,
+)
+from platformstate.core.kind import Shape
+
+_VALUES: Final = {"true": True, "false": False, "null": None}
+# ` #460`: a value may end here without its author's wish.
+_COMMENT: Final = re.compile(r"[ \t]#(?! )")
+
+
+class _LookAgain(Exception):
+    """Something here is not plainly fine."""
+
+
+def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
+    """Return the mapping that a YAML text holds, None when it needs a closer look."""
+    if " #" in text and _COMMENT.search(text):
+        return None
+    reader = _Reader("\\" in text)
+    try:
+        reader.next = events(text)
+        reader.next()  # the document's start
+        if type(reader.next()) is not MappingStartEvent:
+            return None
+        value = reader.mapping(shape, 1)
+        if type(reader.next()) is not DocumentEndEvent or type(reader.next()) is not StreamEndEvent:
+            return None
+    except (_LookAgain, *YAML_ERRORS):
+        return None
+    return None if reader.hides() else value
+
+
+class _Reader:
+    __slots__ = ("escaped", "next", "quoted")
+
+    next: Callable[[], Any]
+
+    def __init__(self, escaped: bool) -> None:
+        self.escaped = escaped
+        self.quoted: list[str] = []
+
+    def hides(self) -> bool:
+        """Say whether an escape made a refused character."""
+        return self.escaped and holds_refused("\n".join(self.quoted))
+
+    def mapping(self, shape: Shape, depth: int) -> dict[str, Any]:
+        if depth > limits.MAX_DEPTH:
+            raise _LookAgain
+        made: dict[str, Any] = {}
+        next_event, shapes = self.next, shape.keys
+        while True:
+            event = next_event()
+            if type(event) is not ScalarEvent:
+                if type(event) is MappingEndEvent and len(made) <= limits.MAX_KEYS:
+                    return made
+                raise _LookAgain
+            key = event.value
+            child = shapes.get(key)
+            if child is None:
+                self._unknown_key(event)
+                child = ANYTHING
+            if key in made or event.anchor is not None or event.tag is not None:
+                raise _LookAgain
+            made[key] = self._value(next_event(), child, depth)
+
+    def _unknown_key(self, event: Any) -> None:
+        key = event.value
+        if (
+            key == "<<"
+            or len(key) > limits.MAX_KEY_CHARACTERS
+            or (not event.style and reading(key) != "text")
+        ):
+            raise _LookAgain
+        if event.style and self.escaped:
+            self.quoted.append(key)
+
+    def _sequence(self, shape: Shape, depth: int) -> list[Any]:
+        if depth > limits.MAX_DEPTH:
+            raise _LookAgain
+        made: list[Any] = []
+        next_event, child = self.next, shape.items or ANYTHING
+        event = next_event()
+        while type(event) is not SequenceEndEvent:
+            made.append(self._value(event, child, depth))
+            event = next_event()
+        if len(made) > limits.MAX_ITEMS:
+            raise _LookAgain
+        return made
+
+    def _value(self, event: Any, shape: Shape, depth: int) -> Any:
+        if event.anchor is not None or event.tag is not None:
+            raise _LookAgain
+        kind = type(event)
+        if kind is ScalarEvent:
+            text = event.value
+            if event.style:
+                if self.escaped:
+                    self.quoted.append(text)
+                return text
+            return text if (how := reading(text)) == "text" else _plain(text, how, shape)
+        if kind is MappingStartEvent:
+            return self.mapping(shape, depth + 1)
+        return self._sequence(shape, depth + 1)
+
+
+def _plain(text: str, how: str, shape: Shape) -> Any:
+    """Return what a plain scalar that is not text stands for."""
+    if how == "date" and takes_dates(shape):
+        return text
+    if how in ("date", "ambiguous") or misfit(shape.types, how) is not None:
+        raise _LookAgain
+    if how in ("integer", "number"):
+        number = number_of(text)
+        if number is None:
+            raise _LookAgain
+        return number
+    return _VALUES[text]
