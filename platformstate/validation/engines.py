@@ -25,6 +25,15 @@ class Fault(NamedTuple):
     at: At
     keyword: str
     part: Schema
+    definitions: Schema
+
+    def property(self, name: str) -> Schema:
+        """Return what the part says about one of its fields, with a reference followed."""
+        found = self.part.get("properties", {}).get(name)
+        if not isinstance(found, dict):
+            return {}
+        target = self.definitions[found["$ref"].rpartition("/")[2]] if "$ref" in found else {}
+        return {**target, **found}
 
 
 Engine = Callable[[object], Sequence[Fault]]
@@ -76,7 +85,7 @@ def reference(kind: str) -> Engine:
 
 
 def _faults(whole: Schema, places: Iterable[tuple[Iterable[str | int], Iterable[str | int]]]) -> list[Fault]:
-    return [Fault(tuple(at), *_follow(whole, list(rule))) for at, rule in places]
+    return [Fault(tuple(at), *_follow(whole, list(rule)), whole["$defs"]) for at, rule in places]
 
 
 def _follow(whole: Schema, rule: list[str | int]) -> tuple[str, Schema]:

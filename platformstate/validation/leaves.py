@@ -64,7 +64,9 @@ def leaf_findings(watch: Watch, value: Any, at: At = ()) -> Iterator[Finding]:
 def _scalar(watch: Watch, value: float | str, at: At) -> Iterator[Finding]:
     if isinstance(value, float):
         if watch.whole_number:
-            yield wrong_type(at, value, {"type": list(watch.whole_number)})
+            yield wrong_type(
+                at, value, {"type": list(watch.whole_number), "title": "a whole number, without a point"}
+            )
     elif watch.instant and not is_utc(value) and is_instant(value):
         message = f"{at[-1]} {quoted(value)} is not written in UTC"
         fix = "write it with Z, or run platformctl fmt"

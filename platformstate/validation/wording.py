@@ -24,6 +24,8 @@ _TYPE_WORDS: Final = {
     "null": "null",
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_LISTED: Final = 15
+_NEAR: Final = 0.8
 # Of several faults at one value the first of these is told: a wrong type explains the rest.
 _VALUE_KEYWORDS: Final = ("type", "const", "enum")
 
@@ -75,8 +77,17 @@ def _missing(found: Any, fault: Fault) -> Iterator[Finding]:
     whose = _whose(fault.part)
     for name in fault.part["required"]:
         if name not in found:
-            message = f"{name} is missing" + (f"; {whose} has it" if whose else "")
-            yield Finding("field_missing", (*fault.at, name), message, f"add {name}", of_key=True)
+            message = f"{name} is missing" + (f"; {whose} needs it" if whose else "")
+            fix = f"add {name}{_expected(fault.property(name))}"
+            yield Finding("field_missing", (*fault.at, name), message, fix, of_key=True)
+
+
+def _expected(part: Schema) -> str:
+    if "const" in part:
+        return f": {part['const']}"
+    if "enum" in part:
+        return f", one of {_listed(part['enum'])}"
+    return f", {part['title']}" if "title" in part else ""
 
 
 def _unknown(found: Any, fault: Fault) -> Iterator[Finding]:
@@ -90,7 +101,7 @@ def _unknown(found: Any, fault: Fault) -> Iterator[Finding]:
             message = f"{quoted(name)} does not belong in {whose}"
             fix = f"remove it, or begin its name with x-; {whose} has {_listed(known)}"
         else:
-            message = f"{quoted(name)} is no field of this record" + ("" if not fault.at else "'s part")
+            message = f"{quoted(name)} is no field of {_name(fault.at)}"
             fix = _nearest_name(name, known)
         yield Finding("field_unknown", (*fault.at, name), message, fix, of_key=True)
 
@@ -121,10 +132,11 @@ def wrong_type(at: At, found: object, part: Schema) -> Finding:
     wanted = " or ".join(_TYPE_WORDS[name] for name in ([types] if isinstance(types, str) else types))
     if isinstance(found, dict | list):
         message = f"{_name(at)} is {type_words(found)}, not {wanted}"
+    elif found is None or isinstance(found, bool):
+        message = f"{_name(at)} is {quoted(found)}, not {wanted}"
     else:
         message = f"{_name(at)} is {quoted(found)}, {type_words(found)}, not {wanted}"
-    fix = f"write {part.get('title', wanted)}"
-    return Finding("field_type_wrong", at, message, fix)
+    return Finding("field_type_wrong", at, message, f"write {part.get('title', wanted)}")
 
 
 def type_words(found: object) -> str:
@@ -148,10 +160,10 @@ def _wrong_value(fault: Fault, found: Any) -> Finding:
 
 def _not_listed(name: str, found: Any, part: Schema) -> tuple[str, str]:
     words = [str(word) if word is not None else "null" for word in part.get("enum", [part.get("const")])]
-    near = difflib.get_close_matches(str(found), words, n=1)
+    near = difflib.get_close_matches(str(found), words, n=1, cutoff=_NEAR)
     example = near[0] if near else str(part.get("examples", words)[0])
     others = ", or another of the words listed" if len(words) > 1 else ""
-    one = f"one of {', '.join(words)}" if len(words) > 1 else quoted(words[0])
+    one = f"one of {_listed(words)}" if len(words) > 1 else quoted(words[0])
     return f"{name} {quoted(found)} is not {one}", f"write {example}{others}"
 
 
@@ -186,8 +198,10 @@ def _whose(part: Schema) -> str:
     return "" if "x-kind" in part else str(part.get("title", ""))
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
+def _listed(names: Iterable[str | None]) -> str:
+    words = ["null" if name is None else name for name in names]
+    more = f" and {len(words) - _MAX_LISTED} more" if len(words) > _MAX_LISTED else ""
+    return ", ".join(words[:_MAX_LISTED]) + more
 
 
 def _name(at: At) -> str:
