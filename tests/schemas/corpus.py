@@ -28,10 +28,7 @@ PLACES: Final = {
 def files(verdict: str) -> list[Path]:
     """Return the corpus files of one verdict, valid or invalid."""
     return sorted(
-        path
-        for kind in KINDS
-        for path in (EXAMPLES / kind / verdict).glob("*")
-        if path.suffix != ".expected"
+        path for kind in KINDS for path in (EXAMPLES / kind / verdict).glob("*") if path.suffix != ".expected"
     )
 
 
@@ -52,6 +49,4 @@ def expected(path: Path) -> list[str]:
 
 def told(problems: Iterable[Problem]) -> list[str]:
     """Return problems as lines of an `.expected` file."""
-    return [
-        f"{problem.line}:{problem.col} {problem.code} {problem.pointer}".rstrip() for problem in problems
-    ]
+    return [f"{problem.line}:{problem.col} {problem.code} {problem.pointer}".rstrip() for problem in problems]

@@ -50,14 +50,33 @@ def test_no_instant(text: str) -> None:
     assert not is_instant(text)
 
 
-@pytest.mark.parametrize("text", ["a", "docs/a.md", "docs/ünïcode.md", ".gitignore", "a/.b/c", "a b/c", "a..b", "-" "a"[1:] + "x-"])
+@pytest.mark.parametrize(
+    "text", ["a", "docs/a.md", "docs/ünïcode.md", ".gitignore", "a/.b/c", "a b/c", "a..b", "-a"[1:] + "x-"]
+)
 def test_a_path_inside_the_repository(text: str) -> None:
     assert is_repository_path(text)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "/a", "-a", "..", "../a", "a/../b", "a/..", ".", "./a", "a/./b", "a//b", "a/", "a\\b", "a\nb", "a\0b", "u\u0308.md"],
+    [
+        "",
+        "/a",
+        "-a",
+        "..",
+        "../a",
+        "a/../b",
+        "a/..",
+        ".",
+        "./a",
+        "a/./b",
+        "a//b",
+        "a/",
+        "a\\b",
+        "a\nb",
+        "a\0b",
+        "u\u0308.md",
+    ],
 )
 def test_no_path_inside_the_repository(text: str) -> None:
     assert not is_repository_path(text)

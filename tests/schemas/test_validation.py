@@ -68,7 +68,7 @@ def test_a_copy_of_the_schema_may_be_laid_out_otherwise() -> None:
 
 
 def test_a_copy_that_is_no_json_is_told_as_such() -> None:
-    assert [p.code for p in problems_of("{", "state/schemas/task.schema.json")] == ["json_syntax_invalid"]
+    assert [p.code for p in problems_of("{\n", "state/schemas/task.schema.json")] == ["json_syntax_invalid"]
 
 
 def test_a_missing_key_is_told_at_the_first_key_of_its_mapping() -> None:

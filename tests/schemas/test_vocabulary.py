@@ -208,7 +208,8 @@ def test_only_three_fields_of_a_task_are_written_when_empty() -> None:
 
 def test_fields_that_never_change() -> None:
     immutable = {
-        name: [key for key, field in spec.shape.keys.items() if field.immutable] for name, spec in KINDS.items()
+        name: [key for key, field in spec.shape.keys.items() if field.immutable]
+        for name, spec in KINDS.items()
     }
     assert immutable["task"] == ["id", "created_at", "created_by"]
     assert immutable["run"] == ["id", "subject", "attempt"]
