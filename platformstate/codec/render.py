@@ -48,7 +48,7 @@ def file_text(yaml: str, body: str, container: str) -> str:
 
 def with_always(meta: dict[str, Any], shape: Shape) -> dict[str, Any]:
     """Return a record with the fields that are written even when empty."""
-    absent = {
+    absent: dict[str, Any] = {
         key: [] if "array" in child.types else {}
         for key, child in shape.keys.items()
         if child.always and key not in meta
