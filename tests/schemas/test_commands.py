@@ -6,7 +6,7 @@ import pytest
 
 from platformstate import packaged
 from platformstate.actions.schema import export_schemas, list_kinds, show_example, show_schema
-from platformstate.codec import journal
+from platformstate.codec import journal, record, render
 from platformstate.core.catalog import KINDS
 from platformstate.core.places import place_of
 from platformstate.errors import StateError
@@ -135,3 +135,11 @@ def test_export_into_a_folder_of_the_repository(platformctl: Platformctl, repo: 
     names = sorted(path.name for path in (repo.root / "state" / "schemas").iterdir())
     assert names == sorted(f"{kind}.schema.json" for kind in KINDS)
     assert sorted(path.name for path in repo.root.iterdir()) == [".git", "state"]
+
+
+@pytest.mark.parametrize("kind", ["task", "run", "checkpoint", "store"])
+def test_an_example_is_canonical(kind: str) -> None:
+    data = show_example(kind).data
+    document = record.parse(data["text"].encode(), data["path"]).document
+    assert document is not None
+    assert render.canonical(document) == data["text"]
