@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import marshal
 import random
 import statistics
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Final
 
 from tests.bench.stores import SEED
-
-KILOBYTES_PER_MB: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +48,22 @@ class Candidate:
         return self._process()
 
     def _process(self) -> Sample:
-        started = time.perf_counter()
-        child = os.fork()
-        if child == 0:
-            self._become()
-        _, status, usage = os.wait4(child, 0)
-        wall = (time.perf_counter() - started) * 1000
-        if os.waitstatus_to_exitcode(status) not in self.statuses:
-            raise RuntimeError(f"{self.name}: {' '.join(self.argv)} ended with {os.waitstatus_to_exitcode(status)}")
-        cpu = (usage.ru_utime + usage.ru_stime) * 1000
-        return Sample(wall, cpu, usage.ru_maxrss / KILOBYTES_PER_MB)
+        child = _spawner()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        request = (list(self.argv), str(self.cwd or Path.cwd()), dict(self.environment))
+        child.stdin.write(marshal.dumps(request))
+        child.stdin.flush()
+        status, wall, cpu, rss = marshal.load(child.stdout)
+        if status not in self.statuses:
+            raise RuntimeError(f"{self.name}: {' '.join(self.argv)} ended with {status}")
+        return Sample(wall, cpu, rss)
 
-    def _become(self) -> None:
-        try:
-            os.chdir(self.cwd or ".")
-            silent = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1, 2):
-                os.dup2(silent, stream)
-            os.execvpe(self.argv[0], list(self.argv), {**os.environ, **self.environment})
-        finally:
-            os._exit(127)
+
+@cache
+def _spawner() -> subprocess.Popen[bytes]:
+    program = str(Path(__file__).parent / "spawner.py")
+    return subprocess.Popen([sys.executable, "-I", "-S", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 @dataclass(frozen=True, slots=True)
