@@ -9,7 +9,9 @@ from platformstate.core import places
 from platformstate.store import Change, FileChange, Store, Written, open_store
 from tests.conftest import Repo
 
-STORE_TEXT = 'schema: store/1\nid: "7b1d7a52-5c7e-4d0b-9a52-0f6f3a0e4c11"\ncreated_at: "2026-11-20T10:11:30Z"\n'
+STORE_TEXT = (
+    'schema: store/1\nid: "7b1d7a52-5c7e-4d0b-9a52-0f6f3a0e4c11"\ncreated_at: "2026-11-20T10:11:30Z"\n'
+)
 RUN = "20261120t101130z-3k9xma"
 
 _TASK = """---
@@ -97,7 +99,9 @@ def update_task(store: Store, task: str, title: str) -> Written:
 
     def decide() -> Change:
         before = (store.root / path).read_bytes() if (store.root / path).exists() else None
-        return Change(f"task: update {task}", (("Task", task),), (FileChange(path, before, task_text(task, title)),))
+        return Change(
+            f"task: update {task}", (("Task", task),), (FileChange(path, before, task_text(task, title)),)
+        )
 
     return store.write(decide)
 
