@@ -53,7 +53,7 @@ generate: $(VENV)/.installed-dev
 	@$(BIN)/python -m tools.docs
 
 bench: $(VENV)/.installed-test
-	@SCALE='$(SCALE)' ROUNDS='$(ROUNDS)' ONLY='$(ONLY)' PEERS='$(PEERS)' OUT='$(OUT)' $(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench 'SCALE=$(SCALE)' 'ROUNDS=$(ROUNDS)' 'ONLY=$(ONLY)' 'PEERS=$(PEERS)' 'OUT=$(OUT)'
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -60,7 +60,7 @@ def install_hooks(directory: str, program: str) -> Answer:
 
 def install_in(repository: Repository, program: str) -> Answer:
     """Install our hooks in a repository that was found already."""
-    _refuse_foreign_place(repository)
+    refuse_foreign_place(repository)
     text = hook_text(program)
     installed, unchanged, chained = [], [], []
     with _hooks_folder(repository, make=True) as folder:
@@ -185,7 +185,8 @@ def _refuse_second_older(folder: Folder) -> None:
             )
 
 
-def _refuse_foreign_place(repository: Repository) -> None:
+def refuse_foreign_place(repository: Repository) -> None:
+    """Refuse a repository in which hooks of ours would never run. Raises: hooks_path_foreign."""
     if repository.bare:
         raise StateError("repository_bare", "a bare repository makes no commits of its own")
     foreign = _foreign_place(repository)

@@ -142,9 +142,6 @@ def _refusal(errors: tuple[Problem, ...], wish: Wish) -> StateError:
         "state_invalid",
         message,
         hint=f"platformctl explain {first.code}",
-        path=first.path,
-        line=first.line,
-        col=first.col,
         problems=shown_errors,
     )
 

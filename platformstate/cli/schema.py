@@ -42,12 +42,12 @@ def show(invocation: Invocation, kind: str, example: bool) -> None:
     "export",
     examples=("platformctl schema export state/schemas", "platformctl schema export /tmp/sample --examples"),
 )
-@click.argument("directory", metavar="DIR")
+@click.argument("folder", metavar="DIR")
 @click.option("--examples", is_flag=True, help="Write a complete small store below DIR instead.")
 @click.pass_obj
-def export(invocation: Invocation, directory: str, examples: bool) -> None:
+def export(invocation: Invocation, folder: str, examples: bool) -> None:
     """Write the schemas into a folder; a file that differs is never overwritten."""
-    target = str(Path(invocation.directory) / directory)
+    target = str(Path(invocation.directory) / folder)
     present(invocation, export_schemas(target, examples=examples, dry_run=invocation.dry_run), _written_text)
 
 

@@ -14,7 +14,7 @@ class Parts(NamedTuple):
     """
 
     yaml: str
-    index: int
+    start: int
     line: int
     body: str
     code: str = ""

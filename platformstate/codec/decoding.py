@@ -34,9 +34,8 @@ def decoded(data: bytes, path: str, max_bytes: int, container: str) -> Decoded:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return _not_utf8(data, path, error)
-    if b"\r" not in data and is_plain_ascii(data):  # the common case, in two passes of C
-        if "<<<<<<<" not in text and text.endswith("\n"):
-            return Decoded(text)
+    if is_plain_ascii(data) and text.endswith("\n") and not ("\r" in text or "<<<<<<<" in text):
+        return Decoded(text)
     return _looked_at(text, path, container)
 
 

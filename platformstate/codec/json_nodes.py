@@ -114,7 +114,9 @@ class JsonReader:
         return Node(kind, start, self.at, line, col, **given)
 
     def _mapping(self) -> tuple[dict[str, Any], Node]:
-        start, made, lines = self.at, {}, {}
+        start = self.at
+        made: dict[str, Any] = {}
+        lines: dict[str, int] = {}
         entries: list[tuple[Node, Node]] = []
         self.at += 1
         self._skip()
@@ -138,7 +140,9 @@ class JsonReader:
         return made, self._node("mapping", start, flow=True, entries=entries)
 
     def _sequence(self) -> tuple[list[Any], Node]:
-        start, made, items = self.at, [], []
+        start = self.at
+        made: list[Any] = []
+        items: list[Node] = []
         self.at += 1
         self._skip()
         while not self._closes("]", first=not items):

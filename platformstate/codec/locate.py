@@ -38,7 +38,7 @@ def tree(text: str, container: str) -> Node | None:
     if container in ("json", "jsonl"):
         return json_tree(text)
     split = parts(text, container)
-    return None if split.code else YamlTree(split.yaml, index=split.index, line=split.line).root
+    return None if split.code else YamlTree(split.yaml, start=split.start, line=split.line).root
 
 
 def _step(node: Node, name: str) -> tuple[Node | None, Node | None]:

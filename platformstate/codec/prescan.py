@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from platformstate.codec import limits
 
 _BRACKETS: Final = re.compile(r"[\[\]{}]")
-_DEEP_INDENT: Final = re.compile(r"^[ \t?:-]{%d}" % (limits.MAX_NESTING_SCANNED + 1), re.MULTILINE)
+_DEEP_INDENT: Final = re.compile(rf"^[ \t?:-]{{{limits.MAX_NESTING_SCANNED + 1}}}", re.MULTILINE)
 _MARKERS: Final = re.compile(
     r"^(?:(?P<document>(?:---|\.\.\.)(?=[ \t]|$))|(?P<directive>%)|(?P<tab> *\t))", re.MULTILINE
 )
@@ -23,7 +23,7 @@ _SIGNS: Final = ("\n%", "\n---", "\n...", "\t")
 class Found(NamedTuple):
     """A place in the text and what is wrong there."""
 
-    index: int
+    start: int
     code: str
     message: str
     fix: str
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 def prescan(text: str) -> list[Found]:
     """Return what makes a YAML text unfit to be parsed, by place."""
-    found = []
+    found: list[Found] = []
     if text[:1] in "%-." or any(sign in text for sign in _SIGNS):
         found.extend(_markers(text))
     if (

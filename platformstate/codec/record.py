@@ -98,10 +98,10 @@ def _closely(
     if spec.container == "markdown" and len(split.yaml.encode("utf-8")) > limits.MAX_FRONT_MATTER_BYTES:
         message = f"the front matter has more than {limits.MAX_FRONT_MATTER_BYTES:,} bytes"
         return None, (Problem(path, 1, 1, "text_too_large", message, "move long text to the body"),)
-    found = [row._replace(index=row.index + split.index) for row in prescan(split.yaml)]
+    found = [row._replace(start=row.start + split.start) for row in prescan(split.yaml)]
     if found:
         return None, _placed(found, text, path)
-    tree = YamlTree(split.yaml, index=split.index, line=split.line)
+    tree = YamlTree(split.yaml, start=split.start, line=split.line)
     if tree.found:
         return None, _placed(tree.found, text, path)
     if tree.root is None or tree.root.kind != "mapping":
@@ -134,7 +134,7 @@ def _json(text: str, path: str, spec: KindSpec, warnings: tuple[Problem, ...]) -
 
 
 def _placed(found: list[Found], text: str, path: str) -> tuple[Problem, ...]:
-    return _sorted(Problem(path, *place_at(text, row.index), row.code, row.message, row.fix) for row in found)
+    return _sorted(Problem(path, *place_at(text, row.start), row.code, row.message, row.fix) for row in found)
 
 
 def _sorted(problems: Any) -> tuple[Problem, ...]:

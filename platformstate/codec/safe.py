@@ -10,7 +10,7 @@ _UNSAFE: Final = re.compile(
 
 
 def safe_text(text: str) -> str:
-    """Return a text in which controls and direction marks are written out: `\\x1b`, `\\u{202e}`.
+    r"""Return a text in which controls and direction marks are written out: `\x1b`, `\u{202e}`.
 
     Line feed, tab, joiners and letters of every script stay.
     """

@@ -25,8 +25,9 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
+CParser: Any
 try:
-    from yaml.cyaml import CParser
+    from yaml._yaml import CParser
 except ImportError:
     CParser = None
 
@@ -51,7 +52,7 @@ HAS_LIBYAML: Final = CParser is not None
 YAML_ERRORS: Final = (yaml.YAMLError, ValueError, OverflowError)
 
 
-class _PureParser(Reader, Scanner, Parser):  # type: ignore[misc]  # PyYAML's classes are untyped mixins
+class _PureParser(Reader, Scanner, Parser):
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
         Scanner.__init__(self)
@@ -66,9 +67,9 @@ def events(text: str, *, pure: bool = not HAS_LIBYAML) -> Callable[[], Any]:
 
 
 class Refusal(NamedTuple):
-    """What the parser refused, in our words; `index` counts from the beginning of the text."""
+    """What the parser refused, in our words; `start` counts from the beginning of the text."""
 
-    index: int
+    start: int
     code: str
     message: str
     fix: str

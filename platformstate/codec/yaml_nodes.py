@@ -17,7 +17,6 @@ from platformstate.codec.scalars import BOOLEANS, reading
 from platformstate.codec.yaml_events import (
     YAML_ERRORS,
     AliasEvent,
-    DocumentEndEvent,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -38,11 +37,11 @@ class _Stop(Exception):
 class YamlTree:
     """The one document of a YAML text: `root`, None when nothing stands there, and what is wrong.
 
-    Places count from `index` and `line`, so that those of front matter are the file's own.
+    Places count from `start` and `line`, so that those of front matter are the file's own.
     """
 
-    def __init__(self, text: str, *, index: int = 0, line: int = 1) -> None:
-        self.text, self._index, self._line = text, index, line
+    def __init__(self, text: str, *, start: int = 0, line: int = 1) -> None:
+        self.text, self._index, self._line = text, start, line
         self.root: Node | None = None
         self.found: list[Found] = []
         self._next: Callable[[], Any] = events(text)
@@ -53,7 +52,7 @@ class YamlTree:
         except YAML_ERRORS as error:
             self.root = None
             said = refusal(error, text)
-            self._refuse(said.index, said.code, said.message, said.fix)
+            self._refuse(said.start, said.code, said.message, said.fix)
 
     def _document(self) -> None:
         if type(self._next()) is StreamEndEvent:
@@ -121,20 +120,19 @@ class YamlTree:
 
     def _sequence(self, opening: Any, depth: int) -> Node:
         node = self._node("sequence", opening, flow=bool(opening.flow_style))
-        event = self._next()
+        event: Any = self._next()
         while type(event) is not SequenceEndEvent:
             node.items.append(self._value(event, depth))
             if len(node.items) == limits.MAX_ITEMS + 1:
                 message = f"more than {limits.MAX_ITEMS:,} items in one list"
                 self._refuse(event.start_mark.index, "text_too_large", message, "split the list")
             event = self._next()
-        node.end = self._index + event.end_mark.index
-        return node
+        return self._closed(node, event)
 
     def _mapping(self, opening: Any, depth: int) -> Node:
         node = self._node("mapping", opening, flow=bool(opening.flow_style))
         lines: dict[str, int] = {}
-        event = self._next()
+        event: Any = self._next()
         while type(event) is not MappingEndEvent:
             key = self._key(event, depth, lines)
             node.entries.append((key, self._value(self._next(), depth)))
@@ -142,6 +140,9 @@ class YamlTree:
                 message = f"more than {limits.MAX_KEYS:,} keys in one mapping"
                 self._refuse(event.start_mark.index, "text_too_large", message, "split the mapping")
             event = self._next()
+        return self._closed(node, event)
+
+    def _closed(self, node: Node, event: Any) -> Node:
         node.end = self._index + event.end_mark.index
         return node
 

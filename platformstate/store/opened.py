@@ -221,9 +221,9 @@ def refuse_environment() -> None:
 
 
 def _chance(below: int) -> int:
-    import random
+    import secrets
 
-    return random.SystemRandom().randrange(below)
+    return secrets.randbelow(below)
 
 
 def _no_store(repository: Repository, root: Path) -> StateError:

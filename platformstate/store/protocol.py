@@ -48,9 +48,16 @@ class Write:
         return written
 
     def _plan(self, decide: Decide) -> Written:
+        """Decide and judge as a write would, with no lock and no trace."""
         change = decide()
         files = self._checked(change)
-        return self._written(change, "planned" if files else "unchanged", paths=[file.path for file in files])
+        if not files:
+            return self._written(change, "unchanged")
+        if self._session.settings.commit:
+            pending, _ = self._session.journal.all()
+            planned = self._intent(change, files, independent=False, after=())
+            self._refuse_uncommitted_edits(planned, self._session.mine(pending))
+        return self._written(change, "planned", paths=[file.path for file in files])
 
     # -- independent: the intent first, then the lock, which another writer may serve us under
 
@@ -61,7 +68,6 @@ class Write:
         files = self._checked(change)
         if not files:
             return self._written(change, "unchanged")
-        self._refuse_changed_files(files)
         self._session.control.make(self._session.settings.durability)
         intent = self._intent(change, files, independent=True, after=())
         self._session.journal.add(intent)
@@ -111,7 +117,6 @@ class Write:
             files = self._checked(change)
             if not files:
                 return self._written(change, "unchanged", done=done)
-            self._refuse_changed_files(files)
             written = self._write_locked(change, files, settler, done)
         session.failpoints.reach("store.unlocked")
         return written
@@ -177,17 +182,17 @@ class Write:
             yield held
 
     def _checked(self, change: Change) -> list[FileChange]:
-        """Return the files that change at all, judged."""
+        """Return the files that change at all, judged, and read again where they stand."""
         files = [file for file in change.files if file.before != file.after]
         checking.refuse_bad_files(files, self._session.settings.allowed_secrets)
+        self._refuse_changed_files(files)
         checking.refuse_unsafe_places(self._session.repository, files)
         return files
 
-    def _refuse_changed_files(self, files: Iterable[FileChange]) -> None:
+    def _refuse_changed_files(self, files: list[FileChange]) -> None:
         """Refuse to write over what is not what was read. Raises: record_changed, path_symlink."""
-        wanted = list(files)
-        working, refused = self._session.working(file.path for file in wanted)
-        for file in wanted:
+        working, refused = self._session.working(file.path for file in files)
+        for file in files:
             if file.path in refused:
                 raise refused[file.path]
             now = working[file.path]

@@ -160,7 +160,7 @@ def _copy_problems(data: bytes, path: str, place: Place) -> tuple[Problem, ...]:
     if any(problem.severity == "error" for problem in problems) or value == engines.schema(place.id):
         return problems
     message = f"this copy is not the schema of {place.id} that platformctl brings; the latter judges records"
-    fix = f"platformctl schema export . && git diff -- {path}"
+    fix = f"rm {path} && platformctl schema export state/schemas"
     return (*problems, Problem(path, 1, 1, "schema_forked", message, fix))
 
 

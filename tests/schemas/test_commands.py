@@ -6,12 +6,12 @@ import pytest
 
 from platformstate import packaged
 from platformstate.actions.schema import export_schemas, list_kinds, show_example, show_schema
-from platformstate.codec import journal
+from platformstate.codec import journal, record, render
 from platformstate.core.catalog import KINDS
 from platformstate.core.places import place_of
 from platformstate.errors import StateError
 from platformstate.validation import read
-from tests.conftest import Platformctl
+from tests.conftest import Platformctl, Repo
 from tests.schemas.corpus import EXAMPLES
 
 
@@ -127,3 +127,19 @@ def test_the_command_prints_tables_and_documents(platformctl: Platformctl, tmp_p
     assert again.status == 5
     assert again.document["error"]["code"] == "output_exists"
     assert platformctl("schema", "show", "nothing").status == 2
+
+
+def test_export_into_a_folder_of_the_repository(platformctl: Platformctl, repo: Repo) -> None:
+    exported = platformctl("-C", str(repo.root), "schema", "export", "state/schemas", cwd=repo.root.parent)
+    assert exported.status == 0
+    names = sorted(path.name for path in (repo.root / "state" / "schemas").iterdir())
+    assert names == sorted(f"{kind}.schema.json" for kind in KINDS)
+    assert sorted(path.name for path in repo.root.iterdir()) == [".git", "state"]
+
+
+@pytest.mark.parametrize("kind", ["task", "run", "checkpoint", "store"])
+def test_an_example_is_canonical(kind: str) -> None:
+    data = show_example(kind).data
+    document = record.parse(data["text"].encode(), data["path"]).document
+    assert document is not None
+    assert render.canonical(document) == data["text"]

@@ -74,7 +74,7 @@ def test_a_copy_that_is_no_json_is_told_as_such() -> None:
 def test_a_missing_key_is_told_at_the_first_key_of_its_mapping() -> None:
     text = TASK_TEXT.replace("    proof: test\n", "")
     (problem,) = problems_of(text)
-    assert (problem.line, problem.col, problem.pointer) == (20, 5, "/acceptance/0/proof")
+    assert (problem.line, problem.col, problem.pointer) == (18, 5, "/acceptance/0/proof")
     assert problem.fix == "add proof, one of doc, test, live, operator"
 
 
@@ -175,7 +175,7 @@ def test_a_changed_record_is_judged_by_its_new_values() -> None:
     assert [p.code for p in judge(document.with_changes({"priority": "p9"}))] == ["field_value_invalid"]
 
 
-@pytest.mark.parametrize("value", [1.0, 0.0, -3.0, 1e300, True, "1", None, [], {}])
+@pytest.mark.parametrize("value", [1.0, 0.0, -3.0, 1.5, True, "1", None, [], {}])
 @pytest.mark.parametrize("reader", [read, read_reference])
 def test_only_a_whole_number_is_a_whole_number(value: object, reader: object) -> None:
     record = json.loads((EXAMPLES / "evidence" / "valid" / "command.json").read_text("utf-8"))

@@ -1,0 +1,135 @@
+"""Prepare a repository to hold state: its store, its templates, its attributes and ignore rules."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from platformstate import packaged
+from platformstate.actions.answer import Answer, written
+from platformstate.actions.hooks import hook_states, install_in, refuse_foreign_place
+from platformstate.core.places import STORE_PATH
+from platformstate.files import Folder, WorkTree
+from platformstate.gitrepo.trust import trusted_ref
+from platformstate.policy.marked_block import with_block
+from platformstate.store import Change, FileChange, Store
+
+TEMPLATES: Final = ("CODEX_TASK_PACKET.md", "CODEX_CHECKPOINT.md", "CLAUDE_RESCUE_PROTOCOL.md")
+BLOCKS: Final = {
+    ".gitattributes": (
+        b"state/** -text\n"
+        b"state/**/*.md diff=platformstate merge=platformstate\n"
+        b"state/**/events.jsonl -merge\n"
+    ),
+    ".gitignore": b"state/jobs/*/runs/\nstate/**/runs/*/logs/\nstate/**/.ps-*\n",
+}
+FIRST_TASK: Final = 'platformctl task create --title "TITLE" --accept "WHAT MUST HOLD::test"'
+
+
+@dataclass
+class _Plan:
+    """What `init` wants: new and changed files, and those that hold a person's own changes."""
+
+    created: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    ours: list[FileChange] = field(default_factory=list)
+    theirs: list[FileChange] = field(default_factory=list)
+
+    def add(self, path: str, before: bytes | None, after: bytes, *, theirs: bool = False) -> None:
+        if before == after:
+            self.unchanged.append(path)
+            return
+        (self.created if before is None else self.changed).append(path)
+        (self.theirs if theirs else self.ours).append(FileChange(path, before, after))
+
+
+def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answer:
+    """Write what a store needs and commit exactly that; a second call changes nothing.
+
+    A file that holds a person's uncommitted changes gets our lines too, but is left to that person
+    to commit. Raises: git_identity_missing before anything is written; hooks_path_foreign.
+    """
+    if hooks:
+        refuse_foreign_place(store.repository)
+    plan = _Plan()
+
+    def decide() -> Change:
+        nonlocal plan
+        plan = _plan(store)
+        return Change(f"store: init {_store_id(store, plan)}", (), tuple(plan.ours))
+
+    done = store.write(decide)
+    if not store.dry_run:
+        _write_theirs(store, plan)
+    installed = _install_hooks(store, program) if hooks and not store.dry_run else []
+    data: dict[str, Any] = {
+        "created": plan.created,
+        "changed": plan.changed,
+        "unchanged": plan.unchanged,
+        "uncommitted": [file.path for file in plan.theirs],
+        "hooks": installed,
+    }
+    return written(data, done, next=_next(store, plan))
+
+
+def _plan(store: Store) -> _Plan:
+    tree = WorkTree(store.root)
+    plan = _Plan()
+    present = tree.bytes_of(STORE_PATH)
+    plan.add(STORE_PATH, present, _store_text(store) if present is None else present)
+    for name in TEMPLATES:
+        path = f"state/templates/{name}"
+        there = tree.bytes_of(path)
+        plan.add(path, there, packaged.read("templates", name) if there is None else there)
+    touched = _touched(store)
+    for path, lines in BLOCKS.items():
+        there = tree.bytes_of(path)
+        plan.add(path, there, with_block(there, lines, path), theirs=path in touched)
+    return plan
+
+
+def _store_text(store: Store) -> bytes:
+    new_id = uuid.UUID(int=store.chance(1 << 128), version=4)
+    return f'schema: store/1\nid: "{new_id}"\ncreated_at: "{store.now()}"\n'.encode()
+
+
+def _store_id(store: Store, plan: _Plan) -> str:
+    for file in plan.ours:
+        if file.path == STORE_PATH and file.after is not None:
+            return file.after.split(b'"')[1].decode()
+    return str(store.read(STORE_PATH).meta["id"])
+
+
+def _touched(store: Store) -> set[str]:
+    """Return which of the two shared files differ from HEAD, staged or not, or are not tracked."""
+    listed = store.repository.run(["status", "--porcelain=v1", "-z", "--", *BLOCKS])
+    rows = listed.decode("utf-8", "surrogateescape").split("\0")
+    return {row[3:] for row in rows if row}
+
+
+def _write_theirs(store: Store, plan: _Plan) -> None:
+    """Put our lines into files that stay uncommitted, in one step each."""
+    for file in plan.theirs:
+        with Folder.at(store.root) as folder:
+            temporary = f".ps-init-{file.path.lstrip('.')}"
+            folder.remove(temporary)
+            folder.create(temporary, file.after or b"", "full")
+            folder.rename(temporary, file.path)
+            folder.sync("full")
+
+
+def _install_hooks(store: Store, program: str) -> list[str]:
+    done = install_in(store.repository, program).data
+    return [*done["installed"], *done["unchanged"]]
+
+
+def _next(store: Store, plan: _Plan) -> tuple[str, ...]:
+    steps = [f"git add {path} && git commit {path}" for path in (file.path for file in plan.theirs)]
+    if trusted_ref(store.repository) is None and not store.dry_run:
+        branch = store.repository.ref or "refs/heads/main"
+        steps.append(f"git config platformstate.trustedRef {branch}")
+    if any(hook.state != "installed" for hook in hook_states(store.repository)):
+        steps.append("platformctl hooks install")
+    return (*steps, FIRST_TASK)

@@ -1,0 +1,32 @@
+"""`platformctl init`: prepare a repository to hold state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from platformstate.actions.init import init_store
+from platformstate.cli.commands import command
+from platformstate.cli.hook_commands import program_path
+from platformstate.cli.invocation import Invocation
+from platformstate.cli.present import present
+
+
+@command("init", examples=("platformctl init --hooks", "platformctl init --json"))
+@click.option("--hooks", is_flag=True, help="Install the git hooks as well.")
+@click.pass_obj
+def init(invocation: Invocation, hooks: bool) -> None:
+    """Prepare this repository to hold state; a second call changes nothing."""
+    store = invocation.open_repository()
+    present(invocation, init_store(store, hooks=hooks, program=program_path()), _init_text)
+
+
+def _init_text(data: dict[str, Any]) -> str:
+    lines = [f"created {path}" for path in data["created"]]
+    lines += [f"changed {path}" for path in data["changed"]]
+    lines += [f"left for you to commit: {path}" for path in data["uncommitted"]]
+    lines += [f"hook {name}" for name in data["hooks"]]
+    if data["commit"]:
+        lines.append(f"committed {data['commit'][:12]}")
+    return "\n".join(lines or ["nothing to do"])

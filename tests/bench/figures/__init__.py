@@ -1,0 +1,43 @@
+"""One module a figure; each has `make(ground)`, which returns the figures of that id."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from tests.bench.figure import Maker
+
+MODULES: Final = {
+    "G1": "g01_version",
+    "G2": "g02_help",
+    "G3": "g03_hook_without_state",
+    "G4": "g04_hook_with_state",
+    "G6": "g06_validate",
+    "G8": "g08_checkpoint",
+    "G13": "g13_show_and_brief",
+    "G15": "g15_many_processes",
+    "G16": "g16_untracked_cache",
+    "G17": "g17_growth",
+    "G18": "g18_parse",
+    "G23": "g23_memory",
+    "G24": "g24_bytes",
+}
+LATER: Final = {
+    "G5": "the cache does not exist yet",
+    "G7": "the cache does not exist yet",
+    "G9": "`batch` does not exist yet",
+    "G10": "`batch` does not exist yet",
+    "G11": "the cache does not exist yet",
+    "G12": "the cache does not exist yet",
+    "G14": "`batch` does not exist yet",
+    "G19": "`run step` does not exist yet",
+    "G20": "`run resume` does not exist yet",
+    "G21": "`jobs tick` does not exist yet",
+    "G22": "`jobs run` does not exist yet",
+}
+
+
+def maker(figure: str) -> Maker:
+    """Return the function that makes the figures of an id."""
+    made: Maker = import_module(f"tests.bench.figures.{MODULES[figure]}").make
+    return made

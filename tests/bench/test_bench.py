@@ -1,0 +1,119 @@
+"""The runner works at the smallest scale; only what does not depend on the machine is enforced."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.bench.figures import LATER, MODULES
+from tests.bench.stores import SCALES, build
+
+HERE = Path(__file__).parent
+HOME = HERE.parent.parent
+CHECKPOINT = "memory checkpoint create --task TASK --actor codex --kind progress --done tests --next more"
+
+# The most git children and the most files opened that a command may need, whatever the size of the store.
+# A task's folder holds 12 files; three templates and store.yaml may come on top.
+BUDGETS = {
+    "--help": (0, 0),
+    "explain key_duplicate": (0, 0),
+    "task show TASK": (2, 16),
+    "memory brief --task TASK": (6, 16),
+    CHECKPOINT: (12, 16),
+}
+
+
+def bench(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.bench", *argv], cwd=HOME, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run every figure once at the smallest scale."""
+    out = tmp_path_factory.mktemp("bench") / "bench.json"
+    ran = bench("--smoke", f"OUT={out}")
+    assert out.exists(), ran.stderr
+    result: dict[str, Any] = json.loads(out.read_text())
+    return result | {"stdout": ran.stdout}
+
+
+def test_70_15_the_result_keeps_to_its_schema(smoke: dict[str, Any]) -> None:
+    schema = json.loads((HERE / "result.schema.json").read_text())
+    result = {key: value for key, value in smoke.items() if key != "stdout"}
+    jsonschema.Draft202012Validator(schema).validate(result)
+
+
+def test_every_figure_is_taken_or_skipped_with_its_reason(smoke: dict[str, Any]) -> None:
+    assert {row["id"] for row in smoke["figures"]} == set(MODULES), smoke["skipped"]
+    assert {skipped["name"] for skipped in smoke["skipped"]} == {*LATER, "peers"}
+
+
+def test_every_figure_has_its_line(smoke: dict[str, Any]) -> None:
+    lines = smoke["stdout"].splitlines()
+    assert [line.split()[0] for line in lines] == [row["id"] for row in smoke["figures"]]
+
+
+@pytest.mark.parametrize("figure", ["G1", "G2"])
+def test_start_up_keeps_to_its_goal(smoke: dict[str, Any], figure: str) -> None:
+    for row in smoke["figures"]:
+        if row["id"] == figure:
+            bound = float(row["goal"].split()[1])
+            assert min(row["ratio"], row["ratio_of_minima"]) <= bound or row["noisy"], row
+
+
+def test_70_15_only_writes_exactly_the_figure_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    bench("--smoke", "ONLY=G1", f"OUT={out}")
+    result = json.loads(out.read_text())
+    assert [row["id"] for row in result["figures"]] == ["G1"]
+
+
+@pytest.mark.parametrize(
+    "argument, listed",
+    [("SCALE=2k", "1k, 10k, 50k, tasks-5k"), ("ROUNDS=2", "from 5"), ("ONLY=G99", "G24"), ("FAST=1", "ROUNDS")],
+)
+def test_a_bad_argument_lists_what_is_possible(argument: str, listed: str) -> None:
+    ran = bench(argument)
+    assert ran.returncode == 2
+    assert listed in ran.stderr
+
+
+def test_the_stores_are_valid_and_always_the_same(tmp_path: Path) -> None:
+    first, second = (build(tmp_path / name, SCALES["smoke"]) for name in ("one", "two"))
+    assert (first.files, first.bytes) == (second.files, second.bytes)
+    assert len(list((first.root / "state").rglob("*.md"))) == 100
+    ran = subprocess.run(
+        [sys.executable, "-m", "platformstate", "validate"], cwd=first.root, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("line", BUDGETS)
+def test_70_06_a_command_keeps_to_its_budget(tmp_path: Path, line: str) -> None:
+    store = build(tmp_path / "store", SCALES["smoke"])
+    argv = line.replace("TASK", store.task).split()
+    ran = subprocess.run(
+        [sys.executable, "-m", "platformstate", *argv, "-v"], cwd=store.root, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
+    assert cost["git"] <= BUDGETS[line][0], cost
+    assert cost["read"] <= BUDGETS[line][1], cost
+
+
+def test_a_clean_validate_keeps_to_its_budget(tmp_path: Path) -> None:
+    store = build(tmp_path / "store", SCALES["smoke"])
+    ran = subprocess.run(
+        [sys.executable, "-m", "platformstate", "validate", "-v"], cwd=store.root, capture_output=True, text=True, check=False
+    )
+    cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
+    assert cost["git"] <= 7, cost
+    assert cost["files"] == store.files - 1

@@ -1,0 +1,58 @@
+"""A process that has everything imported and forks a writer for each request, so that hundreds of
+real processes can be killed in seconds. It speaks JSON lines: a request in, a pid or an end out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import git.cmd  # noqa: F401  # what a writer would import before it commits
+
+import platformstate.validation  # noqa: F401
+from platformstate.errors import StateError
+from platformstate.store import Written, protocol  # noqa: F401
+from tests.store import records
+
+
+def _run(request: dict[str, Any]) -> Written:
+    store = records.opened(Path(request["root"]), **request.get("settings", {}))
+    if request["verb"] == "checkpoint":
+        return records.write_checkpoint(store, request["task"], request["id"], request.get("words", "words"))
+    return records.update_task(store, request["task"], request["title"])
+
+
+def _child(request: dict[str, Any]) -> None:
+    os.setpgid(0, 0)
+    os.environ |= request.get("env", {})
+    answer: dict[str, Any]
+    try:
+        written = _run(request)
+        answer = {**written.as_json(), "exit": 6 if written.pending else 0}
+    except StateError as error:
+        answer = {"exit": error.exit_status, "code": error.code, "message": error.message}
+    except BaseException:
+        answer = {"exit": 70, "message": traceback.format_exc()}
+    Path(request["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+    os._exit(answer["exit"])
+
+
+def main() -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "wait" in request:
+            _, status = os.waitpid(request["wait"], 0)
+            reply = os.waitstatus_to_exitcode(status)
+        else:
+            reply = os.fork()
+            if reply == 0:
+                _child(request)
+        print(reply, flush=True)
+
+
+if __name__ == "__main__":
+    main()
