@@ -80,7 +80,8 @@ def _typed(kind: str, given: Any) -> Value | None:
 
 def _exact_fault(definition: Definition, value: Any) -> str | None:
     """Return what is wrong with a value that a definition itself holds: no text stands for a number."""
-    if not same(value, _typed(definition["type"], value) if value is not None else value):
+    typed = _typed(definition["type"], value)
+    if typed is None or not same(value, typed):
         return f"{shown(value)} is not {_WORDS[definition['type']]}"
     return _fault(definition, value)
 

@@ -80,15 +80,15 @@ def step_from_payload(payload: Mapping[str, Any]) -> Step:
 def _step(payload: Mapping[str, Any]) -> Step:
     try:
         made = STEPS[payload["kind"]]
-        step: Step = made(**{name: _frozen(name, payload[name]) for name in _names(made)})
+        step: Step = made(**{name: _frozen(name, payload[name]) for name in _names(made.kind)})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no step of a known kind: {error}") from error
     return step
 
 
 @cache
-def _names(made: type[Step]) -> tuple[str, ...]:
-    return tuple(part.name for part in fields(made))
+def _names(kind: str) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(STEPS[kind]))
 
 
 def step_sha256(step: Step) -> str:
