@@ -155,7 +155,13 @@ def type_words(found: object) -> str:
 def _wrong_value(fault: Fault, found: Any) -> Finding:
     part, keyword = fault.part, fault.keyword
     message, fix = _VALUE_WORDS[keyword](_name(fault.at), found, part)
-    return Finding("field_value_invalid", fault.at, message, fix)
+    leaves = keyword == "format" and part["format"] in ("repo-path", "glob") and _leads_out(found)
+    return Finding("path_outside_repository" if leaves else "field_value_invalid", fault.at, message, fix)
+
+
+def _leads_out(path: object) -> bool:
+    """Say whether a path that is not allowed would leave the repository."""
+    return str(path).startswith("/") or ".." in str(path).split("/")
 
 
 def _not_listed(name: str, found: Any, part: Schema) -> tuple[str, str]:
