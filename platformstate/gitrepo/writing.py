@@ -20,6 +20,7 @@ from platformstate.gitrepo.signing import Signing
 
 SCRATCH_REF: Final = "refs/platformstate/next"
 _MAX_CACHEINFO: Final = 200
+_NO_FSYNC: Final = ("-c", "core.fsync=none")
 _CRASH_REPORT: Final = re.compile(r"crash report to (\S*fast_import_crash_[0-9]+)")
 
 
@@ -58,12 +59,13 @@ class Staged(NamedTuple):
 
 
 class Writer:
-    """Writes objects, an index and refs of one repository."""
+    """Writes objects, an index and refs of one repository; `durable` waits for the disk each time."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, durable: bool = True) -> None:
         from git.cmd import Git
 
         self._repository = repository
+        self._flags = (*FLAGS, *repository.flags, *(() if durable else _NO_FSYNC))
         self._git: Any = Git(str(repository.place))
         self._program = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
 
@@ -147,7 +149,7 @@ class Writer:
             stdin.write(input)
             stdin.seek(0)
             status, stdout, stderr = self._git.execute(
-                [self._program, *FLAGS, *self._repository.flags, *argv],
+                [self._program, *self._flags, *argv],
                 istream=stdin,
                 with_extended_output=True,
                 with_exceptions=False,
