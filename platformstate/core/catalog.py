@@ -71,18 +71,6 @@ def _holder_shape() -> Shape:
     )
 
 
-@cache
-def _parity_shape() -> Shape:
-    return Shape(
-        types=("object",),
-        keys={
-            "rows": Shape(types=("integer",), required=True),
-            "expected_root": Shape(types=("string",), required=True),
-            "found_root": Shape(types=("string",), required=True),
-        },
-    )
-
-
 def _task() -> KindSpec:
     return KindSpec(
         name="task",

@@ -141,15 +141,8 @@ def wrong_type(at: At, found: object, part: Schema) -> Finding:
 
 def type_words(found: object) -> str:
     """Return what a value is, in the words of a person who writes YAML."""
-    if found is None:
-        return "nothing"
-    words = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number with a decimal point",
-        str: "text",
-    }
-    return words.get(type(found)) or ("a list" if isinstance(found, list) else "a mapping")
+    words = {int: "a whole number", float: "a number with a decimal point", str: "text", list: "a list"}
+    return words.get(type(found), "a mapping")
 
 
 def _wrong_value(fault: Fault, found: Any) -> Finding:

@@ -114,9 +114,8 @@ def test_a_list_has_a_largest_number_of_items() -> None:
 )
 def test_50_12_hostile_text_is_judged_in_less_than_two_seconds(text: str) -> None:
     started = perf_counter()
-    judged = read(text.encode(), PLACES["task"])
+    read(text.encode(), PLACES["task"])
     assert perf_counter() - started < 2
-    assert len(judged.problems) >= 0
 
 
 def test_a_large_file_that_holds_no_record_is_not_parsed() -> None:
