@@ -15,7 +15,9 @@ from platformstate.actions.task_folder import (
     read_tasks,
     task_not_found,
 )
+from platformstate.core import ids
 from platformstate.core.instants import moment
+from platformstate.core.places import place_of
 from platformstate.errors import StateError, shown
 from platformstate.policy.brief import Known, brief_of, last_sign_of_life
 from platformstate.policy.brief_sections import Signs
@@ -61,11 +63,9 @@ def brief_task(
     """
     _refuse_bad_instant(now)
     source = _source(store, at, refs)
-    name = task_requests.task_id(store, task) if at is None else _task_at(source.trees[0], task)
-    folder = merged([read_task_folder(tree, name) for tree in source.trees])
+    folder = _folder(store, task, source)
+    name = folder.task_id
     if folder.task is None:
-        if not folder.problems:
-            raise task_not_found(name)
         return Brief(Answer({"task": name}, error=folder.unreadable()), "")
     chosen = None
     if run is not None:
@@ -77,6 +77,27 @@ def brief_task(
     text, budget = brief_text(brief, signs, max_tokens)
     error = folder.unreadable() if folder.problems else None
     return Brief(Answer({**brief, "budget": budget}, error=error), text)
+
+
+def _folder(store: Store, task: str, source: _Source) -> TaskFolder:
+    """Return the task's folder as all sources hold it. Raises: task_not_found, id_ambiguous."""
+    if source.at is not None:
+        return _folder_at(source.trees[0], task)
+    name = _task_in(store, task, source)
+    folder = merged([read_task_folder(tree, name) for tree in source.trees])
+    if folder.task is None and not folder.problems:
+        raise task_not_found(name)
+    return folder
+
+
+def _task_in(store: Store, prefix: str, source: _Source) -> str:
+    """Return the task's id; one that only another branch has must be given in full."""
+    try:
+        return task_requests.task_id(store, prefix)
+    except StateError as missing:
+        if missing.code != "task_not_found" or len(source.trees) == 1:
+            raise
+        return prefix
 
 
 def _known(store: Store, folder: TaskFolder, chain: Chain, source: _Source) -> Known:
@@ -123,15 +144,18 @@ def _source(store: Store, at: str | None, refs: Sequence[str]) -> _Source:
     return _Source((store.tree(), *trees), (here, *names), None)
 
 
-def _task_at(tree: Tree, prefix: str) -> str:
-    """Return the task that a prefix stands for in a commit. Raises: task_not_found, id_ambiguous."""
-    from platformstate.core.ids import is_id
-    from platformstate.core.places import place_of, task_path
+def _folder_at(tree: Tree, prefix: str) -> TaskFolder:
+    """Return the folder of the task that a prefix stands for in a commit.
 
-    if is_id(prefix) and tree.entries(task_path(prefix)):
-        return prefix
+    Raises: task_not_found, id_ambiguous.
+    """
+    if ids.is_id(prefix):
+        folder = read_task_folder(tree, prefix)
+        if folder.task is not None or folder.problems:
+            return folder
     places = (place_of(entry.path) for entry in tree.entries("state/tasks"))
-    return task_requests.one_task(prefix, {place.id for place in places if place and place.kind == "task"})
+    known = {place.id for place in places if place and place.kind == "task"}
+    return read_task_folder(tree, task_requests.one_task(prefix, known))
 
 
 def _refuse_bad_instant(now: str | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.checkpoint_list import checkpoint_json
+from platformstate.actions.git_facts import git_fields
 from platformstate.actions.run_opening import OpenedRun, open_run, run_meant
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.core import ids
@@ -45,7 +46,7 @@ class _Asked:
     inside_run: str | None
     mark: str | None
     commands: Commands
-    facts: WorkFacts | None
+    facts: WorkFacts
 
 
 def create_checkpoint(
@@ -69,16 +70,16 @@ def create_checkpoint(
     if idempotency_key is not None:
         mark = repeat_mark(idempotency_key, {"op": "checkpoint.create", **request, "task": task})
     folder = read_task_folder(store.tree(), task).checked()
-    first = _Asked(task, request, inside_run, mark, [], None)
-    earlier = _earlier(folder, mark)
     run = run_meant(store, folder, request.get("run"), inside_run)
     warnings: list[Warned] = []
-    if earlier is None:
+    commands: Commands = []
+    if _earlier(folder, mark) is None:
         _refuse_early(folder, request, run)
-        commands = list(_commands(store, request, warnings))
-        first = _Asked(task, request, inside_run, mark, commands, work_facts(store.repository))
+        commands += _commands(store, request, warnings)
+    asked = _Asked(task, request, inside_run, mark, commands, work_facts(store.repository))
     independent = run is not None and mark is None
-    done = store.write(lambda: _decide(store, first), independent=independent)
+    fresh = folder if independent and not commands else None
+    done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
     said, run_opened, created = done.change.data
     data = {
         "checkpoint": checkpoint_json(said),
@@ -100,10 +101,11 @@ def _refuse_early(folder: TaskFolder, request: checkpoints.CheckpointRequest, ru
     _refuse_long(checkpoints.statements(request), folder.task_id)
 
 
-def _decide(store: Store, asked: _Asked) -> Change:
+def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
+    """Return the change; the folder is read anew unless it was read just now and may not change."""
     from platformstate.store.change import Change, FileChange
 
-    folder = read_task_folder(store.tree(), asked.task).checked()
+    folder = folder or read_task_folder(store.tree(), asked.task).checked()
     earlier = _earlier(folder, asked.mark)
     if earlier is not None:
         return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, False, False))
@@ -142,7 +144,7 @@ def _checkpoint(
         "at": at,
         "author": store.actor,
         **checkpoints.basis_of(request),
-        **_git_fields(store, asked, siblings, header),
+        **git_fields(store.repository, asked.facts, siblings, header, request.get("file", ())),
     }
     lists = {
         "criteria": _claims(folder, request),
@@ -171,21 +173,6 @@ def _text(said: CheckpointFacts) -> bytes:
     }
     meta = cast("Checkpoint", said.meta)
     return canonical(Document(CHECKPOINT, said.path, meta, body_of(sections))).encode()
-
-
-def _git_fields(
-    store: Store, asked: _Asked, siblings: Sequence[CheckpointFacts], header: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return where the work tree stands and what changed since the run said something last."""
-    from platformstate.gitrepo.facts import changed_paths
-
-    facts = asked.facts
-    if facts is None:
-        return {}
-    since = siblings[-1].meta["git"]["commit"] if siblings else header.get("base_commit")
-    paths = list(facts.paths) if since is None else changed_paths(store.repository, since, facts)
-    git = {"commit": facts.commit, "branch": facts.branch, "dirty": facts.dirty, "ahead": facts.ahead}
-    return {"git": git, **checkpoints.files_fields([*paths, *asked.request.get("file", ())])}
 
 
 def _commands(

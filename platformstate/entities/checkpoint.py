@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from platformstate.entities.choices import choices
@@ -147,13 +147,13 @@ def basis_of(request: CheckpointRequest) -> dict[str, str]:
     return {"basis": "self_report", "confidence": "claimed"}
 
 
-def files_fields(paths: Iterable[str]) -> dict[str, Any]:
+def files_fields(paths: Iterable[str], recordable: Callable[[str], bool]) -> dict[str, Any]:
     """Return the fields that list changed paths: at most 200, and the whole number when cut."""
-    listed = sorted(set(paths))
-    if not listed:
+    known = set(paths)
+    listed = sorted(path for path in known if recordable(path))[:MAX_FILES]
+    if not known:
         return {}
-    cut = {"files": listed[:MAX_FILES]}
-    return {**cut, "files_total": len(listed)} if len(listed) > MAX_FILES else cut
+    return {"files": listed, "files_total": len(known)} if len(listed) < len(known) else {"files": listed}
 
 
 def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> str | None:
