@@ -62,7 +62,9 @@ def commands_page() -> str:
 def codes_page() -> str:
     """Return the table of every code, one section a family, with the explanation where there is one."""
     parts = ["# Codes\n", GENERATED]
-    parts.append("`platformctl explain CODE` says the same. Exit is the status of a command that fails with it.\n")
+    parts.append(
+        "`platformctl explain CODE` says the same. Exit is the status of a command that fails with it.\n"
+    )
     families: dict[str, list[str]] = {}
     for code, entry in registry().items():
         families.setdefault(entry["family"], []).append(_code_text(code, entry))

@@ -6,14 +6,13 @@ Every call is an argv list with our flags; text from outside goes in on standard
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from platformstate.cost import COST
 from platformstate.errors import StateError
-from platformstate.gitrepo.children import FLAGS, Ran, failure
+from platformstate.gitrepo.children import FLAGS, Ran, failure, input_file
 from platformstate.gitrepo.environment import FIXED
 from platformstate.gitrepo.repository import Repository
 from platformstate.gitrepo.signing import Signing
@@ -145,9 +144,7 @@ class Writer:
     ) -> Ran:
         """Run git; a session of its own keeps Ctrl-C from cutting it in half."""
         COST.git += 1
-        with tempfile.TemporaryFile() as stdin:
-            stdin.write(input)
-            stdin.seek(0)
+        with input_file(input) as stdin:
             status, stdout, stderr = self._git.execute(
                 [self._program, *self._flags, *argv],
                 istream=stdin,
