@@ -25,21 +25,22 @@ MAX_LINE: Final = 109
 def catalog(schemas: dict[str, Schema]) -> str:
     """Return the text of the module."""
     places = "".join(f'    "{name}": "{schema["x-kind"]["path"]}",\n' for name, schema in schemas.items())
-    parts = [f"PLACES: Final = {{\n{places}}}\n\n", _definitions(schemas)]
-    parts += [
+    specs = [
         f"def _{name}() -> KindSpec:\n    return {_spec(schema)}\n\n" for name, schema in schemas.items()
     ]
+    parts = [f"PLACES: Final = {{\n{places}}}\n\n", _definitions(schemas, "".join(specs)), *specs]
     listed = "".join(f'        "{name}": _{name},\n' for name in schemas)
     parts.append(f"KINDS: Final = Specs(\n    {{\n{listed}    }}\n)\n")
     return HEAD + "\n".join(parts)
 
 
-def _definitions(schemas: dict[str, Schema]) -> str:
-    """Hold each shared record's shape once, by its definition's name, after those that it uses."""
+def _definitions(schemas: dict[str, Schema], specs: str) -> str:
+    """Hold the shape of each shared record that a kind uses once, after those that it uses itself."""
     lines: dict[str, str] = {}
     for schema in schemas.values():
         for name in schema.get("$defs", {}):
-            _define(lines, schema, name)
+            if f"_{name}_shape()" in specs:
+                _define(lines, schema, name)
     return "\n".join(lines.values())
 
 

@@ -9,7 +9,12 @@ from typing import Any, Final
 from platformstate import packaged
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.hooks import hook_states, install_in, refuse_foreign_place
+from platformstate.codec.record import parse
+from platformstate.codec.render import canonical
+from platformstate.core.document import Document
 from platformstate.core.places import STORE_PATH
+from platformstate.entities import shapes
+from platformstate.entities.kinds import STORE
 from platformstate.files import Folder, WorkTree
 from platformstate.gitrepo.trust import trusted_ref
 from platformstate.policy.marked_block import with_block
@@ -78,7 +83,7 @@ def _plan(store: Store) -> _Plan:
     tree = WorkTree(store.root)
     plan = _Plan()
     present = tree.bytes_of(STORE_PATH)
-    plan.add(STORE_PATH, present, _store_text(store) if present is None else present)
+    plan.add(STORE_PATH, present, _new_store(store) if present is None else present)
     for name in TEMPLATES:
         path = f"state/templates/{name}"
         there = tree.bytes_of(path)
@@ -90,15 +95,16 @@ def _plan(store: Store) -> _Plan:
     return plan
 
 
-def _store_text(store: Store) -> bytes:
+def _new_store(store: Store) -> bytes:
     new_id = uuid.UUID(int=store.chance(1 << 128), version=4)
-    return f'schema: store/1\nid: "{new_id}"\ncreated_at: "{store.now()}"\n'.encode()
+    meta = shapes.Store(schema="store/1", id=str(new_id), created_at=store.now())
+    return canonical(Document(STORE, STORE_PATH, meta)).encode()
 
 
 def _store_id(store: Store, plan: _Plan) -> str:
     for file in plan.ours:
         if file.path == STORE_PATH and file.after is not None:
-            return file.after.split(b'"')[1].decode()
+            return str((parse(file.after, STORE_PATH).document or store.read(STORE_PATH)).id)
     return str(store.read(STORE_PATH).meta["id"])
 
 

@@ -139,7 +139,7 @@ class Judging:
 
     def _header_problems(self, header: Document[Any]) -> Iterator[Problem]:
         path = header.path.removesuffix("run.md") + "events.jsonl"
-        if path in self.names and not self._rows(path):
+        if path in self.names and (not self._rows(path) or chain_problems(self._rows(path), path)):
             return  # The journal has its own finding.
         yield from header_problems(header, self._rows(path))
 
@@ -148,8 +148,7 @@ class Judging:
         place = places.place_of(path)
         if place is None or place.kind != "event" or self.judged[path].rows is None:
             return
-        yield from chain_problems(rows, path)
-        yield from journal_problems(rows, path)
+        yield from chain_problems(rows, path) or journal_problems(rows, path)
         yield from journal_identity_problems(rows, path)
 
     def _histories(self) -> list[FileHistory]:

@@ -42,11 +42,9 @@ def show_schema(kind: str) -> Answer:
 def show_example(kind: str) -> Answer:
     """Return one valid canonical file of a kind and where it would stand."""
     known = _known(kind)
-    for path, data in _example_store():
-        place = place_of(path)
-        if place is not None and place.kind == known:
-            return Answer({"kind": known, "path": path, "text": data.decode()})
-    raise AssertionError(f"the example store holds no {known}")
+    places = ((path, data, place_of(path)) for path, data in _example_store())
+    path, data = next((path, data) for path, data, place in places if place and place.kind == known)
+    return Answer({"kind": known, "path": path, "text": data.decode()})
 
 
 def export_schemas(directory: str, *, examples: bool = False, dry_run: bool = False) -> Answer:

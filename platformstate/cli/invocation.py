@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.errors import StateError, Warned, shown
+from platformstate.errors import Warned
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -39,7 +38,7 @@ class Invocation:
         self.git_environment: dict[str, str] = {}
 
     def open_store(self) -> Store:
-        """Return the store of this directory, opened as the flags and the environment say."""
+        """Return the store of this directory, opened as the flags say."""
         from platformstate.store import open_store
 
         return open_store(self.directory, **self._wishes())
@@ -51,12 +50,8 @@ class Invocation:
         return open_repository(self.directory, **self._wishes())
 
     def _wishes(self) -> dict[str, Any]:
-        return {
-            "actor": self.actor or os.environ.get("PLATFORMSTATE_ACTOR") or None,
-            "commit": self.commit,
-            "dry_run": self.dry_run,
-            "durability": self.durability or _durability_of_environment(),
-        }
+        wishes = {"actor": self.actor, "commit": self.commit, "durability": self.durability}
+        return {**wishes, "dry_run": self.dry_run}
 
 
 def wants_json(argv: Sequence[str]) -> bool:
@@ -64,13 +59,3 @@ def wants_json(argv: Sequence[str]) -> bool:
     flags = argv[: argv.index("--")] if "--" in argv else argv
     return "--json" in flags
 
-
-def _durability_of_environment() -> str | None:
-    value = os.environ.get("PLATFORMSTATE_DURABILITY")
-    if value and value not in DURABILITIES:
-        raise StateError(
-            "config_invalid",
-            f"PLATFORMSTATE_DURABILITY is {shown(value)!r}, not full or fast",
-            hint="unset PLATFORMSTATE_DURABILITY, or set it to full or fast",
-        )
-    return value or None

@@ -98,6 +98,4 @@ def _entry(head: str, value: Any, shape: Shape, notes: Notes, at: At) -> list[st
             lines.extend(item_lines(member, item, notes, (*at, index)))
     if head != "-":
         return [*note.above, head + beside, *indented(lines)]
-    if beside or lines[0].startswith("#"):
-        return [*note.above, head + beside, *indented(lines)]
     return [*note.above, f"- {lines[0]}", *indented(lines[1:])]

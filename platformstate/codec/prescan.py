@@ -16,8 +16,6 @@ _DEEP_INDENT: Final = re.compile(rf"^[ \t?:-]{{{limits.MAX_NESTING_SCANNED + 1}}
 _MARKERS: Final = re.compile(
     r"^(?:(?P<document>(?:---|\.\.\.)(?=[ \t]|$))|(?P<directive>%)|(?P<tab> *\t))", re.MULTILINE
 )
-# Cheap signs of the three; without them the expression above need not run.
-_SIGNS: Final = ("\n%", "\n---", "\n...", "\t")
 
 
 class Found(NamedTuple):
@@ -31,14 +29,12 @@ class Found(NamedTuple):
 
 def prescan(text: str) -> list[Found]:
     """Return what makes a YAML text unfit to be parsed, by place."""
-    found: list[Found] = []
-    if text[:1] in "%-." or any(sign in text for sign in _SIGNS):
-        found.extend(_markers(text))
-    if (
-        text.count("[") + text.count("{") > limits.MAX_NESTING_SCANNED
-        or len(text) > limits.MAX_NESTING_SCANNED
-    ):
-        found.extend(_depth(text))
+    # Cheap signs first: most texts hold none and are done here.
+    marked = "\t" in text or "\n---" in text or "\n..." in text or "\n%" in text or text[:1] in "%-."
+    long = len(text) > limits.MAX_NESTING_SCANNED
+    if not (marked or long):
+        return []
+    found = [*(_markers(text) if marked else ()), *(_depth(text) if long else ())]
     return sorted(found[: limits.MAX_PROBLEMS])
 
 
@@ -61,7 +57,7 @@ def _markers(text: str) -> Iterator[Found]:
 
 def _depth(text: str) -> Iterator[Found]:
     index = _too_deep(text)
-    if index is None and " " * limits.MAX_DEPTH in text.replace("- ", "  "):
+    if index is None and max(map(len, text.split("\n"))) > limits.MAX_NESTING_SCANNED:
         indent = _DEEP_INDENT.search(text)
         index = indent and indent.end() - 1
     if index is not None:

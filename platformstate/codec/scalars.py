@@ -13,9 +13,9 @@ Reading = Literal["text", "boolean", "null", "integer", "number", "date", "ambig
 BOOLEANS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n"})
 NULLS: Final = frozenset({"", "~", "null"})
 _WORDS: Final[dict[str, Reading]] = {"true": "boolean", "false": "boolean", "null": "null"}
-_LONGEST_WORD: Final = 5
-# A plain scalar that begins otherwise is a word or text.
-_NUMERIC_STARTS: Final = frozenset("0123456789+-.~=<")
+LONGEST_WORD: Final = 5
+# A longer plain scalar that begins otherwise is text at first sight.
+NUMERIC_STARTS: Final = frozenset("0123456789+-.~=<")
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-][0-9]+)?")
@@ -36,8 +36,8 @@ _AMBIGUOUS: Final = re.compile(
 
 def reading(text: str) -> Reading:
     """Return how a plain scalar reads."""
-    if text[:1] not in _NUMERIC_STARTS:
-        if len(text) > _LONGEST_WORD:
+    if text[:1] not in NUMERIC_STARTS:
+        if len(text) > LONGEST_WORD:
             return "text"
         known = _WORDS.get(text)
         if known is not None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from platformstate.codec import limits
 from platformstate.codec.characters import holds_refused
 from platformstate.codec.json_nodes import number_of
-from platformstate.codec.scalars import reading
+from platformstate.codec.scalars import LONGEST_WORD, NUMERIC_STARTS, reading
 from platformstate.codec.shapes import ANYTHING, misfit, takes_dates
 from platformstate.codec.yaml_events import (
     YAML_ERRORS,
@@ -22,6 +22,7 @@ from platformstate.codec.yaml_events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
+    SequenceStartEvent,
     StreamEndEvent,
     events,
 )
@@ -40,7 +41,7 @@ def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
     """Return the mapping that a YAML text holds, None when it needs a closer look."""
     if " #" in text and _COMMENT.search(text):
         return None
-    reader = _Reader("\\" in text)
+    reader = _Reader(text)
     try:
         reader.next = events(text)
         reader.next()  # the document's start
@@ -55,12 +56,15 @@ def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
 
 
 class _Reader:
-    __slots__ = ("escaped", "next", "quoted")
+    """Builds values from events; the common case, plain text, is inlined where it is met."""
+
+    __slots__ = ("escaped", "marked", "next", "quoted")
 
     next: Callable[[], Any]
 
-    def __init__(self, escaped: bool) -> None:
-        self.escaped = escaped
+    def __init__(self, text: str) -> None:
+        self.escaped = "\\" in text
+        self.marked = "&" in text or "!" in text  # without these no node has an anchor or a tag
         self.quoted: list[str] = []
 
     def hides(self) -> bool:
@@ -71,7 +75,7 @@ class _Reader:
         if depth > limits.MAX_DEPTH:
             raise _LookAgain
         made: dict[str, Any] = {}
-        next_event, shapes = self.next, shape.keys
+        next_event, shapes, marked = self.next, shape.keys, self.marked
         while True:
             event = next_event()
             if type(event) is not ScalarEvent:
@@ -79,24 +83,30 @@ class _Reader:
                     return made
                 raise _LookAgain
             key = event.value
-            child = shapes.get(key)
-            if child is None:
-                self._unknown_key(event)
-                child = ANYTHING
-            if key in made or event.anchor is not None or event.tag is not None:
+            child = shapes.get(key) or self._unknown(event)
+            if key in made or (marked and _is_marked(event)):
                 raise _LookAgain
-            made[key] = self._value(next_event(), child, depth)
+            event = next_event()
+            if type(event) is ScalarEvent and not marked:
+                text = event.value
+                if event.style or len(text) <= LONGEST_WORD or text[0] in NUMERIC_STARTS:
+                    text = self._scalar(event, text, child)
+                made[key] = text
+            else:
+                made[key] = self._value(event, child, depth)
 
-    def _unknown_key(self, event: Any) -> None:
-        key = event.value
+    def _unknown(self, key: Any) -> Shape:
+        """Look at a key that the schema does not know; anything may stand under it."""
+        text = key.value
         if (
-            key == "<<"
-            or len(key) > limits.MAX_KEY_CHARACTERS
-            or (not event.style and reading(key) != "text")
+            text == "<<"
+            or len(text) > limits.MAX_KEY_CHARACTERS
+            or not (key.style or reading(text) == "text")
         ):
             raise _LookAgain
-        if event.style and self.escaped:
-            self.quoted.append(key)
+        if key.style and self.escaped:
+            self.quoted.append(text)
+        return ANYTHING
 
     def _sequence(self, shape: Shape, depth: int) -> list[Any]:
         if depth > limits.MAX_DEPTH:
@@ -112,19 +122,28 @@ class _Reader:
         return made
 
     def _value(self, event: Any, shape: Shape, depth: int) -> Any:
-        if event.anchor is not None or event.tag is not None:
-            raise _LookAgain
         kind = type(event)
+        if self.marked and _is_marked(event):
+            raise _LookAgain
         if kind is ScalarEvent:
-            text = event.value
-            if event.style:
-                if self.escaped:
-                    self.quoted.append(text)
-                return text
-            return text if (how := reading(text)) == "text" else _plain(text, how, shape)
+            return self._scalar(event, event.value, shape)
         if kind is MappingStartEvent:
             return self.mapping(shape, depth + 1)
-        return self._sequence(shape, depth + 1)
+        if kind is SequenceStartEvent:
+            return self._sequence(shape, depth + 1)
+        raise _LookAgain  # an alias
+
+    def _scalar(self, event: Any, text: str, shape: Shape) -> Any:
+        if event.style:
+            if self.escaped:
+                self.quoted.append(text)
+            return text
+        how = reading(text)
+        return text if how == "text" else _plain(text, how, shape)
+
+
+def _is_marked(event: Any) -> bool:
+    return event.anchor is not None or getattr(event, "tag", None) is not None
 
 
 def _plain(text: str, how: str, shape: Shape) -> Any:

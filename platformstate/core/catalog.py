@@ -74,36 +74,6 @@ def _holder_shape() -> Shape:
 
 
 @cache
-def _parity_shape() -> Shape:
-    return Shape(
-        types=("object",),
-        keys={
-            "rows": Shape(types=("integer",), required=True),
-            "expected_root": Shape(types=("string",), required=True),
-            "found_root": Shape(types=("string",), required=True),
-        },
-    )
-
-
-@cache
-def _param_shape() -> Shape:
-    return Shape(
-        types=("object",),
-        flow=True,
-        keys={
-            "type": Shape(types=("string",), required=True),
-            "default": Shape(types=("string", "integer", "boolean")),
-            "choices": Shape(types=("array",), items=Shape(types=("string", "integer", "boolean"))),
-            "format": Shape(types=("string",)),
-            "min": Shape(types=("integer",)),
-            "max": Shape(types=("integer",)),
-            "max_length": Shape(types=("integer",)),
-            "help": Shape(types=("string",)),
-        },
-    )
-
-
-@cache
 def _guard_shape() -> Shape:
     return Shape(
         types=("object",),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 M = TypeVar("M", bound=Mapping[str, Any])
+_NO_KEYS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[M]):
+class Kind(NamedTuple, Generic[M]):
     """A typed handle on a kind, so that `store.load(TASK, id)` is a `Document[Task]`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """One place of a schema, as far as reading and writing text needs it.
 
     `types` are JSON Schema type names, empty where anything goes. `keys` are in schema order.
@@ -25,7 +24,7 @@ class Shape:
 
     types: tuple[str, ...] = ()
     format: str | None = None
-    keys: Mapping[str, Shape] = field(default_factory=dict)
+    keys: Mapping[str, Shape] = _NO_KEYS
     items: Shape | None = None
     group: str | None = None
     always: bool = False
@@ -37,16 +36,14 @@ class Shape:
     same_subject: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
+class Lifecycle(NamedTuple):
     """The states of a kind and which may follow which."""
 
     states: Mapping[str, tuple[str, ...]]
     final: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KindSpec:
+class KindSpec(NamedTuple):
     """Everything about a kind that its schema's annotations say. `path` is below `state/`."""
 
     name: str

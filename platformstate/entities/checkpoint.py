@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from platformstate.entities.choices import choices
@@ -25,7 +25,7 @@ SECTIONS: Final = {
     "questions": "Open questions",
     "assumptions": "Assumptions",
 }
-_FLAGS: Final = {
+FLAGS: Final = {
     "done": "done",
     "failed": "failed",
     "decision": "decisions",
@@ -60,12 +60,15 @@ class CheckpointRequest(TypedDict, total=False):
 
 
 def statements(request: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the items of each body section, by its key in JSON; the summary comes first."""
+    """Return the items of each body section, by its key in JSON; the summary comes first.
+
+    Raises: usage_invalid for one without text.
+    """
     body: dict[str, list[str]] = {key: [] for key in SECTIONS}
     if "summary" in request and request["kind"] != "blocker":
-        body[main_section(request["kind"])].append(request["summary"])
-    for flag, key in _FLAGS.items():
-        body[key] += request.get(flag, ())
+        body[main_section(request["kind"])].append(_said("summary", request["summary"]))
+    for flag, key in FLAGS.items():
+        body[key] += [_said(flag, text) for text in request.get(flag, ())]
     return body
 
 
@@ -126,7 +129,7 @@ def command_words(flag: str, text: str) -> list[str]:
 
 def refuse_empty(request: CheckpointRequest) -> None:
     """Raise checkpoint_empty when a checkpoint that must say something says nothing."""
-    said = ("summary", "blocker", "criterion", "ran", "exec", *_FLAGS)
+    said = ("summary", "blocker", "criterion", "ran", "exec", *FLAGS)
     if request["kind"] in NEEDS_NO_STATEMENT or any(request.get(flag) for flag in said):
         return
     raise StateError(
@@ -138,19 +141,19 @@ def refuse_empty(request: CheckpointRequest) -> None:
 
 def basis_of(request: CheckpointRequest) -> dict[str, str]:
     """Return basis and confidence: only what was executed here and now, alone, is verified."""
-    claims = ("summary", "blocker", "criterion", "ran", *_FLAGS)
+    claims = ("summary", "blocker", "criterion", "ran", *FLAGS)
     if request.get("exec") and not any(request.get(flag) for flag in claims):
         return {"basis": "tool_receipt", "confidence": "verified"}
     return {"basis": "self_report", "confidence": "claimed"}
 
 
-def files_fields(paths: Iterable[str]) -> dict[str, Any]:
+def files_fields(paths: Iterable[str], recordable: Callable[[str], bool]) -> dict[str, Any]:
     """Return the fields that list changed paths: at most 200, and the whole number when cut."""
-    listed = sorted(set(paths))
-    if not listed:
+    known = set(paths)
+    listed = sorted(path for path in known if recordable(path))[:MAX_FILES]
+    if not known:
         return {}
-    cut = {"files": listed[:MAX_FILES]}
-    return {**cut, "files_total": len(listed)} if len(listed) > MAX_FILES else cut
+    return {"files": listed, "files_total": len(known)} if len(listed) < len(known) else {"files": listed}
 
 
 def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> str | None:
@@ -181,6 +184,12 @@ def row(
         "superseded_by": superseded_by,
         "path": path,
     }
+
+
+def _said(flag: str, text: str) -> str:
+    if not text.strip():
+        raise StateError("usage_invalid", f"--{flag} is empty", hint=f'--{flag} "in a few words"')
+    return text.strip()
 
 
 def _blocker(text: str, tasks: set[str]) -> dict[str, str]:

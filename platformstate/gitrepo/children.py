@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -96,6 +97,19 @@ def _hint(code: str, stderr: str) -> str:
         lines = [line.strip() for line in stderr.splitlines() if "safe.directory" in line]
         return lines[-1] if lines else "git config --global --add safe.directory DIR"
     return "free some space and repeat the command" if code == "disk_full" else ""
+
+
+def input_file(data: bytes) -> IO[bytes]:
+    """Return an unnamed file that holds these bytes, to be read from its start."""
+    if sys.platform == "linux":
+        file: IO[bytes] = os.fdopen(os.memfd_create("input"), "w+b")
+    else:
+        from tempfile import TemporaryFile  # importing it costs as much as two git children
+
+        file = TemporaryFile()
+    file.write(data)
+    file.seek(0)
+    return file
 
 
 def run_git(

@@ -14,13 +14,17 @@ _FIELDS_BEFORE_PATH: Final = {"1": 8, "2": 9, "u": 10, "?": 1}
 
 
 class WorkFacts(NamedTuple):
-    """Where the work stands: `dirty` counts changed and untracked `paths`, all outside `state/`."""
+    """Where the work stands: `dirty` counts changed and untracked `paths`, all outside `state/`.
+
+    `named` are the top-level entries that were looked at.
+    """
 
     commit: str | None
     branch: str | None
     dirty: int
     ahead: int | None
     paths: tuple[str, ...]
+    named: tuple[str, ...] = ()
 
 
 def work_facts(repository: Repository) -> WorkFacts:
@@ -40,6 +44,7 @@ def work_facts(repository: Repository) -> WorkFacts:
         len(paths),
         int(ahead) if ahead else None,
         tuple(sorted(paths)),
+        tuple(named),
     )
 
 
@@ -49,11 +54,10 @@ def changed_paths(repository: Repository, since_oid: str, facts: WorkFacts | Non
     A commit that this clone lacks leaves the uncommitted ones.
     """
     present = work_facts(repository) if facts is None else facts
-    named = _top_level(repository)
     found = set(present.paths)
-    if named:
+    if present.named and since_oid != present.commit:
         argv = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", since_oid]
-        listed = repository.run([*argv, *_pathspec(named)], check=False)
+        listed = repository.run([*argv, *_pathspec(list(present.named))], check=False)
         found.update(name for name in listed.decode("utf-8", "surrogateescape").split("\0") if name)
     return sorted(path for path in found if not _is_state(path))
 

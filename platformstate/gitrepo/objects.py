@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from platformstate.gitrepo.children import stream_git
+from platformstate.gitrepo.children import input_file, stream_git
 from platformstate.gitrepo.repository import Repository
 
 
@@ -45,9 +44,7 @@ def _found(line: str) -> Found | None:
 
 def blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes | None]:
     """Yield the bytes of each named blob in the order asked, None where there is none."""
-    with tempfile.TemporaryFile() as asked:
-        asked.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
-        asked.seek(0)
+    with input_file("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")) as asked:
         child = stream_git(
             ["cat-file", "--batch"],
             cwd=repository.place,

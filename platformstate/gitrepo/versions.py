@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from platformstate.cost import COST
 from platformstate.gitrepo.attributes import ATTRIBUTES, Attributed, unsafe_rows
-from platformstate.gitrepo.children import stream_git
+from platformstate.gitrepo.children import input_file, stream_git
 from platformstate.gitrepo.repository import Repository
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -60,9 +59,7 @@ def read_blobs_up_to(repository: Repository, oids: Iterable[str], limit: int) ->
     wanted = list(dict.fromkeys(oids))
     if not wanted:
         return {}
-    with tempfile.TemporaryFile() as asked:
-        asked.write("".join(f"{oid}\n" for oid in wanted).encode("ascii"))
-        asked.seek(0)
+    with input_file("".join(f"{oid}\n" for oid in wanted).encode("ascii")) as asked:
         child = stream_git(
             ["cat-file", "--batch"],
             cwd=repository.place,
@@ -111,7 +108,9 @@ def attributes_of(repository: Repository, text: bytes, paths: Sequence[str]) -> 
     Asked of git itself, without the files of the work tree and without an index, so that a bare
     repository answers alike.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
         file = Path(folder, "attributes")
         file.write_bytes(text)
         ran = repository.call(

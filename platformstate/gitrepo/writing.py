@@ -6,20 +6,20 @@ Every call is an argv list with our flags; text from outside goes in on standard
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from platformstate.cost import COST
 from platformstate.errors import StateError
-from platformstate.gitrepo.children import FLAGS, Ran, failure
+from platformstate.gitrepo.children import FLAGS, Ran, failure, input_file
 from platformstate.gitrepo.environment import FIXED
 from platformstate.gitrepo.repository import Repository
 from platformstate.gitrepo.signing import Signing
 
 SCRATCH_REF: Final = "refs/platformstate/next"
 _MAX_CACHEINFO: Final = 200
+_NO_FSYNC: Final = ("-c", "core.fsync=none")
 _CRASH_REPORT: Final = re.compile(r"crash report to (\S*fast_import_crash_[0-9]+)")
 
 
@@ -58,12 +58,13 @@ class Staged(NamedTuple):
 
 
 class Writer:
-    """Writes objects, an index and refs of one repository."""
+    """Writes objects, an index and refs of one repository; `durable` waits for the disk each time."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, durable: bool = True) -> None:
         from git.cmd import Git
 
         self._repository = repository
+        self._flags = (*FLAGS, *repository.flags, *(() if durable else _NO_FSYNC))
         self._git: Any = Git(str(repository.place))
         self._program = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
 
@@ -143,11 +144,9 @@ class Writer:
     ) -> Ran:
         """Run git; a session of its own keeps Ctrl-C from cutting it in half."""
         COST.git += 1
-        with tempfile.TemporaryFile() as stdin:
-            stdin.write(input)
-            stdin.seek(0)
+        with input_file(input) as stdin:
             status, stdout, stderr = self._git.execute(
-                [self._program, *FLAGS, *self._repository.flags, *argv],
+                [self._program, *self._flags, *argv],
                 istream=stdin,
                 with_extended_output=True,
                 with_exceptions=False,

@@ -19,7 +19,7 @@ from platformstate.core.kind import Shape
 from platformstate.errors import Problem
 
 MAIN_FILES: Final = frozenset({"task", "run", "job", "procedure"})
-PINNED_STEPS: Final = "resolved_steps.json"
+PINNED_STEPS: Final = "resolved_steps"
 
 
 class FileHistory(NamedTuple):
@@ -44,21 +44,24 @@ def history_problems(changes: Sequence[FileHistory]) -> tuple[Problem, ...]:
 
 def needs_versions(path: str) -> bool:
     """Say whether any rule here reads the versions of this path."""
-    return places.place_of(path) is not None or path.endswith(f"/{PINNED_STEPS}")
+    place = places.place_of(path)
+    return place is not None and (
+        place.kind in KINDS or place.kind in MAIN_FILES or place.kind == PINNED_STEPS
+    )
 
 
 def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
-    if not needs_versions(change.path):
-        return
     place = places.place_of(change.path)
-    spec = KINDS.get(place.kind) if place else None
+    if place is None or not needs_versions(change.path):
+        return
+    spec = KINDS.get(place.kind)
     if change.after is None:
         yield from _deletion(change, gone)
-    elif spec is None or spec.immutable:
+    elif place.kind == PINNED_STEPS or (spec is not None and spec.immutable):
         yield from _immutable(change, change.after)
-    elif spec.append_only:
+    elif spec is not None and spec.append_only:
         yield from _append_only(change, change.after)
-    elif change.document is not None:
+    elif spec is not None and change.document is not None:
         yield from _fields(change, change.document, spec.shape)
 
 
@@ -75,7 +78,7 @@ def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
         return
     if _record_is_gone(path, gone):
         return
-    if place is not None and KINDS[kind].append_only:
+    if kind in KINDS and KINDS[kind].append_only:
         yield _problem(path, "append_only_deleted", f"{path} was deleted; it only ever grows", _restore(path))
     else:
         message = f"{path} was deleted; it is kept as it was written"
@@ -140,8 +143,8 @@ def _container(document: Document[Any]) -> str:
 
 
 def _first_difference(before: bytes, after: bytes) -> int:
-    """Return the number of the first line that is not the same in both."""
-    old, new = before.split(b"\n"), after.split(b"\n")
+    """Return the number of the first line that differs; of a file cut short, its last line."""
+    old, new = before.splitlines(), after.splitlines()
     same = 0
     while same < min(len(old), len(new)) and old[same] == new[same]:
         same += 1

@@ -46,7 +46,7 @@ class Commits:
 
     @cached_property
     def _writer(self) -> Writer:
-        return Writer(self._session.repository)
+        return Writer(self._session.repository, durable=self._session.settings.durability == "full")
 
     def make(self, intents: Sequence[Intent], head: Head, ref: str) -> dict[str, str] | None:
         """Commit what HEAD does not hold yet; return each intent's commit, none for one held already.

@@ -240,15 +240,13 @@ class Journal:
         return intents, damaged
 
     def is_alive(self, intent_id: str) -> bool:
-        """Say whether the process that wrote an intent still waits for it."""
-        if intent_id in self._owned:
-            return True
+        """Say whether the process or thread that wrote an intent still waits for it."""
         return _is_locked(self._control.journal / f"{intent_id}.json")
 
-    def finish(self, intent_id: str, commit: str | None, ref: str | None) -> None:
-        """Take an intent out of the journal as done; a living owner elsewhere is left a record."""
+    def finish(self, intent_id: str, commit: str | None, ref: str | None, *, told: bool) -> None:
+        """Take an intent out of the journal as done, and leave a record for an owner to be `told`."""
         with Folder.at(self._control.path, "journal") as folder:
-            if intent_id not in self._owned and self.is_alive(intent_id):
+            if told:
                 record = json.dumps({"id": intent_id, "commit": commit, "ref": ref}).encode()
                 with Folder.at(self._control.path, "journal/done") as done:
                     done.remove(f".{intent_id}")

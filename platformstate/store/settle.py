@@ -87,7 +87,7 @@ class Settler:
     def _prepare(self, ours: Sequence[Intent], own: Intent | None) -> None:
         journal = self._session.journal
         for intent in ours:
-            if intent is not own and not journal.is_alive(intent.id):
+            if not _is(intent, own) and not journal.is_alive(intent.id):
                 self._session.failpoints.reach("store.recover")
                 placing.remove_temporary_files(self._session.root, intent)
 
@@ -109,7 +109,7 @@ class Settler:
     def _put_aside(
         self, intent: Intent, own: Intent | None, refused: dict[str, StateError], done: Settlement
     ) -> None:
-        if own is None or intent.id != own.id:
+        if not _is(intent, own):
             self._session.journal.hold(intent.id)
             done.outcomes[intent.id] = Outcome("held", "intent_superseded")
             return
@@ -154,10 +154,11 @@ class Settler:
             ours = self._without_misfits(ours, head, own, done)
         for intent in ours:
             commit = made.get(intent.id) or head.commit
-            is_recovered = intent is not own and not self._session.journal.is_alive(intent.id)
-            done.recovered += is_recovered
+            is_own = _is(intent, own)
+            is_waited_for = not is_own and self._session.journal.is_alive(intent.id)
+            done.recovered += not is_own and not is_waited_for
             done.outcomes[intent.id] = Outcome("committed", None, commit, present.ref)
-            self._session.journal.finish(intent.id, commit, present.ref)
+            self._session.journal.finish(intent.id, commit, present.ref, told=is_waited_for)
         self._session.failpoints.reach("store.done")
 
     def _is_gone(self, intent: Intent) -> bool:
@@ -167,6 +168,10 @@ class Settler:
         for intent in ours:
             if intent.id not in done.outcomes:
                 done.outcomes[intent.id] = Outcome("pending", reason)
+
+
+def _is(intent: Intent, own: Intent | None) -> bool:
+    return own is not None and intent.id == own.id
 
 
 def record_changed(path: str) -> StateError:

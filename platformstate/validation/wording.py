@@ -141,21 +141,20 @@ def wrong_type(at: At, found: object, part: Schema) -> Finding:
 
 def type_words(found: object) -> str:
     """Return what a value is, in the words of a person who writes YAML."""
-    if found is None:
-        return "nothing"
-    words = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number with a decimal point",
-        str: "text",
-    }
-    return words.get(type(found)) or ("a list" if isinstance(found, list) else "a mapping")
+    words = {int: "a whole number", float: "a number with a decimal point", str: "text", list: "a list"}
+    return words.get(type(found), "a mapping")
 
 
 def _wrong_value(fault: Fault, found: Any) -> Finding:
     part, keyword = fault.part, fault.keyword
     message, fix = _VALUE_WORDS[keyword](_name(fault.at), found, part)
-    return Finding("field_value_invalid", fault.at, message, fix)
+    leaves = keyword == "format" and part["format"] in ("repo-path", "glob") and _leads_out(found)
+    return Finding("path_outside_repository" if leaves else "field_value_invalid", fault.at, message, fix)
+
+
+def _leads_out(path: object) -> bool:
+    """Say whether a path that is not allowed would leave the repository."""
+    return str(path).startswith("/") or ".." in str(path).split("/")
 
 
 def _not_listed(name: str, found: Any, part: Schema) -> tuple[str, str]:

@@ -39,9 +39,7 @@ def test_60_03_killed_at_a_failpoint_the_next_checkpoint_recovers(
     repo.git("add", "src/main.py")
     killed, following = new_id(1), new_id(2)
 
-    writer = writers.start(
-        repo.root, "checkpoint", {"PLATFORMSTATE_FAILPOINT": name}, task="gh-1", id=killed
-    )
+    writer = writers.start(repo.root, "checkpoint", {"PLATFORMSTATE_FAILPOINT": name}, task="gh-1", id=killed)
     assert writer.wait() == -signal.SIGKILL
     written = write_checkpoint(opened(repo), "gh-1", following)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import traceback
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.store import records
 
 
 def _run(request: dict[str, Any]) -> Written:
+    if request["verb"] == "many":
+        return [_run({**request, "verb": "checkpoint", "id": one}) for one in request["ids"]][-1]
     store = records.opened(Path(request["root"]), **request.get("settings", {}))
     if request["verb"] == "checkpoint":
         return records.write_checkpoint(store, request["task"], request["id"], request.get("words", "words"))
@@ -29,6 +32,8 @@ def _run(request: dict[str, Any]) -> Written:
 def _child(request: dict[str, Any]) -> None:
     os.setpgid(0, 0)
     os.environ |= request.get("env", {})
+    if "max_file_bytes" in request:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["max_file_bytes"], resource.RLIM_INFINITY))
     answer: dict[str, Any]
     try:
         written = _run(request)
@@ -37,6 +42,7 @@ def _child(request: dict[str, Any]) -> None:
         answer = {"exit": error.exit_status, "code": error.code, "message": error.message}
     except BaseException:
         answer = {"exit": 70, "message": traceback.format_exc()}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     Path(request["answer"]).write_text(json.dumps(answer), encoding="utf-8")
     os._exit(answer["exit"])
 

@@ -109,8 +109,8 @@ def test_the_exported_store_agrees_with_itself() -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "h": rows[-1][1]["h"],
     }
-    for record in state.rglob("*.json"):
-        loaded = json.loads(record.read_text("utf-8"))
+    for proof in state.rglob("*.json"):
+        loaded = json.loads(proof.read_text("utf-8"))
         assert loaded.get("commit") is None
 
 

@@ -47,7 +47,7 @@ def test_a_file_with_an_error_gives_no_record(path: Path) -> None:
         assert judged.document is None
         assert judged.rows is None
     else:
-        assert judged.document is not None
+        assert judged.document is not None or judged.rows is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -183,3 +183,32 @@ def test_only_a_whole_number_is_a_whole_number(value: object, reader: object) ->
     assert callable(reader)
     judged = reader(json.dumps(record, indent=2).encode() + b"\n", PLACES["evidence"])
     assert [problem.code for problem in judged.problems] == ["field_type_wrong"]
+
+
+@pytest.mark.parametrize("minutes", [1.0, 2.5])
+def test_a_number_with_a_point_in_a_record_that_no_file_holds_yet(minutes: float) -> None:
+    document = read(TASK_TEXT.encode(), PATH).document
+    assert document is not None
+    unwritten = Document(TASK, PATH, {**document.meta, "budget": {"minutes": minutes}, "x-share": 0.5})
+    assert told(judge(unwritten)) == ["1:1 field_type_wrong /budget/minutes"]
+
+
+def test_an_item_without_an_id_repeats_none() -> None:
+    criterion = "  - text: the docs say so\n    proof: doc\n    state: open\n"
+    text = TASK_TEXT.replace("    state: open\n", f"    state: open\n{criterion}{criterion}")
+    assert [problem.pointer for problem in problems_of(text)] == ["/acceptance/1/id", "/acceptance/2/id"]
+
+
+def test_an_item_that_is_no_mapping_repeats_no_id() -> None:
+    text = TASK_TEXT.replace("    state: open\n", "    state: open\n  - the docs say so\n")
+    assert told(problems_of(text)) == ["22:5 field_type_wrong /acceptance/1"]
+
+
+def test_a_file_of_a_later_version_that_cannot_be_read_is_told_as_such() -> None:
+    assert told(problems_of("nothing", "state/jobs/nightly/job.md"))[0].startswith("1:1 frontmatter_missing")
+
+
+def test_a_list_where_a_number_belongs() -> None:
+    text = TASK_TEXT.replace("created_at:", "budget:\n  tokens:\n    - 1\n\ncreated_at:")
+    (problem,) = problems_of(text)
+    assert problem.message == "tokens is a list, not a whole number"

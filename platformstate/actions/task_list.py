@@ -1,0 +1,67 @@
+"""`task list`: the tasks of the store, filtered, in order of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from platformstate.actions.answer import Answer
+from platformstate.actions.task_folder import errors_of, unreadable
+from platformstate.core.places import task_path
+from platformstate.cost import COST
+from platformstate.entities import task as tasks
+from platformstate.entities.kinds import TASK
+
+if TYPE_CHECKING:
+    from platformstate.errors import Problem
+    from platformstate.store import Store
+
+Test = Callable[[Mapping[str, Any]], bool]
+
+
+def list_tasks(
+    store: Store,
+    *,
+    status: Sequence[str] = (),
+    open_only: bool = False,
+    label: Sequence[str] = (),
+    agent: str | None = None,
+    owner: str | None = None,
+    priority: str | None = None,
+    ref: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> Answer:
+    """List tasks that meet every condition; `total` counts them before limit and offset.
+
+    A task that cannot be read makes the answer partial, with error state_invalid.
+    """
+    statuses = {*status, *(tasks.OPEN if open_only else ())}
+    equal = {"agent": agent, "owner": owner, "priority": priority}
+    tests: list[Test] = [lambda row: not statuses or row["status"] in statuses]
+    tests += [_is(name, value) for name, value in equal.items() if value is not None]
+    tests.append(lambda row: set(label) <= set(row["labels"]))
+    rows, problems = _rows(store, ref)
+    found = [row for row in rows if all(test(row) for test in tests)]
+    end = None if limit is None else offset + limit
+    data = {"tasks": found[offset:end], "total": len(found)}
+    return Answer(data, error=unreadable(problems) if problems else None)
+
+
+def _is(name: str, value: str) -> Test:
+    return lambda row: row[name] == value
+
+
+def _rows(store: Store, ref: str | None) -> tuple[list[dict[str, Any]], list[Problem]]:
+    from platformstate.gitrepo import blob_id
+    from platformstate.validation import read
+
+    rows, problems = [], []
+    paths = [task_path(name) for name in sorted(store.ids(TASK))]
+    COST.files = len(paths)
+    for path, data in store.tree().read(paths):
+        judged = read(data, path)
+        problems += errors_of(judged.problems)
+        if judged.document is not None and (ref is None or ref in judged.document.meta.get("refs", ())):
+            rows.append(tasks.row(judged.document.meta, path, blob_id(data, store.repository.object_format)))
+    return rows, problems

@@ -1,0 +1,121 @@
+"""Look up what a request about a task names: commits, other tasks, specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from platformstate.core import ids
+from platformstate.core.places import task_path
+from platformstate.entities.kinds import TASK
+from platformstate.errors import StateError, shown
+
+if TYPE_CHECKING:
+    from platformstate.gitrepo import Repository
+    from platformstate.store import Store
+
+
+def base_commit(repository: Repository, asked: str | None, imported: str | None = None) -> str | None:
+    """Return the commit that work starts from: the one asked for, the packet's, else HEAD.
+
+    Raises: ref_not_found, commit_not_found.
+    """
+    if asked == "none":
+        return None
+    if asked is not None:
+        return revision(repository, asked)
+    if imported is None:
+        return repository.head
+    if _commit(repository, imported) is None:
+        raise StateError(
+            "commit_not_found",
+            f"the packet's base_commit {shown(imported)} is not in this clone",
+            hint="name another with --base, or --base none",
+        )
+    return imported
+
+
+def revision(repository: Repository, rev: str) -> str:
+    """Return the commit that a revision names. Raises: ref_not_found."""
+    found = _commit(repository, rev)
+    if found is None:
+        raise StateError(
+            "ref_not_found", f"{shown(rev)} names no commit here", hint="git log --oneline --all"
+        )
+    return found
+
+
+def spec_refs(repository: Repository, asked: Iterable[str]) -> list[dict[str, str]]:
+    """Return path and commit of each `PATH[@REV]`. Raises: ref_not_found."""
+    found = []
+    for text in asked:
+        path, at, rev = text.rpartition("@")
+        found.append({"path": path, "commit": revision(repository, rev)} if at and path else {"path": text})
+    return found
+
+
+def task_ids(store: Store, asked: Iterable[str]) -> list[str]:
+    """Return the ids that prefixes stand for, each once. Raises: task_not_found, id_ambiguous."""
+    return list(dict.fromkeys(store.resolve(TASK, prefix) for prefix in asked))
+
+
+def task_json(meta: Mapping[str, Any], rev: str) -> dict[str, Any]:
+    """Return a task as `--json` shows it: its front matter, in schema order, with path and rev."""
+    from platformstate.core.catalog import KINDS
+
+    known = [key for key in KINDS["task"].shape.keys if key in meta]
+    others = [key for key in meta if key not in known]
+    ordered = {key: meta[key] for key in [*known, *others]}
+    return {**ordered, "path": task_path(str(meta["id"])), "rev": rev}
+
+
+def _commit(repository: Repository, rev: str) -> str | None:
+    from platformstate.gitrepo import resolve_commit
+
+    return resolve_commit(repository, rev)
+
+
+def task_id(store: Store, prefix: str) -> str:
+    """Return the id that a prefix stands for; an exact id is found without listing the others.
+
+    Raises: task_not_found, id_ambiguous.
+    """
+    if ids.is_id(prefix) and store.tree().entries(task_path(prefix)):
+        return prefix
+    return store.resolve(TASK, prefix)
+
+
+def one_of(kind: str, prefix: str, known: Iterable[str], task: str) -> str:
+    """Return the one id of a task's runs or checkpoints that a prefix stands for.
+
+    Raises: run_not_found, checkpoint_not_found, id_ambiguous.
+    """
+    found = ids.matches(prefix, known)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _ambiguous(prefix, found)
+    raise StateError(
+        f"{kind}_not_found",
+        f"task {task} has no {kind} {shown(prefix)}",
+        hint=f"platformctl memory checkpoint list --task {task}",
+    )
+
+
+def one_task(prefix: str, known: Iterable[str]) -> str:
+    """Return the one task that a prefix stands for. Raises: task_not_found, id_ambiguous."""
+    found = ids.matches(prefix, known)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise StateError("task_not_found", f"no task is called {shown(prefix)}", hint="platformctl task list")
+    raise _ambiguous(prefix, found)
+
+
+def _ambiguous(prefix: str, found: Sequence[str]) -> StateError:
+    return StateError(
+        "id_ambiguous",
+        f"{shown(prefix)} fits {len(found)} of them: {', '.join(found[:5])}",
+        hint="give more characters",
+        data={"candidates": list(found)},
+    )

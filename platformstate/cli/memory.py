@@ -1,0 +1,167 @@
+"""`platformctl memory`: record where work stands, and read it back."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final, cast
+
+import click
+
+from platformstate.cli.commands import group
+from platformstate.cli.invocation import Invocation
+from platformstate.cli.memory_text import checkpoint_text, checkpoints_text, created_text
+from platformstate.cli.present import present
+from platformstate.cli.task_options import options, request_of
+from platformstate.cli.texts import SOURCE, TEXT, Source
+from platformstate.entities.checkpoint import KINDS, WAITS_ON, CheckpointRequest
+from platformstate.policy.brief_text import DEFAULT_TOKENS
+
+_SAID: Final = (
+    ("--done", {"type": TEXT, "metavar": "T", "help": "What is done now."}),
+    ("--failed", {"type": TEXT, "metavar": "T", "help": "What was tried and failed, and why."}),
+    ("--decision", {"type": TEXT, "metavar": "T", "help": "What was decided, and why."}),
+    ("--surprise", {"type": TEXT, "metavar": "T", "help": "What was not as expected."}),
+    ("--question", {"type": TEXT, "metavar": "T", "help": "What is open."}),
+    ("--assumption", {"type": TEXT, "metavar": "T", "help": "What is taken for granted."}),
+    (
+        "--criterion",
+        {"metavar": "AC=met|open", "help": "A claim about a criterion; the task is not changed."},
+    ),
+    ("--ran", {"metavar": '"EXIT CMD"', "help": "A command that was run before: only said."}),
+    ("--exec", {"metavar": "CMD", "help": "Run it now, without a shell; its result is recorded."}),
+    (
+        "--blocker",
+        {"type": TEXT, "metavar": "WAITS_ON:ASK", "help": f"What it waits for ({'|'.join(WAITS_ON)})."},
+    ),
+    ("--file", {"metavar": "PATH", "help": "A file that belongs to it, besides those that changed."}),
+)
+
+
+@group(
+    "memory",
+    examples=(
+        'platformctl memory checkpoint create --task gh-460 --kind progress --summary "schemas written"',
+        "platformctl memory brief --task gh-460",
+    ),
+)
+def memory() -> None:
+    """Record where work stands, and read it back."""
+
+
+@memory.group(
+    "checkpoint",
+    examples=(
+        'platformctl memory checkpoint create --task gh-460 --kind decision --summary "one YAML profile"',
+        "platformctl memory checkpoint list --task gh-460",
+    ),
+)
+def checkpoint() -> None:
+    """Statements of where the work stands; each is one file that never changes."""
+
+
+@checkpoint.command(
+    "create",
+    examples=(
+        'platformctl memory checkpoint create --task gh-460 --kind progress --done "schemas" --next "pin the reader"',
+        'platformctl memory checkpoint create --task gh-460 --kind failed_attempt --failed "default loader"',
+    ),
+)
+@click.option("--task", envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id.")
+@click.option("--kind", type=click.Choice(KINDS), help="What sort of statement it is.")
+@click.option("--run", metavar="R", help="The run; default: your open one in this worktree, else a new one.")
+@click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section.")
+@options(_SAID, multiple=True)
+@click.option("--next", type=TEXT, metavar="T", help="The one action to take next.")
+@click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
+@click.option("--supersedes", metavar="ID", help="The earlier checkpoint that it corrects.")
+@click.option(
+    "--from", "source", type=SOURCE, metavar="FILE|-", help="A filled checkpoint template; flags override it."
+)
+@click.pass_obj
+def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
+    """Record where the work at a task stands.
+
+    The first checkpoint opens a run and starts the task. Text flags take @FILE to read a file and
+    - to read standard input.
+    """
+    from platformstate.actions.checkpoint_create import create_checkpoint
+    from platformstate.actions.checkpoint_form import filled
+
+    request = cast(CheckpointRequest, filled(source, request_of(given)))
+    inside = os.environ.get("PLATFORMSTATE_RUN") or None
+    key = invocation.idempotency_key
+    answer = create_checkpoint(invocation.open_store(), request, inside_run=inside, idempotency_key=key)
+    present(invocation, answer, created_text)
+
+
+@checkpoint.command(
+    "list",
+    examples=(
+        "platformctl memory checkpoint list --task gh-460",
+        "platformctl memory checkpoint list --task gh-460 --kind failed_attempt --json",
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--run", metavar="R", help="Only of this run.")
+@click.option("--kind", multiple=True, type=click.Choice(KINDS), help="Only of these kinds.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the newest N.")
+@click.pass_obj
+def list_(invocation: Invocation, /, **conditions: Any) -> None:
+    """List a task's checkpoints, oldest first."""
+    from platformstate.actions.checkpoint_list import list_checkpoints
+
+    present(invocation, list_checkpoints(invocation.open_store(), **conditions), checkpoints_text)
+
+
+@checkpoint.command(
+    "show",
+    examples=(
+        "platformctl memory checkpoint show 20261120t103501z-7fq2ka",
+        "platformctl memory checkpoint show 20261120 --task gh-460 --json",
+    ),
+)
+@click.argument("checkpoint_id", metavar="ID")
+@click.option("--task", metavar="T", help="The task to look in; default: all.")
+@click.pass_obj
+def show(invocation: Invocation, /, checkpoint_id: str, task: str | None) -> None:
+    """Show one checkpoint; a unique prefix of its id is enough."""
+    from platformstate.actions.checkpoint_list import show_checkpoint
+
+    present(invocation, show_checkpoint(invocation.open_store(), checkpoint_id, task=task), checkpoint_text)
+
+
+@memory.command(
+    "brief",
+    examples=(
+        "platformctl memory brief --task gh-460",
+        "platformctl memory brief --task gh-460 --at HEAD --json",
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--run", metavar="R", help="The run to go on from; default: the newest.")
+@click.option("--at", metavar="REV", help="Read only this commit: the same bytes in every clone.")
+@click.option("--ref", "refs", multiple=True, metavar="REF", help="Read this branch as well.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    default=DEFAULT_TOKENS,
+    metavar="N",
+    help="How long it may be.",
+    show_default=True,
+)
+@click.option("--now", metavar="INSTANT", help="Say how long ago things were, seen from this instant.")
+@click.option(
+    "--format", "format_", type=click.Choice(("md", "json")), help="Markdown (the default) or --json."
+)
+@click.pass_obj
+def brief(invocation: Invocation, /, format_: str | None, **wanted: Any) -> None:
+    """Sum up a task for whoever goes on with it."""
+    from platformstate.actions.brief import brief_task
+
+    invocation.json = invocation.json or format_ == "json"
+    made = brief_task(invocation.open_store(), **wanted)
+    present(invocation, made.answer, lambda _: made.text)

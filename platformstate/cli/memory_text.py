@@ -1,0 +1,71 @@
+"""Checkpoints as people read them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from platformstate.cli.task_text import table, written_text
+from platformstate.entities.checkpoint import SECTIONS
+
+
+def created_text(data: dict[str, Any]) -> str:
+    """Return what a create recorded, and in which run."""
+    said = data["checkpoint"]
+    word = "recorded" if data["created"] else "recorded before:"
+    opened = " (opened)" if data["run_opened"] else ""
+    judged = f"{said['basis']}, {said['confidence']}"
+    return f"{word} {said['id']} {said['kind']}, {judged}\nrun {data['run']}{opened}\n{written_text(data)}"
+
+
+def checkpoints_text(data: dict[str, Any]) -> str:
+    """Return a table of checkpoints."""
+    rows = [
+        (row["id"], row["kind"], row["author"], row["confidence"], _line(row)) for row in data["checkpoints"]
+    ]
+    if not rows:
+        return "no checkpoints"
+    shown = table([("id", "kind", "author", "", "summary"), *rows])
+    missing = data["total"] - len(rows)
+    return f"{missing} older\n{shown}" if missing else shown
+
+
+def checkpoint_text(data: dict[str, Any]) -> str:
+    """Return one checkpoint in full."""
+    said = data["checkpoint"]
+    git = said["git"]
+    observer = f", observed by {said['observer']}" if "observer" in said else ""
+    facts = [
+        ("task", said.get("task", "-")),
+        ("run", said["run"]),
+        ("at", f"{said['at']} by {said['author']}{observer}"),
+        ("basis", f"{said['basis']}, {said['confidence']}"),
+        ("commit", f"{git['commit'] or '-'} on {git['branch'] or '-'}, {git['dirty']} dirty"),
+        ("next", said.get("next_action", "-")),
+        ("verify with", said.get("next_verify", "-")),
+        ("superseded by", data["superseded_by"] or "-"),
+    ]
+    facts += [("criterion", f"{claim['id']} {claim['state']}") for claim in said.get("criteria", ())]
+    facts += [
+        ("command", f"exit {c['exit_code']} of {shlex.join(c['argv'])}") for c in said.get("commands", ())
+    ]
+    facts += [
+        ("waits on", f"{blocker['waits_on']}: {blocker['ask']}") for blocker in said.get("blockers", ())
+    ]
+    facts += [("file", path) for path in said.get("files", ())]
+    parts = [f"{said['id']}  {said['kind']}", table((row for row in facts if row[1] != "-"), indent=2)]
+    for key, name in SECTIONS.items():
+        items = said["body"][key]
+        if items:
+            parts.append("\n".join([name, *(_item(text) for text in items)]))
+    return "\n\n".join(parts)
+
+
+def _line(row: dict[str, Any]) -> str:
+    corrected = f" [superseded by {row['superseded_by']}]" if row["superseded_by"] else ""
+    return (row["summary"] or "-").partition("\n")[0] + corrected
+
+
+def _item(text: str) -> str:
+    first, *rest = text.split("\n")
+    return "\n".join([f"  - {first}", *(f"    {line}".rstrip() for line in rest)])

@@ -1,0 +1,112 @@
+"""`platformctl task`: create, find, show and change tasks."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from platformstate.cli.commands import group
+from platformstate.cli.invocation import Invocation
+from platformstate.cli.present import present
+from platformstate.cli.task_options import CHANGES, GROWING, LISTS, SINGLE, options, request_of
+from platformstate.cli.task_text import changed_text, list_text, show_text
+from platformstate.cli.texts import SOURCE, TEXT, Source
+from platformstate.entities.task import PRIORITIES, STATUSES, TaskRequest
+
+
+@group("task", examples=("platformctl task list --open", "platformctl task show gh-460"))
+def task() -> None:
+    """Work with tasks."""
+
+
+@task.command(
+    "create",
+    examples=(
+        'platformctl task create --title "Add retry to the exporter" --accept "the retry tests pass::test"',
+        "platformctl task create --from packet.md --id gh-460",
+    ),
+)
+@click.option("--title", type=TEXT, metavar="T", help="What is wanted, in one line.")
+@click.option(
+    "--from", "source", type=SOURCE, metavar="FILE|-", help="A filled packet, or Markdown with front matter."
+)
+@click.option("--id", metavar="ID", help="Its id; default: made from the title.")
+@click.option("--status", type=click.Choice(("intake", "refining", "ready")), help="Where it begins.")
+@options(SINGLE)
+@options(GROWING, multiple=True)
+@options(LISTS, multiple=True)
+@click.pass_obj
+def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
+    """Create a task.
+
+    Text flags take @FILE to read a file and - to read standard input. A task with a criterion is
+    ready, one without is in intake. Flags override what a packet says.
+    """
+    from platformstate.actions.packet import read_packet
+    from platformstate.actions.task_create import create_task
+
+    packet = None if source is None else read_packet(source.data, source.name)
+    request = cast(TaskRequest, request_of(given))
+    key = invocation.idempotency_key
+    answer = create_task(invocation.open_store(), request, packet=packet, idempotency_key=key)
+    present(invocation, answer, changed_text)
+
+
+@task.command(
+    "list",
+    examples=("platformctl task list --open --priority p0", "platformctl task list --label exporter --json"),
+)
+@click.option("--status", multiple=True, type=click.Choice(STATUSES), help="In one of these statuses.")
+@click.option("--open", "open_only", is_flag=True, help="Not done and not retired.")
+@click.option("--label", multiple=True, metavar="L", help="With each of these labels.")
+@click.option("--agent", metavar="A", help="Of this agent.")
+@click.option("--owner", metavar="A", help="Of this owner.")
+@click.option("--priority", type=click.Choice(PRIORITIES), help="Of this priority.")
+@click.option("--ref", metavar="R", help="With this reference.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="At most so many.")
+@click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Leave out the first ones.")
+@click.pass_obj
+def list_(invocation: Invocation, /, **conditions: Any) -> None:
+    """List tasks that meet every condition, in order of their ids."""
+    from platformstate.actions.task_list import list_tasks
+
+    present(invocation, list_tasks(invocation.open_store(), **conditions), list_text)
+
+
+@task.command(
+    "show", examples=("platformctl task show gh-460", "platformctl task show gh-460 --runs 3 --json")
+)
+@click.argument("task_id", metavar="TASK")
+@click.option("--runs", type=click.IntRange(0), metavar="N", help="Only the newest N runs.")
+@click.pass_obj
+def show(invocation: Invocation, /, task_id: str, runs: int | None) -> None:
+    """Show one task, its runs, and what keeps it from being ready."""
+    from platformstate.actions.task_show import show_task
+
+    present(invocation, show_task(invocation.open_store(), task_id, runs=runs), show_text)
+
+
+@task.command(
+    "update",
+    examples=(
+        'platformctl task update gh-460 --accept "Contract written::doc" --status ready',
+        'platformctl task update gh-460 --status parked --reason "waits for the vendor"',
+    ),
+)
+@click.argument("task_id", metavar="TASK")
+@click.option("--title", type=TEXT, metavar="T", help="What is wanted, in one line.")
+@click.option("--status", type=click.Choice(STATUSES), help="Where it stands now.")
+@click.option("--reason", type=TEXT, metavar="R", help="Why it is parked or retired.")
+@options(SINGLE)
+@options(GROWING, multiple=True)
+@options(CHANGES, multiple=True)
+@click.option("--expect-rev", metavar="REV", help="Refuse when the record is at another revision.")
+@click.pass_obj
+def update(invocation: Invocation, /, task_id: str, expect_rev: str | None, **given: Any) -> None:
+    """Change a task; what is not named stays, byte for byte."""
+    from platformstate.actions.task_update import update_task
+
+    request = cast(TaskRequest, request_of(given))
+    answer = update_task(invocation.open_store(), task_id, request, expect_rev=expect_rev)
+    present(invocation, answer, changed_text)
