@@ -100,7 +100,8 @@ class Judging:
                     yield target_path(document, reference, self.names) or ""
 
     def _documents(self) -> list[Document[Any]]:
-        return [judged.document for judged in self.judged.values() if judged.document is not None]
+        found = (judged.document for judged in self.judged.values())
+        return [document for document in found if document is not None and document.kind.name in KINDS]
 
     def _file_problems(self) -> Iterator[Problem]:
         for path in self.selected & self.data.keys():

@@ -40,7 +40,7 @@ def text_scope(repository: Repository, path: str, data: bytes, base: str | None 
 
 def staged_scope(repository: Repository, base: str | None = None) -> Scope:
     """Return what the index changes against HEAD and each commit being merged, and who refers to it."""
-    _work_tree(repository)
+    work_tree(repository)
     blobs = Blobs(repository)
     named: list[str | None] = [*_base_commits(repository, base)]
     commits = named or [repository.head, *merge_heads(repository)]
@@ -90,7 +90,7 @@ def commit_scope(repository: Repository, rev: str, base: str | None = None) -> S
 
 def repository_path(repository: Repository, path: str) -> str:
     """Return a path, as typed in the directory of the command, relative to the repository's root."""
-    root = _work_tree(repository)
+    root = work_tree(repository)
     typed = Path(os.path.abspath(repository.directory / path))
     try:
         below = typed.relative_to(root).as_posix()
@@ -110,7 +110,7 @@ def _disk_scope(
     given: Mapping[str, bytes],
     select: Sequence[str] | None,
 ) -> Scope:
-    root = _work_tree(repository)
+    root = work_tree(repository)
     tree = WorkTree(root)
     ignored = ignored_files(repository)
     entries = [entry for entry in tree.entries() if entry.path not in ignored]
@@ -124,13 +124,14 @@ def _disk_scope(
         contents,
         Blobs(repository),
         bases,
-        None if select is None else frozenset(_selected(select, known)),
+        None if select is None else frozenset(at_or_below(select, known)),
         dict(tree.read([ATTRIBUTES])).get(ATTRIBUTES) if select is None else None,
         history=_history(bases, base),
     )
 
 
-def _selected(wanted: Sequence[str], known: Iterable[str]) -> set[str]:
+def at_or_below(wanted: Sequence[str], known: Iterable[str]) -> set[str]:
+    """Return the known paths that are named or stand in a named folder. Raises: usage_invalid."""
     paths = set(known)
     found: set[str] = set()
     for name in wanted:
@@ -141,7 +142,8 @@ def _selected(wanted: Sequence[str], known: Iterable[str]) -> set[str]:
     return found
 
 
-def _work_tree(repository: Repository) -> Path:
+def work_tree(repository: Repository) -> Path:
+    """Return the root of the work tree. Raises: repository_bare."""
     if repository.root is None:
         hint = "platformctl validate --rev HEAD"
         raise StateError("repository_bare", "a bare repository has no working files", hint=hint)

@@ -5,6 +5,7 @@ A command group's module is imported only when that group is asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
@@ -18,6 +19,8 @@ from platformstate.errors import StateError
 
 PROGRAM: Final = "platformctl"
 MAX_KEY_CHARACTERS: Final = 128
+MIN_WIDTH: Final = 50
+MAX_WIDTH: Final = 100
 
 
 class Home(NamedTuple):
@@ -44,7 +47,7 @@ COMMANDS: Final = {
 def run(argv: Sequence[str], invocation: Invocation) -> None:
     """Parse a command line and run its command; click's refusals become ours."""
     try:
-        with ROOT.make_context(PROGRAM, list(argv), obj=invocation) as context:
+        with ROOT.make_context(PROGRAM, list(argv), obj=invocation, terminal_width=_width()) as context:
             ROOT.invoke(context)
     except click.exceptions.Exit as ended:
         invocation.status = ended.exit_code
@@ -52,6 +55,15 @@ def run(argv: Sequence[str], invocation: Invocation) -> None:
         raise _usage_invalid(refused) from refused
     except click.Abort as aborted:
         raise KeyboardInterrupt from aborted
+
+
+def _width() -> int:
+    """Return the width of help texts; click would import shutil to find it."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
+    except (OSError, ValueError):
+        columns = MAX_WIDTH
+    return max(min(columns, MAX_WIDTH) - 2, MIN_WIDTH)
 
 
 class _Sentence:

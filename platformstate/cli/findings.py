@@ -7,7 +7,7 @@ from typing import Any
 
 def findings_text(data: dict[str, Any]) -> str:
     """Return the findings alone, for hooks and editors: nothing when there is none."""
-    lines = [_finding(problem) for problem in data["problems"]]
+    lines = [finding_text(problem) for problem in data["problems"]]
     hidden = sum(data["counts"].values()) - len(lines)
     if data["problems_truncated"]:
         lines.append(f"and {hidden} more; --max-problems 0 shows all")
@@ -20,7 +20,8 @@ def verdict_text(data: dict[str, Any]) -> str:
     return findings_text(data) or f"{data['files']} {noun}, nothing wrong"
 
 
-def _finding(problem: dict[str, Any]) -> str:
+def finding_text(problem: dict[str, Any]) -> str:
+    """Return one finding: place, code and message, and its fix below."""
     label = "" if problem["severity"] == "error" else f"{problem['severity']}: "
     place = f"{problem['path']}:{problem['line']}:{problem['col']}"
     return f"{place}: {label}{problem['code']} {problem['message']}\n  fix: {problem['fix']}"

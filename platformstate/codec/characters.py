@@ -6,6 +6,7 @@ refused; joiners and every letter, right-to-left ones too, are allowed. Lists: d
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 _INVISIBLE: Final = (
@@ -23,8 +24,6 @@ _IDEOGRAPHS: Final = (
 )
 _VARIATIONS: Final = f"[{_SELECTORS}]{{2,}}|(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]"
 
-_REFUSED: Final = re.compile(f"[{_CONTROLS}{_SEPARATORS}{_INVISIBLE}]|{_VARIATIONS}")
-_REFUSED_IN_JSON: Final = re.compile(f"[{_CONTROLS}{_INVISIBLE}]|{_VARIATIONS}")
 _ANY_SELECTOR: Final = re.compile(f"[{_SELECTORS}]")
 # An ASCII text holds nothing that is refused when nothing is left of it without these.
 _ALLOWED_ASCII: Final = bytes([*b"\t\n\r", *range(0x20, 0x7F)])
@@ -41,12 +40,19 @@ def holds_refused(text: str, *, json: bool = False) -> bool:
         text.isascii() or not _ANY_SELECTOR.search(text)
     ):
         return False
-    return (_REFUSED_IN_JSON if json else _REFUSED).search(text) is not None
+    return _refused(json).search(text) is not None
+
+
+@cache
+def _refused(json: bool) -> re.Pattern[str]:
+    """Compile on first use: it takes as long as reading forty records, and most texts need none of it."""
+    separators = "" if json else _SEPARATORS
+    return re.compile(f"[{_CONTROLS}{separators}{_INVISIBLE}]|{_VARIATIONS}")
 
 
 def refused(text: str, *, json: bool = False) -> Iterator[tuple[int, str]]:
     """Yield index and name (`U+202E`) of each refused character."""
-    for found in (_REFUSED_IN_JSON if json else _REFUSED).finditer(text):
+    for found in _refused(json).finditer(text):
         yield found.start(), named(found.group()[-1])
 
 
@@ -57,7 +63,7 @@ def named(character: str) -> str:
 
 def escaped(text: str) -> str:
     """Return a text with each refused character as an escape that JSON and YAML both read."""
-    return _REFUSED.sub(lambda found: "".join(map(_escape, found.group())), text)
+    return _refused(False).sub(lambda found: "".join(map(_escape, found.group())), text)
 
 
 def _escape(character: str) -> str:

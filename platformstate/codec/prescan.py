@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from platformstate.codec import limits
 
 _BRACKETS: Final = re.compile(r"[\[\]{}]")
-_DEEP_INDENT: Final = re.compile(rf"^[ \t?:-]{{{limits.MAX_NESTING_SCANNED + 1}}}", re.MULTILINE)
 _MARKERS: Final = re.compile(
     r"^(?:(?P<document>(?:---|\.\.\.)(?=[ \t]|$))|(?P<directive>%)|(?P<tab> *\t))", re.MULTILINE
 )
@@ -58,7 +57,7 @@ def _markers(text: str) -> Iterator[Found]:
 def _depth(text: str) -> Iterator[Found]:
     index = _too_deep(text)
     if index is None and max(map(len, text.split("\n"))) > limits.MAX_NESTING_SCANNED:
-        indent = _DEEP_INDENT.search(text)
+        indent = re.search(rf"^[ \t?:-]{{{limits.MAX_NESTING_SCANNED + 1}}}", text, re.MULTILINE)
         index = indent and indent.end() - 1
     if index is not None:
         yield Found(index, "depth_exceeded", f"nested deeper than {limits.MAX_DEPTH} levels", "nest less")

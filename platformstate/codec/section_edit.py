@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from platformstate.codec.sections import _HEADING, _lines
+from platformstate.codec.sections import HEADING, lines_of
 
 
 class Span(NamedTuple):
@@ -55,8 +55,8 @@ def spans(body: str) -> list[Span]:
 
 def _headings(body: str) -> Iterator[tuple[str, int, int]]:
     place = 0
-    for line, fenced in _lines(body):
-        found = None if fenced else _HEADING.fullmatch(line)
+    for line, fenced in lines_of(body):
+        found = None if fenced else HEADING.fullmatch(line)
         after = min(place + len(line) + 1, len(body))
         if found is not None:
             yield found.group(1), place, after

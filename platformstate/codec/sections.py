@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-_HEADING: Final = re.compile(r"##[ \t]+(.*?)[ \t]*#*[ \t]*")
+HEADING: Final = re.compile(r"##[ \t]+(.*?)[ \t]*#*[ \t]*")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})(.*)")
 _ITEM: Final = re.compile(r"[-*+][ \t]+(.*)")
 
@@ -18,8 +18,8 @@ def sections(body: str) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     heading = ""
-    for line, fenced in _lines(body):
-        match = None if fenced else _HEADING.fullmatch(line)
+    for line, fenced in lines_of(body):
+        match = None if fenced else HEADING.fullmatch(line)
         if match is not None:
             heading = match.group(1)
             before = found.setdefault(heading, [])
@@ -30,7 +30,7 @@ def sections(body: str) -> dict[str, str]:
     return {name: text for name, text in texts.items() if name or text.strip()}
 
 
-def _lines(body: str) -> Iterator[tuple[str, bool]]:
+def lines_of(body: str) -> Iterator[tuple[str, bool]]:
     """Yield each line and whether it stands in a fenced block; an unclosed fence opens none."""
     lines = body.split("\n")
     closes = -1
