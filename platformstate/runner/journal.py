@@ -20,13 +20,13 @@ from typing import Any, Final, NamedTuple
 from platformstate.codec.journal import ZERO_HASH, chain_problems, chained, encode
 from platformstate.codec.jsonl import parse_lines
 from platformstate.errors import Problem, StateError
+from platformstate.runner.chain import verified_rows
 from platformstate.runner.opening import explained, open_below, write_all
 
 Event = Mapping[str, Any]
 Cut = Callable[[], None]
 
 LOCK_WITHIN_S: Final = 10.0
-_READ: Final = os.O_RDONLY
 _FULL_SYNC: Final = 51  # macOS: fcntl F_FULLFSYNC
 
 
@@ -48,16 +48,19 @@ def read_journal(root: Path, path: str) -> ReadJournal | None:
 
     A torn tail is handed back, not judged: another process may just be writing it.
     """
-    try:
-        descriptor = open_below(root, path, _READ)
-    except FileNotFoundError:
-        return None
+    with explained(path):
+        try:
+            descriptor = open_below(root, path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
     with open(descriptor, "rb") as file:
         return _verified(file.read(), path)
 
 
 def _verified(data: bytes, path: str) -> ReadJournal:
     size = data.rfind(b"\n") + 1
+    if (fast := verified_rows(data[:size])) is not None:
+        return ReadJournal(tuple(fast), data[size:], size)
     rows, problems = parse_lines(data[:size], path)
     problems = problems or chain_problems(rows, path) or _number_problems(rows, path)
     if problems:
@@ -107,10 +110,11 @@ class Journal:
     @classmethod
     def open(cls, root: Path, path: str, *, torn: Path) -> Journal:
         """Open an existing journal. Raises run_not_found, run_journal_corrupt."""
-        try:
-            descriptor = open_below(root, path, os.O_RDWR | os.O_APPEND)
-        except FileNotFoundError as missing:
-            raise StateError("run_not_found", f"{path} does not exist", path=path) from missing
+        with explained(path):
+            try:
+                descriptor = open_below(root, path, os.O_RDWR | os.O_APPEND)
+            except FileNotFoundError as missing:
+                raise StateError("run_not_found", f"{path} does not exist", path=path) from missing
         journal = cls(root, path, descriptor, torn)
         try:
             with journal._locked():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,20 @@ def driver(bench: Bench) -> Iterator[Driver]:
         child.wait()
         assert child.stdout is not None
         child.stdout.close()
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Do some work in a copy of this process and return its pid; its status says whether it was done."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return pid
 
 
 def until(true: Callable[[], Any], within_s: float = 10) -> Any:
