@@ -25,6 +25,8 @@ What is decided (which step, which retry, what an outcome means) is policy; noth
 from platformstate.runner.attempts import AttemptFacts as AttemptFacts
 from platformstate.runner.attempts import StartMark as StartMark
 from platformstate.runner.attempts import attempt_facts as attempt_facts
+from platformstate.runner.chain import ReadJournal as ReadJournal
+from platformstate.runner.chain import read_journal as read_journal
 from platformstate.runner.command import TIMED_OUT as TIMED_OUT
 from platformstate.runner.command import Captured as Captured
 from platformstate.runner.command import Ran as Ran
@@ -37,8 +39,6 @@ from platformstate.runner.environment import inherited as inherited
 from platformstate.runner.environment import job_base as job_base
 from platformstate.runner.environment import step_environment as step_environment
 from platformstate.runner.journal import Journal as Journal
-from platformstate.runner.journal import ReadJournal as ReadJournal
-from platformstate.runner.journal import read_journal as read_journal
 from platformstate.runner.leases import Lease as Lease
 from platformstate.runner.leases import LockRecord as LockRecord
 from platformstate.runner.leases import Position as Position

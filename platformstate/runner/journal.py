@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from platformstate.codec.journal import ZERO_HASH, chain_problems, chained, encode
+from platformstate.codec.journal import ZERO_HASH, chained, encode
 from platformstate.codec.jsonl import parse_lines
-from platformstate.errors import Problem, StateError
-from platformstate.runner.chain import verified_rows
+from platformstate.errors import StateError
+from platformstate.runner.chain import corrupt, line_problem, verified
 from platformstate.runner.opening import explained, open_below, write_all
 
 Event = Mapping[str, Any]
@@ -28,69 +28,6 @@ Cut = Callable[[], None]
 
 LOCK_WITHIN_S: Final = 10.0
 _FULL_SYNC: Final = 51  # macOS: fcntl F_FULLFSYNC
-
-
-class ReadJournal(NamedTuple):
-    """A journal as it was read: its events, the bytes behind the last line feed, the bytes before it."""
-
-    events: tuple[dict[str, Any], ...]
-    torn: bytes
-    size: int
-
-    @property
-    def h(self) -> str:
-        """The hash of the last line."""
-        return str(self.events[-1]["h"]) if self.events else ZERO_HASH
-
-
-def read_journal(root: Path, path: str) -> ReadJournal | None:
-    """Read and verify a journal, None when there is none. Raises run_journal_corrupt.
-
-    A torn tail is handed back, not judged: another process may just be writing it.
-    """
-    with explained(path):
-        try:
-            descriptor = open_below(root, path, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-    with open(descriptor, "rb") as file:
-        return _verified(file.read(), path)
-
-
-def _verified(data: bytes, path: str) -> ReadJournal:
-    size = data.rfind(b"\n") + 1
-    if (fast := verified_rows(data[:size])) is not None:
-        return ReadJournal(tuple(fast), data[size:], size)
-    rows, problems = parse_lines(data[:size], path)
-    problems = problems or chain_problems(rows, path) or _number_problems(rows, path)
-    if problems:
-        raise _corrupt(problems, path)
-    return ReadJournal(tuple(row for _, row in rows), data[size:], size)
-
-
-def _number_problems(rows: Sequence[tuple[int, Event]], path: str) -> tuple[Problem, ...]:
-    for expected, (line, row) in enumerate(rows):
-        if row.get("seq") != expected:
-            return (_problem(path, line, f"seq is {row.get('seq')}, {expected} was expected"),)
-    return ()
-
-
-def _problem(path: str, line: int, reason: str) -> Problem:
-    fix = f"restore the file from git: git checkout -- {path}; a journal is never edited by hand"
-    return Problem(path, line, 1, "run_journal_corrupt", reason, fix)
-
-
-def _corrupt(problems: Sequence[Problem], path: str) -> StateError:
-    first = problems[0]
-    return StateError(
-        "run_journal_corrupt",
-        f"line {first.line}: {first.message}",
-        hint=f"git log -p -- {path} shows who changed it; restore the committed version",
-        path=path,
-        line=first.line,
-        col=first.col,
-        problems=tuple(problems),
-    )
 
 
 class Journal:
@@ -200,7 +137,7 @@ class Journal:
             raise _moved(self._path, "became shorter")
         data = os.pread(self._descriptor, size - self._size, self._size)
         if not self.events:
-            found = _verified(data, self._path)
+            found = verified(data, self._path)
             self.events += found.events
             self._size, torn = found.size, found.torn
         else:
@@ -221,13 +158,13 @@ class Journal:
         rows, problems = parse_lines(data[:size], self._path)
         before = len(self.events)
         if problems:
-            raise _corrupt([one._replace(line=one.line + before) for one in problems], self._path)
+            raise corrupt([one._replace(line=one.line + before) for one in problems], self._path)
         h = self.h
         for line, row in rows:
             expected = chained(h, row)
             if row.get("h") != expected or row.get("seq") != before + line - 1:
                 reason = "seq or h does not follow the line before"
-                raise _corrupt([_problem(self._path, before + line, reason)], self._path)
+                raise corrupt([line_problem(self._path, before + line, reason)], self._path)
             h = expected
         self.events += (row for _, row in rows)
         self._size += size
