@@ -73,8 +73,10 @@ def hold(
             old=None,
             own=None,
         )
-        yield lock
-        lock.clear()
+        try:
+            yield lock
+        finally:
+            lock.clear()
     finally:
         os.close(fd)
 

@@ -146,12 +146,12 @@ class Settler:
     ) -> None:
         """Commit all chains; whoever moved the branch meanwhile is met by trying again."""
         commits = Commits(self._session, self._lock, self._deadline)
-        while True:
-            made = commits.make(ours, head, present.ref)
-            if made is not None:
-                break
-            head = self._session.head(present.ref, chains.chains_of(ours).values())
-            ours = self._without_misfits(ours, head, own, done)
+        made = commits.make(ours, head, present.ref)
+        while made is None:
+            with commits.another_try():
+                head = self._session.head(present.ref, chains.chains_of(ours).values())
+                ours = self._without_misfits(ours, head, own, done)
+                made = commits.make(ours, head, present.ref)
         for intent in ours:
             commit = made.get(intent.id) or head.commit
             is_own = _is(intent, own)
