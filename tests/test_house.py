@@ -27,7 +27,7 @@ HOMES = {
     "click": ("cli/",),
     "git": ("gitrepo/",),
     "gitdb": ("gitrepo/",),
-    "subprocess": ("gitrepo/", "actions/demo"),
+    "subprocess": ("gitrepo/", "runner.py", "actions/demo"),
     "yaml": ("codec/",),
     "frontmatter": ("codec/frontmatter_handler.py",),
     "jsonschema": ("validation",),
