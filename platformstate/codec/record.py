@@ -85,7 +85,7 @@ def _plainly_fine(split: Parts, spec: KindSpec) -> dict[str, Any] | None:
         return None
     from platformstate.codec.yaml_fast import fast_mapping  # loads PyYAML: only when there is YAML
 
-    return fast_mapping(split.yaml, spec.shape)
+    return fast_mapping(split.yaml, spec.shape) or None
 
 
 def _closely(
