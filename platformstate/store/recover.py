@@ -39,7 +39,7 @@ def free_ref_locks(
     removed = False
     for path in ref_lock_paths(repository, str(left.get("ref"))):
         while path.exists() and is_ours(repository, path, left, known):
-            if _age_s(path) >= _QUIET_S:
+            if age_s(path) >= _QUIET_S:
                 path.unlink(missing_ok=True)
                 removed = True
             elif time.monotonic() >= deadline:
@@ -83,7 +83,7 @@ def _is_ours_to_write(
     return parents == ([old] if old else []) and message.partition("\n")[0] in messages
 
 
-def _age_s(path: Path) -> float:
+def age_s(path: Path) -> float:
     """Return how long a file has not changed, by the clock of this machine's file system."""
     from datetime import UTC, datetime
 
