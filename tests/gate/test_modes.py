@@ -194,6 +194,14 @@ def test_an_ignored_file_is_no_state_but_a_tracked_one_is(state: State) -> None:
     assert state.found() == [f"{log}:1:1: secret_found"]
 
 
+def test_a_record_that_an_ignore_rule_hides_is_told(state: State) -> None:
+    state.write(".gitignore", "*.o\ngh-470/\n# >>> platformstate\nstate/**/.ps-*\n# <<< platformstate\n")
+    path = state.add_task("gh-470")
+    state.write("state/mine/gh-470/x.txt", "foreign, so not told\n")
+    assert state.found() == [f"{path}:1:1: path_ignored"]
+    assert ".gitignore:2" in state.data(paths=[path])["problems"][0]["message"]
+
+
 def test_a_finding_may_be_allowed_for_once(state: State) -> None:
     state.replace(TASK, "status: ready", "status: opne")
     data = state.data(allow=[f"field_value_invalid:{TASK}"])
