@@ -62,11 +62,10 @@ def _wait(child: subprocess.Popen[bytes], limit_s: float) -> int:
     try:
         ended = child.wait(limit_s)
     except subprocess.TimeoutExpired:
-        _end_group(child)
         return TIMED_OUT
-    except BaseException:  # also Ctrl-C: nothing of ours keeps running after us
-        _end_group(child)
-        raise
+    finally:  # at the limit, and after Ctrl-C: nothing of ours keeps running after us
+        if child.returncode is None:
+            _end_group(child)
     return _SIGNALLED - ended if ended < 0 else ended
 
 

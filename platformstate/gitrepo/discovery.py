@@ -13,7 +13,7 @@ from platformstate.gitrepo.children import Ran, failure, run_git
 from platformstate.gitrepo.repository import Repository, Settings, version_numbers
 
 OLDEST_GIT: Final = (2, 34)
-_SETTINGS: Final = r"^(platformstate|filter|user|commit|gpg|core|author|committer|gc)\."
+_SETTINGS: Final = r"^(platformstate|filter|user|commit|gpg|core|author|committer|gc|extensions|remote)\."
 
 
 def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Repository:

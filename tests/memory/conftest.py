@@ -45,7 +45,9 @@ class Memory:
     def say(
         self, summary: str | None = "work", *, actor: str = "codex", kind: str = "progress", **more: Any
     ) -> Answer:
-        keywords = {name: more.pop(name) for name in ("inside_run", "idempotency_key") if name in more}
+        keywords = {
+            name: more.pop(name) for name in ("inside_run", "idempotency_key", "exec_limit_s") if name in more
+        }
         request = {"task": "gh-460", "kind": kind, **more}
         if summary is not None:
             request["summary"] = summary

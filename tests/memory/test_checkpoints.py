@@ -175,6 +175,13 @@ def test_an_executed_command_is_a_receipt_and_its_failure_no_error(memory: Memor
     assert (said["basis"], said["confidence"]) == ("tool_receipt", "verified")
 
 
+def test_a_command_that_does_not_end_is_stopped_and_warned_of(memory: Memory) -> None:
+    memory.create()
+    answer = memory.say("x", exec=["sleep 60"], exec_limit_s=0.2)
+    assert [warned.code for warned in answer.warnings] == ["command_timed_out"]
+    assert answer.data["checkpoint"]["commands"][0]["exit_code"] == 124
+
+
 def test_a_command_runs_at_the_root_without_a_shell(memory: Memory) -> None:
     memory.create()
     said = memory.say("x", exec=["test -f src/a.py", "test 1 -gt 2 ; true", "echo $HOME > pwned"])
