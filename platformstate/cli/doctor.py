@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from platformstate.actions.doctor import examine, failpoint_names
 from platformstate.cli.commands import command
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
@@ -20,6 +19,8 @@ from platformstate.cli.present import present
 @click.pass_obj
 def doctor(invocation: Invocation, fix: bool, here: bool, strict: bool, list_failpoints: bool) -> None:
     """Examine the repository and its store; repair with --fix."""
+    from platformstate.actions.doctor import examine, failpoint_names
+
     if list_failpoints:
         present(invocation, failpoint_names(), lambda data: "\n".join(data["failpoints"]))
     elif here and not fix:
