@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from platformstate.codec.yaml_events import HAS_LIBYAML
 from platformstate.core import ids
 from platformstate.core.instants import instant, stamp
 from platformstate.errors import shown
@@ -42,6 +41,12 @@ def surroundings(session: Session, paths: Iterable[str]) -> Iterator[Check]:
     yield from _about_config(session.repository)
     yield from _about_objects(session)
     yield from _about_trust(session.repository)
+    yield from _about_reading()
+
+
+def _about_reading() -> Iterator[Check]:
+    from platformstate.codec.yaml_events import HAS_LIBYAML  # loads the library, which --help must not
+
     if not HAS_LIBYAML:
         yield check("yaml_pure_python", "PyYAML was built without libyaml, so reading is slower")
 
