@@ -152,7 +152,7 @@ PARSE = {
     "a list as key": ("[a]: b\n", ["yaml_key_invalid:2:1"]),
     "a mapping as key": ("{a: b}: c\n", ["yaml_key_invalid:2:1"]),
     "a null key": ("null: a\n", ["yaml_key_invalid:2:1"]),
-    "no key": ("x-a: {: a}\n", ["yaml_key_invalid:2:7"]),
+    "no key": ("?\n: a\n", ["yaml_key_invalid:2:2"]),
     "a tilde as key": ("~: a\n", ["yaml_key_invalid:2:1"]),
     "a number as key": ("460: a\n", ["yaml_key_invalid:2:1"]),
     "a date as key": ("2026-11-20: a\n", ["yaml_key_invalid:2:1"]),
