@@ -111,7 +111,7 @@ def test_an_intent_of_another_worktree_names_its_directory(repo: Repo, tmp_path:
     repo.git("worktree", "prune")
     assert codes(looked(repo))["intent_orphaned"]["fixable"]
     assert codes(looked(repo, fix=True))["intent_orphaned"]["fixed"]
-    lost = [path for path in (repo.root / ".git/platformstate/lost").rglob("*.md")]
+    lost = list((repo.root / ".git/platformstate/lost").rglob("*.md"))
     assert [path.as_posix().partition("lost/")[2].partition("/")[2] for path in lost] == [
         checkpoint_path("gh-1", new_id(1))
     ]
