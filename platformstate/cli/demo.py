@@ -16,7 +16,10 @@ from platformstate.cli.present import present
 @command("demo", examples=("platformctl demo", "platformctl demo --json"))
 @click.pass_obj
 def demo(invocation: Invocation) -> None:
-    """Walk through the main job: record, kill, recover, refuse, hand on."""
+    """Walk through the main job in a temporary repository.
+
+    Record, kill, recover, refuse, hand on: each step is a real command, and each promise is checked.
+    """
     silent = invocation.json or invocation.quiet
     present(invocation, run_demo((lambda text: None) if silent else echo.out), _demo_text)
 

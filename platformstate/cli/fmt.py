@@ -20,7 +20,10 @@ from platformstate.cli.present import present
 @click.option("--fix", is_flag=True, help="Also quote what is ambiguous and drop keys without a value.")
 @click.pass_obj
 def fmt(invocation: Invocation, paths: tuple[str, ...], check: bool, diff: bool, fix: bool) -> None:
-    """Rewrite state files to canonical text; never stages, never commits."""
+    """Rewrite state files to canonical text.
+
+    Nothing is staged and nothing committed. A file that does not parse is left alone.
+    """
     from platformstate.actions.fmt import format_files
 
     dry_run = invocation.dry_run

@@ -17,7 +17,7 @@ from platformstate.cli.present import present
 
 @group("hooks", examples=("platformctl hooks install", "platformctl hooks status --json"))
 def hooks() -> None:
-    """Install and run the git hooks that refuse bad state."""
+    """Install and run the git hooks."""
 
 
 @hooks.command("install", examples=("platformctl hooks install", "platformctl hooks install --json"))

@@ -36,7 +36,10 @@ from platformstate.cli.present import present
 @click.option("--reference", is_flag=True, help="Repeat each check with the reference engine.")
 @click.pass_obj
 def validate(invocation: Invocation, /, style: str | None, **wish: Any) -> None:
-    """Judge state files; every finding says file, line, column, code and fix."""
+    """Judge state files; every finding says its fix.
+
+    Without PATH all working files below state/ are judged, against HEAD. Exit 1 when an error is found.
+    """
     from platformstate.actions.validate import Wish, validate_state
 
     invocation.json |= style == "json"

@@ -202,6 +202,13 @@ def test_a_record_that_an_ignore_rule_hides_is_told(state: State) -> None:
     assert ".gitignore:2" in state.data(paths=[path])["problems"][0]["message"]
 
 
+def test_content_that_this_clone_lacks_is_never_skipped(state: State) -> None:
+    oid = state.git("rev-parse", f"HEAD:{TASK}").strip()
+    (state.root / ".git/objects" / oid[:2] / oid[2:]).unlink()
+    assert refused(state.root, rev="HEAD") == "history_missing"
+    assert state.found() == []
+
+
 def test_a_finding_may_be_allowed_for_once(state: State) -> None:
     state.replace(TASK, "status: ready", "status: opne")
     data = state.data(allow=[f"field_value_invalid:{TASK}"])

@@ -112,6 +112,11 @@ def test_a_redacted_key_goes_with_all_its_lines() -> None:
     assert redacted(CANARIES["pem"] + "\nabcd") == "[redacted:pem]"
 
 
+def test_what_stands_inside_a_redacted_key_is_gone_with_it() -> None:
+    text = CANARIES["pem"] + "\n" + CANARIES["npm"] + "\n-----END RSA PRIVATE KEY-----"
+    assert redacted(text) == "[redacted:pem]"
+
+
 def test_entropy_is_that_of_the_characters() -> None:
     assert entropy("aaaa") == 0
     assert entropy("abcd") == 2
