@@ -88,8 +88,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def memory(prepared: Path, tmp_path: Path) -> Memory:
-    shutil.copytree(prepared, tmp_path / "repo")
-    return Memory(Repo(tmp_path / "repo"))
+    shutil.copytree(prepared, tmp_path / "work")
+    return Memory(Repo(tmp_path / "work"))
 
 
 @pytest.fixture
