@@ -13,7 +13,30 @@ from tests.conftest import Repo
 
 HOME = Path(__file__).parent.parent
 WATCHED = frozenset(
-    ["click", "yaml", "frontmatter", "jsonschema", "referencing", "rpds", "jsonschema_rs", "git", "gitdb", "jinja2", "cronsim", "tzdata", "zoneinfo", "psycopg", "mcp", "sqlite3", "asyncio", "multiprocessing", "concurrent.futures", "importlib.metadata", "logging", "rich"]
+    [
+        "click",
+        "yaml",
+        "frontmatter",
+        "jsonschema",
+        "referencing",
+        "rpds",
+        "jsonschema_rs",
+        "git",
+        "gitdb",
+        "jinja2",
+        "cronsim",
+        "tzdata",
+        "zoneinfo",
+        "psycopg",
+        "mcp",
+        "sqlite3",
+        "asyncio",
+        "multiprocessing",
+        "concurrent.futures",
+        "importlib.metadata",
+        "logging",
+        "rich",
+    ]
 )
 HELP = {"click"}
 READ = HELP | {"yaml", "jsonschema_rs"}
@@ -72,7 +95,9 @@ def _run(root: Path, line: str) -> subprocess.CompletedProcess[str]:
 
 
 def _loaded(importtime: str) -> set[str]:
-    names = {line.rpartition("|")[2].strip() for line in importtime.splitlines() if line.startswith("import time:")}
+    names = {
+        line.rpartition("|")[2].strip() for line in importtime.splitlines() if line.startswith("import time:")
+    }
     return {watched for watched in WATCHED if any(f"{name}.".startswith(f"{watched}.") for name in names)}
 
 
