@@ -81,3 +81,24 @@ def test_doctor_names_hooks_of_another_version(platformctl: Platformctl, repo: R
     hook.write_text(hook.read_text().replace("platformstate hook 1", "platformstate hook 0"))
     checks = platformctl("doctor", "--json").document["data"]["checks"]
     assert "hooks_outdated" in {check["code"] for check in checks}
+
+
+def test_without_the_c_parser_the_same_is_read_and_doctor_says_so(
+    platformctl: Platformctl, repo: Repo
+) -> None:
+    assert platformctl("init").status == 0
+    code = (
+        "import sys; sys.modules['yaml._yaml'] = None; from platformstate.cli import main; sys.exit(main({}))"
+    )
+    runs = {
+        verb: subprocess.run(
+            [sys.executable, "-c", code.format([verb, "--json"])],
+            cwd=repo.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for verb in ("doctor", "validate")
+    }
+    assert "yaml_pure_python" in runs["doctor"].stdout
+    assert runs["validate"].stdout == platformctl("validate", "--json").stdout
