@@ -44,8 +44,8 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
     return Repository(
         directory=place,
         root=None if rest[0] == "true" else root,
-        git_dir=Path(answers[0]),
-        common_dir=Path(answers[1]),
+        git_dir=Path(os.path.realpath(answers[0])),
+        common_dir=Path(os.path.realpath(answers[1])),
         head=head,
         ref=ref,
         object_format=rest[2],

@@ -145,7 +145,7 @@ class Commits:
 
     def _move(self, ref: str, new: str, old: str | None) -> bool:
         """Move the branch, unless another moved it: then say so."""
-        self._lock.describe(phase="ref", ref=ref, old=old)
+        self._lock.describe(phase="ref", ref=ref, old=old, worktree=self._session.repository.worktree)
         self._session.failpoints.reach("store.ref-before")
         moved = self._writer.move_ref(ref, new, old)
         self._lock.describe(phase=None)

@@ -82,9 +82,9 @@ class IndexEntry:
             self._is_held = True
             yield own.with_suffix(".index")
         finally:
-            if self._is_held:
-                lock.unlink(missing_ok=True)
             self._is_held = False
+            if is_ours(lock, self._control):
+                lock.unlink(missing_ok=True)
             for suffix in ("", ".index", ".index.lock"):
                 own.with_suffix(suffix).unlink(missing_ok=True)
 
@@ -104,16 +104,20 @@ def _link(own: Path, lock: Path, deadline: float) -> None:
             return
 
 
-def free_own_lock(git_dir: Path, control: Control) -> bool:
-    """Remove an index lock that a dead writer of ours left, and all else it left beside.
+def free_own_locks(control: Control) -> bool:
+    """Remove the index locks that dead writers of ours left, and all else they left beside.
 
     Only the holder of the writers' lock may ask: whatever stands in `own/` then is a dead one's.
+    The dead one may have worked in any worktree of the clone.
     """
-    lock = git_dir / "index.lock"
+    if not _names(control):
+        return False
     removed = False
-    if is_ours(lock, control):
-        lock.unlink(missing_ok=True)
-        removed = True
+    for git_dir in (control.common_dir, *control.common_dir.glob("worktrees/*")):
+        lock = git_dir / "index.lock"
+        if is_ours(lock, control):
+            lock.unlink(missing_ok=True)
+            removed = True
     for left in _names(control):
         (control.own / left).unlink(missing_ok=True)
     return removed

@@ -28,7 +28,12 @@ from tests.store.records import (
 )
 
 TASK = places.task_path("gh-1")
-ALWAYS = {"hooks_missing", "git_known_vulnerable", "git_no_ref_fsync"}  # of this machine, not of a test
+ALWAYS = {
+    "hooks_missing",
+    "git_known_vulnerable",
+    "git_no_ref_fsync",
+    "disk_low",
+}  # of this machine, not of a test
 
 
 def codes(answer: Answer) -> dict[str, dict[str, Any]]:
@@ -47,8 +52,9 @@ def left_waiting(repo: Repo) -> None:
     repo.git("symbolic-ref", "HEAD", "refs/heads/main")
 
 
-def test_a_clean_store_is_healthy(repo: Repo) -> None:
+def test_a_clean_store_is_healthy(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     make_store(repo, "gh-1")
+    monkeypatch.delenv("PLATFORMSTATE_DURABILITY")
     answer = looked(repo)
     assert codes(answer) == {}
     assert (answer.status, answer.data["healthy"], answer.data["pending"]) == (0, True, [])
@@ -225,7 +231,6 @@ def test_a_hidden_state_file_is_an_error_and_a_secret_a_warning(repo: Repo) -> N
 
 def test_warnings_fail_only_when_asked(repo: Repo) -> None:
     make_store(repo, "gh-1")
-    repo.git("config", "platformstate.durability", "fast")
     assert codes(looked(repo))["durability_fast"]["status"] == "warning"
     assert looked(repo).status == 0
     assert looked(repo, strict=True).status == 1
@@ -346,3 +351,34 @@ def test_the_command_prints_what_it_found(repo: Repo, platformctl: Platformctl) 
     assert document["data"]["healthy"]
     assert platformctl("doctor", "--list-failpoints", "--json").document["data"]["failpoints"]
     assert platformctl("doctor", "--here").status == 2
+
+
+def test_a_record_taken_over_from_a_dead_holder_still_proves_its_lock(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    write_checkpoint(opened(repo), "gh-1", new_id(1))
+    branch_lock = repo.root / ".git/refs/heads/main.lock"
+    branch_lock.write_text("")
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    left = {
+        "phase": "ref",
+        "ref": "refs/heads/main",
+        "old": None,
+        "boot_id": boot,
+        "since": "2026-01-01T00:00:00Z",
+    }
+    control = repo.root / ".git/platformstate"
+    (control / "lock").write_text(json.dumps({"phase": None, "left": left}))
+    os.utime(branch_lock, (os.stat(control).st_mtime - 10,) * 2)
+    assert write_checkpoint(opened(repo), "gh-1", new_id(2)).state == "committed"
+    assert not branch_lock.exists()
+
+
+def test_an_index_lock_of_a_dead_writer_in_another_worktree_is_removed(repo: Repo, tmp_path: Path) -> None:
+    make_store(repo, "gh-1")
+    repo.git("worktree", "add", "-q", "-b", "other", str(tmp_path / "linked"))
+    write_checkpoint(opened(repo), "gh-1", new_id(1))
+    own = repo.root / ".git/platformstate/own/1-1"
+    own.write_text("")
+    os.link(own, repo.root / ".git/worktrees/linked/index.lock")
+    write_checkpoint(opened(repo), "gh-1", new_id(2))
+    assert held_files(repo) == []

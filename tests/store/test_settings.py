@@ -115,6 +115,7 @@ def test_durability_is_the_flags_then_the_variables_then_configs(
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_store(repo, "gh-1")
+    monkeypatch.delenv("PLATFORMSTATE_DURABILITY")
     assert write_checkpoint(opened(repo), "gh-1", new_id(1)).durability == "full"
     repo.git("config", "platformstate.durability", "fast")
     assert write_checkpoint(opened(repo), "gh-1", new_id(2)).durability == "fast"

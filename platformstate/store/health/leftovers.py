@@ -126,10 +126,10 @@ def _git_locks(session: Session) -> Iterator[Check]:
             yield check("index_lock_ours", "a writer of ours died with it", str(index_lock), fixable=True)
         else:
             yield _foreign("index_lock_foreign", index_lock)
-    left = lock.last_record(session.control) or {}
+    left = lock.moving(lock.last_record(session.control)) or {}
     intents, _ = session.journal.all()
     messages = frozenset(intent.message for intent in intents)
-    for path in recover.ref_lock_paths(session.repository, session.present().ref):
+    for path in recover.ref_lock_paths(session.repository, left or {"ref": session.present().ref}):
         if not path.exists() or is_held:
             continue
         if recover.is_ours(session.repository, path, left, messages):
