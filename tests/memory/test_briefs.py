@@ -182,6 +182,18 @@ def test_another_branch_adds_its_records(memory: Memory) -> None:
     assert refused.value.code == "ref_not_found"
 
 
+def test_a_task_that_only_another_branch_has_is_found_by_its_full_id(memory: Memory) -> None:
+    memory.repo.git("checkout", "-q", "-b", "side")
+    memory.create()
+    memory.say("on side")
+    memory.repo.git("checkout", "-q", "main")
+    assert memory.brief(refs=["side"]).answer.data["recent"][0]["summary"] == "on side"
+    for wanted in ({}, {"refs": ["main"]}):
+        with pytest.raises(StateError) as missing:
+            memory.brief(**wanted)
+        assert missing.value.code == "task_not_found"
+
+
 def test_10_07_a_long_task_fits_and_is_the_same_in_every_clone(memory: Memory, tmp_path: Path) -> None:
     accept = [f"criterion {n} {'z' * 300}::doc" for n in range(1, 5)]
     memory.create(accept=accept, goal="g " * 500, context="c " * 3000)

@@ -234,6 +234,26 @@ def test_a_list_is_oldest_first_and_limited_to_the_newest(memory: Memory) -> Non
     assert [row["summary"] for row in decisions["checkpoints"]] == ["n1", "n3"]
 
 
+def test_a_list_may_be_of_one_run(memory: Memory) -> None:
+    memory.create()
+    run = memory.say("mine").data["run"]
+    memory.say("other", actor="claude")
+    rows = list_checkpoints(memory.store(), "gh-460", run=run).data["checkpoints"]
+    assert [row["summary"] for row in rows] == ["mine"]
+    with pytest.raises(StateError) as missing:
+        list_checkpoints(memory.store(), "gh-460", run="1999")
+    assert missing.value.code == "run_not_found"
+
+
+def test_a_broken_checkpoint_is_named_when_it_is_asked_for(memory: Memory) -> None:
+    memory.create()
+    said = memory.say("bad").data
+    memory.repo.write(said["path"], "---\nschema: checkpoint/1\n")
+    with pytest.raises(StateError) as refused:
+        show_checkpoint(memory.store(), said["checkpoint"]["id"])
+    assert refused.value.code == "state_invalid"
+
+
 def test_an_ambiguous_checkpoint_lists_its_candidates(memory: Memory) -> None:
     memory.create()
     names = [memory.say(str(n)).data["checkpoint"]["id"] for n in range(2)]

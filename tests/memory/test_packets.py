@@ -94,6 +94,24 @@ def test_10_12_a_task_makes_an_equal_task_in_another_repository(
     assert other.text(copied["path"]).partition("\n---\n")[2] == text.partition("\n---\n")[2]
 
 
+def test_the_same_packet_with_the_same_key_is_taken_once(memory: Memory) -> None:
+    packet = read_packet(SEED.encode(), "packet.md")
+    first = create_task(memory.store(), {}, packet=packet, idempotency_key="k")
+    again = create_task(memory.store(), {}, packet=packet, idempotency_key="k")
+    assert again.data["created"] is False
+    assert again.data["task"]["id"] == first.data["task"]["id"]
+    with pytest.raises(StateError) as refused:
+        create_task(memory.store(), {"priority": "p0"}, packet=packet, idempotency_key="k")
+    assert refused.value.code == "idempotency_conflict"
+
+
+def test_an_approval_is_added_to_those_of_the_packet(memory: Memory) -> None:
+    text = "---\nschema: task/1\ntitle: T\napprovals_needed:\n  - first\n---\n"
+    task = take(memory, text, approval=["second"])
+    assert task["approvals_needed"] == ["first", "second"]
+    assert [item["text"] for item in task["acceptance"]] == ["Approval: second"]
+
+
 def test_imported_criteria_are_open_again(memory: Memory) -> None:
     text = "---\nschema: task/1\nid: replace-me\ntitle: T\nacceptance:\n  - {id: ac1, text: t, proof: doc, state: met}\n---\n"
     assert take(memory, text)["acceptance"] == [{"id": "ac1", "text": "t", "proof": "doc", "state": "open"}]

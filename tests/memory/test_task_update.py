@@ -57,6 +57,24 @@ def test_criteria_and_plan_items_are_added_never_replaced(memory: Memory) -> Non
     assert [item["key"] for item in task["plan"]] == ["s1", "s2"]
 
 
+def test_budget_and_base_are_changed_part_by_part(memory: Memory) -> None:
+    memory.create(budget_minutes=5)
+    task = memory.update(budget_tokens=9, base="HEAD").data["task"]
+    assert task["budget"] == {"minutes": 5, "tokens": 9}
+    assert task["base_commit"] == memory.repo.git("rev-parse", "HEAD~1").strip()
+    assert "base_commit" not in memory.update(base="none").data["task"]
+
+
+def test_an_unreadable_task_is_not_changed(memory: Memory) -> None:
+    memory.create()
+    memory.repo.write(PATH, "no front matter\n")
+    with pytest.raises(StateError) as refused:
+        memory.update(priority="p0")
+    assert refused.value.code == "state_invalid"
+    assert refused.value.problems[0].code == "frontmatter_missing"
+    assert memory.text(PATH) == "no front matter\n"
+
+
 def test_unset_removes_optional_fields_and_empties_lists(memory: Memory) -> None:
     memory.create(priority="p0", label=["a"], budget_minutes=5, setup="make")
     task = memory.update(unset=["priority", "labels", "budget", "setup"]).data["task"]
