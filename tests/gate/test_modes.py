@@ -264,6 +264,26 @@ def test_without_a_store_there_is_nothing_to_judge(repo: Repo, platformctl: Plat
     assert refused(repo.root, staged=True) == "store_not_found"
 
 
+def test_a_store_that_went_is_a_finding(state: State) -> None:
+    state.remove("state/store.yaml")
+    assert state.found() == ["state/store.yaml:1:1: record_deleted"]
+    state.git("add", "-A")
+    assert state.found(staged=True) == ["state/store.yaml:1:1: record_deleted"]
+    state.commit("gone")
+    assert state.found(rev="HEAD") == ["state/store.yaml:1:1: record_deleted"]
+
+
+def test_a_store_that_is_not_checked_out_is_named_so(state: State) -> None:
+    state.write("src/x.py", "x = 1\n")
+    state.commit("source")
+    state.git("sparse-checkout", "set", "--cone", "src")
+    assert refused(state.root) == "state_not_checked_out"
+    assert state.found(rev="HEAD") == []
+    state.replace("src/x.py", "1", "2")
+    state.git("add", "-A")
+    assert state.found(staged=True) == []
+
+
 def test_without_a_repository_one_line_says_what_to_type(tmp_path: Path, platformctl: Platformctl) -> None:
     ran = platformctl("validate", cwd=tmp_path)
     assert ran.status == 7
