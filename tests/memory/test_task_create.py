@@ -118,6 +118,8 @@ def test_an_id_is_made_from_the_title(memory: Memory) -> None:
         ({"title": "two\nlines"}, "record_invalid", 1),
         ({"title": "x" * 201}, "record_invalid", 1),
         ({"id": "GH-460"}, "record_invalid", 1),
+        ({"id": "../../escape"}, "record_invalid", 1),
+        ({"id": "x" * 65}, "record_invalid", 1),
         ({"accept": ["works::vibes"]}, "accept_proof_unknown", 2),
         ({"status": "ready", "accept": []}, "task_has_no_criteria", 4),
         ({"depends_on": ["nowhere"]}, "task_not_found", 3),
@@ -198,3 +200,27 @@ def test_without_commit_the_file_is_left_to_the_person(memory: Memory) -> None:
 def test_on_an_unborn_branch_there_is_no_base_commit(memory: Memory) -> None:
     answer = memory.create(base="none")
     assert "base_commit" not in answer.data["task"]
+
+
+def test_a_bad_id_is_answered_with_a_good_one(memory: Memory) -> None:
+    with pytest.raises(StateError) as refused:
+        memory.create("GH 460!")
+    assert refused.value.problems[0].code == "id_invalid"
+    assert refused.value.hint == "--id gh-460"
+
+
+def test_an_unreadable_dependency_is_told_not_called_missing(memory: Memory) -> None:
+    memory.create("needed")
+    memory.create("needs", depends_on=["needed"])
+    memory.repo.write("state/tasks/needed/task.md", "no front matter\n")
+    for refused_verb in (
+        lambda: memory.create("other", depends_on=["needed"]),
+        lambda: memory.update("needs", remove_dep=["needed"], add_dep=["needed"]),
+    ):
+        with pytest.raises(StateError) as refused:
+            refused_verb()
+        assert refused.value.code == "state_invalid"
+        assert refused.value.path == "state/tasks/needed/task.md"
+    brief = memory.brief("needs").answer
+    assert brief.error is not None
+    assert brief.error.code == "state_invalid"
