@@ -1,16 +1,28 @@
 """The command `platformctl`; the arguments are looked at before anything of weight is imported."""
 
+import gc
 import os
 import sys
 
 from platformstate import __version__
 
+# Start-up makes many objects and no garbage: by default a tenth of a short command is spent looking for it.
+GARBAGE_THRESHOLD = 100_000
 
-def main() -> int:
-    """Run the command line of this process and return its exit status."""
-    argv = sys.argv[1:]
+
+def main() -> None:
+    """Run the command line of this process and end the process with its exit status.
+
+    The interpreter is not taken down piece by piece: all output is flushed by then, every file and
+    lock is closed by its owner, and the rest would take as long as reading a hundred records.
+    """
+    os._exit(_run(sys.argv[1:]))
+
+
+def _run(argv: list[str]) -> int:
     if argv == ["--version"]:
         return _say(f"platformctl {__version__}\n")
+    gc.set_threshold(GARBAGE_THRESHOLD)
     from platformstate.cli import main as run
 
     return run(argv)
@@ -25,4 +37,4 @@ def _say(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

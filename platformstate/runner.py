@@ -10,9 +10,9 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 LIMIT_S: Final = 600.0
 GRACE_S: Final = 2.0
@@ -62,11 +62,10 @@ def _wait(child: subprocess.Popen[bytes], limit_s: float) -> int:
     try:
         ended = child.wait(limit_s)
     except subprocess.TimeoutExpired:
-        _end_group(child)
         return TIMED_OUT
-    except BaseException:  # also Ctrl-C: nothing of ours keeps running after us
-        _end_group(child)
-        raise
+    finally:  # at the limit, and after Ctrl-C: nothing of ours keeps running after us
+        if child.returncode is None:
+            _end_group(child)
     return _SIGNALLED - ended if ended < 0 else ended
 
 
@@ -86,3 +85,34 @@ def _signal(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
     except ProcessLookupError:
         pass  # the whole group has ended
+
+
+class Captured(NamedTuple):
+    """How a command ended and what it printed on either stream."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def run_captured(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, limit_s: float = LIMIT_S
+) -> Captured:
+    """Run a command of our own with this environment and keep what it prints."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        exit_code = _wait(child, limit_s)
+        return Captured(exit_code, _text(out), _text(err))
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")

@@ -36,7 +36,7 @@ def written(
 ) -> Answer:
     """Return the answer of a writing verb: its own data with `commit`, `pending` and `write`."""
     told = {**data, "commit": written.commit, "pending": written.pending, "write": written.as_json()}
-    notes = [*warnings, *_notes(written)]
+    notes = [*warnings, *written.warnings, *_notes(written)]
     if not written.pending:
         return Answer(told, next, tuple(notes))
     return Answer(told, (*next, SETTLE), tuple(notes), EXIT_PENDING)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
@@ -14,6 +14,7 @@ from platformstate.actions.task_folder import (
     read_task_folder,
     read_tasks,
     task_not_found,
+    unreadable,
 )
 from platformstate.core import ids
 from platformstate.core.instants import moment
@@ -71,12 +72,13 @@ def brief_task(
     if run is not None:
         chosen = task_requests.one_of("run", run, [known.id for known in folder.runs], name)
     chain = chain_of(folder.runs, folder.checkpoints, chosen)
-    known = _known(store, folder, chain, source)
+    needed, unread = read_tasks(source.trees[0], folder.document.meta.get("depends_on", ()), follow=False)
+    known = _known(store, folder, chain, source, needed)
     signs = Signs(last_sign_of_life(chain), now, tuple(sorted(chain.superseded_by.items())))
     brief = brief_of(known)
     text, budget = brief_text(brief, signs, max_tokens)
-    error = folder.unreadable() if folder.problems else None
-    return Brief(Answer({**brief, "budget": budget}, error=error), text)
+    problems = [*folder.problems, *unread]
+    return Brief(Answer({**brief, "budget": budget}, error=unreadable(problems) if problems else None), text)
 
 
 def _folder(store: Store, task: str, source: _Source) -> TaskFolder:
@@ -100,12 +102,17 @@ def _task_in(store: Store, prefix: str, source: _Source) -> str:
         return prefix
 
 
-def _known(store: Store, folder: TaskFolder, chain: Chain, source: _Source) -> Known:
+def _known(
+    store: Store,
+    folder: TaskFolder,
+    chain: Chain,
+    source: _Source,
+    needed: Mapping[str, Mapping[str, Any]],
+) -> Known:
     from platformstate.codec.sections import sections
     from platformstate.gitrepo import blob_id
 
     document = folder.document
-    needed, _ = read_tasks(source.trees[0], document.meta.get("depends_on", ()), follow=False)
     found, pending = Found(), tuple[str, ...]()
     if source.at is not None:
         found = found_at(store.repository, chain, source.at)

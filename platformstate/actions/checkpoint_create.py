@@ -27,6 +27,7 @@ from platformstate.errors import Problem, StateError, Warned
 from platformstate.policy import lifecycle
 from platformstate.policy.chain import CheckpointFacts, RunFacts
 from platformstate.policy.repeats import is_repeat, repeat_mark
+from platformstate.runner import LIMIT_S, TIMED_OUT, run_command
 
 if TYPE_CHECKING:
     from platformstate.entities.shapes import Checkpoint
@@ -55,6 +56,7 @@ def create_checkpoint(
     *,
     inside_run: str | None = None,
     idempotency_key: str | None = None,
+    exec_limit_s: float = LIMIT_S,
 ) -> Answer:
     """Record where the work at a task stands, in the run that the request means.
 
@@ -75,7 +77,7 @@ def create_checkpoint(
     commands: Commands = []
     if _earlier(folder, mark) is None:
         _refuse_early(folder, request, run)
-        commands += _commands(store, request, warnings)
+        commands += _commands(store, request, warnings, exec_limit_s)
     asked = _Asked(task, request, inside_run, mark, commands, work_facts(store.repository))
     independent = run is not None and mark is None
     fresh = folder if independent and not commands else None
@@ -176,15 +178,13 @@ def _text(said: CheckpointFacts) -> bytes:
 
 
 def _commands(
-    store: Store, request: checkpoints.CheckpointRequest, warnings: list[Warned]
+    store: Store, request: checkpoints.CheckpointRequest, warnings: list[Warned], limit_s: float
 ) -> Iterator[dict[str, Any]]:
     """Execute each `--exec`, one after the other; a dry run executes nothing."""
-    from platformstate.runner import TIMED_OUT, run_command
-
     words = [checkpoints.command_words("--exec", text) for text in request.get("exec", ())]
     for argv in () if store.dry_run else words:
         at = store.now()
-        ran = run_command(argv, store.root)
+        ran = run_command(argv, store.root, limit_s=limit_s)
         if ran.exit_code == TIMED_OUT:
             warnings.append(Warned("command_timed_out", f"{argv[0]} was stopped at the time limit"))
         yield {"argv": argv, "exit_code": ran.exit_code, "at": at, "output_sha256": ran.output_sha256}

@@ -14,6 +14,7 @@ from platformstate.core.tree import Entry
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, blob_id
+from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import read_blobs_up_to
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
@@ -137,7 +138,8 @@ class Scope:
     """What one call judges: files, what they are compared with, and which findings are wanted.
 
     `selected` are the paths whose findings count, None for all. `attributes` is the text of the
-    tree's root .gitattributes where that has to be judged.
+    tree's root .gitattributes where that has to be judged, `hidden` the working records that a rule
+    outside our own block keeps out of git.
     """
 
     mode: str
@@ -151,3 +153,4 @@ class Scope:
     to_commit: str | None = None
     history: str = "none"
     commits: int = 0
+    hidden: Sequence[Hidden] = ()

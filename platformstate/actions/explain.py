@@ -32,7 +32,9 @@ def explain_code(code: str) -> Answer:
 
 def list_codes() -> Answer:
     """Return every code of the program in the order of the registry."""
-    return Answer({"codes": [{"code": code, **_chosen(entry, _LISTED)} for code, entry in registry().items()]})
+    return Answer(
+        {"codes": [{"code": code, **_chosen(entry, _LISTED)} for code, entry in registry().items()]}
+    )
 
 
 def _chosen(entry: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

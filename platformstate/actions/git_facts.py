@@ -34,7 +34,7 @@ def git_fields(
         "dirty": facts.dirty,
         "ahead": facts.ahead,
     }
-    return {"git": git, **checkpoints.files_fields([*map(_without_slash, paths), *named], recordable)}
+    return {"git": git, **checkpoints.files_fields(map(_without_slash, paths), named, recordable)}
 
 
 def branch_text(branch: str | None) -> str | None:

@@ -49,56 +49,68 @@ class Hook:
         return {"name": self.name, "state": self.state, "chained": self.chained}
 
 
-def install_hooks(directory: str, program: str) -> Answer:
+def install_hooks(directory: str, program: str, *, dry_run: bool = False) -> Answer:
     """Install our hooks; one that stands there is kept and runs first. Twice changes nothing.
 
     `program` is the absolute path of platformctl that the hooks will call. Raises:
     hooks_path_foreign, output_exists, repository_bare, repository_not_found.
     """
-    return install_in(discover(Path(directory)), program)
+    return install_in(discover(Path(directory)), program, dry_run=dry_run)
 
 
-def install_in(repository: Repository, program: str) -> Answer:
+def install_in(repository: Repository, program: str, *, dry_run: bool = False) -> Answer:
     """Install our hooks in a repository that was found already."""
     refuse_foreign_place(repository)
     text = hook_text(program)
-    installed, unchanged, chained = [], [], []
-    with _hooks_folder(repository, make=True) as folder:
-        _refuse_second_older(folder)
+    done: dict[str, list[str]] = {"installed": [], "unchanged": [], "chained": []}
+    with _hooks_folder(repository, make=not dry_run) as folder:
+        if folder is not None:
+            _refuse_second_older(folder)
         for name in CLIENT_HOOKS:
-            present = folder.read(name)
-            if present == text and _is_executable(folder, name):
-                unchanged.append(name)
+            present = None if folder is None else folder.read(name)
+            if folder is not None and present == text and _is_executable(folder, name):
+                done["unchanged"].append(name)
                 continue
+            done["installed"].append(name)
             if present is not None and not _is_ours(present):
-                folder.rename(name, name + KEPT_SUFFIX)
-                chained.append(name)
-            _put(folder, name, text)
-            installed.append(name)
-        folder.sync("full")
-    place = str(hooks_place(repository))
-    return Answer({"hooks_dir": place, "installed": installed, "unchanged": unchanged, "chained": chained})
+                done["chained"].append(name)
+            if folder is not None and not dry_run:
+                _install_one(folder, name, present, text)
+    return Answer({"hooks_dir": str(hooks_place(repository)), **done})
 
 
-def uninstall_hooks(directory: str) -> Answer:
+def _install_one(folder: Folder, name: str, present: bytes | None, text: bytes) -> None:
+    if present is not None and not _is_ours(present):
+        folder.rename(name, name + KEPT_SUFFIX)
+    temporary = f".{name}{KEPT_SUFFIX}.new"
+    folder.remove(temporary)
+    folder.create(temporary, text, "full", 0o755)
+    folder.rename(temporary, name)
+    folder.sync("full")
+
+
+def uninstall_hooks(directory: str, *, dry_run: bool = False) -> Answer:
     """Remove our hooks and put back what was there before, byte for byte and with its mode."""
     repository = discover(Path(directory))
-    removed, restored = [], []
-    if hooks_place(repository).is_dir():
-        with _hooks_folder(repository) as folder:
+    done: dict[str, list[str]] = {"removed": [], "restored": []}
+    with _hooks_folder(repository) as folder:
+        if folder is not None:
             for name in CLIENT_HOOKS:
-                present = folder.read(name)
-                ours = present is not None and _is_ours(present)
-                kept = folder.read(name + KEPT_SUFFIX) is not None
-                if kept and (ours or present is None):
-                    folder.rename(name + KEPT_SUFFIX, name)
-                    restored.append(name)
-                elif ours:
-                    folder.remove(name)
-                removed += [name] if ours else []
-            folder.sync("full")
-    place = str(hooks_place(repository))
-    return Answer({"hooks_dir": place, "removed": removed, "restored": restored})
+                _uninstall_one(folder, name, done, dry_run)
+    return Answer({"hooks_dir": str(hooks_place(repository)), **done})
+
+
+def _uninstall_one(folder: Folder, name: str, done: dict[str, list[str]], dry_run: bool) -> None:
+    present = folder.read(name)
+    ours = present is not None and _is_ours(present)
+    kept = folder.read(name + KEPT_SUFFIX) is not None and (ours or present is None)
+    done["removed"] += [name] if ours else []
+    done["restored"] += [name] if kept else []
+    if kept and not dry_run:
+        folder.rename(name + KEPT_SUFFIX, name)
+    elif ours and not dry_run:
+        folder.remove(name)
+    folder.sync("full")
 
 
 def hooks_status(directory: str) -> Answer:
@@ -121,9 +133,9 @@ def hooks_status(directory: str) -> Answer:
 
 def hook_states(repository: Repository) -> list[Hook]:
     """Return each of our hooks as it stands in a repository."""
-    if not hooks_place(repository).is_dir():
-        return [Hook(name, "absent", False) for name in CLIENT_HOOKS]
     with _hooks_folder(repository) as folder:
+        if folder is None:
+            return [Hook(name, "absent", False) for name in CLIENT_HOOKS]
         return [
             Hook(name, _state(folder, name), folder.read(name + KEPT_SUFFIX) is not None)
             for name in CLIENT_HOOKS
@@ -166,13 +178,6 @@ def _is_executable(folder: Folder, name: str) -> bool:
     return bool(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode & 0o100)
 
 
-def _put(folder: Folder, name: str, text: bytes) -> None:
-    temporary = f".{name}{KEPT_SUFFIX}.new"
-    folder.remove(temporary)
-    folder.create(temporary, text, "full", 0o755)
-    folder.rename(temporary, name)
-
-
 def _refuse_second_older(folder: Folder) -> None:
     """Refuse to put a foreign hook aside where another one was put aside already."""
     for name in CLIENT_HOOKS:
@@ -212,14 +217,18 @@ def _manager(repository: Repository) -> str:
 
 
 def _texts(repository: Repository) -> Sequence[bytes]:
-    if not hooks_place(repository).is_dir():
-        return ()
     with _hooks_folder(repository) as folder:
+        if folder is None:
+            return ()
         found = [folder.read(name + suffix) for name in CLIENT_HOOKS for suffix in ("", KEPT_SUFFIX)]
     return [text for text in found if text is not None]
 
 
 @contextmanager
-def _hooks_folder(repository: Repository, *, make: bool = False) -> Iterator[Folder]:
+def _hooks_folder(repository: Repository, *, make: bool = False) -> Iterator[Folder | None]:
+    """Open the folder of the hooks; None where there is none and none is to be made."""
+    if not make and not hooks_place(repository).is_dir():
+        yield None
+        return
     with Folder.at(repository.common_dir, "hooks", durability="full" if make else None) as folder:
         yield folder

@@ -15,7 +15,8 @@ from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.cost import COST
-from platformstate.errors import Problem
+from platformstate.errors import Problem, shown
+from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
 from platformstate.policy.checkpoint_rules import checkpoint_problems
 from platformstate.policy.history import FileHistory, history_problems, needs_versions
@@ -63,6 +64,7 @@ class Judging:
             *self._cross_problems(),
             *history_problems(self._histories()),
             *self._attribute_problems(),
+            *(_ignored(hidden) for hidden in self.scope.hidden),
         ]
         wanted = [each for each in found if each.path in self.selected or each.path == ".gitattributes"]
         if self.scope.selected is None:
@@ -207,6 +209,12 @@ class Judging:
             if (attribute, value) not in told:
                 told.add((attribute, value))
                 yield _unsafe_attribute(text, path, attribute, value)
+
+
+def _ignored(hidden: Hidden) -> Problem:
+    message = f"{shown(hidden.source)}:{hidden.line} hides this record from git: {shown(hidden.pattern)}"
+    fix = f"narrow that rule, or add !/{hidden.path} below it"
+    return Problem(hidden.path, 1, 1, "path_ignored", message, fix)
 
 
 def _is_too_large(path: str, size: int) -> bool:

@@ -9,10 +9,11 @@ from typing import Final
 
 from platformstate.actions.contents import Base, Blobs, DiskContents, GitContents, Scope
 from platformstate.core import places
+from platformstate.core.catalog import KINDS
 from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
 from platformstate.gitrepo import CommitTree, IndexTree, Repository, resolve_commit
-from platformstate.gitrepo.attributes import ignored_files
+from platformstate.gitrepo.attributes import hidden_paths, ignored_files
 from platformstate.gitrepo.versions import Changed, merge_heads, parents, paths_naming, staged_changes
 
 ATTRIBUTES: Final = ".gitattributes"
@@ -116,8 +117,10 @@ def _disk_scope(
     entries = [entry for entry in tree.entries() if entry.path not in ignored]
     commits = _base_commits(repository, base) or ([repository.head] if repository.head else [])
     bases = [_commit_base(repository, commit) for commit in commits]
+    hidden = hidden_paths(repository, sorted(path for path in ignored if _is_record(path)))
     contents = DiskContents(tree, entries, repository.object_format, given)
     known = {entry.path for entry in contents.entries}.union(*(each.blobs for each in bases))
+    known |= {each.path for each in hidden}
     return Scope(
         mode,
         repository,
@@ -127,7 +130,13 @@ def _disk_scope(
         None if select is None else frozenset(at_or_below(select, known)),
         dict(tree.read([ATTRIBUTES])).get(ATTRIBUTES) if select is None else None,
         history=_history(bases, base),
+        hidden=hidden,
     )
+
+
+def _is_record(path: str) -> bool:
+    place = places.place_of(path)
+    return place is not None and place.kind in KINDS
 
 
 def at_or_below(wanted: Sequence[str], known: Iterable[str]) -> set[str]:

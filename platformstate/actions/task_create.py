@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
-from platformstate.actions.task_folder import read_tasks, task_not_found
+from platformstate.actions.task_folder import read_tasks, task_not_found, unreadable
 from platformstate.core import ids
 from platformstate.core.document import Document
 from platformstate.core.places import task_path
 from platformstate.entities import task as tasks
 from platformstate.entities.kinds import TASK
-from platformstate.errors import StateError
+from platformstate.errors import Problem, StateError, shown
 from platformstate.policy import lifecycle, ready
 from platformstate.policy.repeats import is_repeat, repeat_mark
 
@@ -116,13 +116,28 @@ def _add_lookups(
 
 def _id(store: Store, request: tasks.TaskRequest, title: str) -> str:
     given = request.get("id", tasks.PLACEHOLDER_ID)
-    return ids.new_task_id(title, store.chance) if given == tasks.PLACEHOLDER_ID else given
+    if given == tasks.PLACEHOLDER_ID:
+        return ids.new_task_id(title, store.chance)
+    if not ids.is_id(given):
+        raise _bad_id(given)
+    return given
+
+
+def _bad_id(given: str) -> StateError:
+    message = (
+        f"{shown(given)!r} is no id: lower-case letters, digits, single dashes, at most {ids.MAX_LENGTH}"
+    )
+    fix = f"--id {ids.slug(given)[: ids.MAX_LENGTH].strip('-') or 'gh-460'}"
+    problem = Problem("state/tasks", 1, 1, "id_invalid", message, fix, "/id")
+    return StateError("record_invalid", message, hint=fix, problems=(problem,))
 
 
 def _refuse_dependencies(store: Store, meta: dict[str, Any]) -> None:
     if not meta["depends_on"]:
         return
-    known, _ = read_tasks(store.tree(), meta["depends_on"])
+    known, problems = read_tasks(store.tree(), meta["depends_on"])
+    if problems:
+        raise unreadable(problems)
     missing = [name for name in meta["depends_on"] if name not in known and name != meta["id"]]
     if missing:
         raise task_not_found(missing[0])

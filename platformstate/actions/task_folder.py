@@ -40,7 +40,7 @@ class TaskFolder:
     def document(self) -> Document[Task]:
         """The task's record. Raises: task_not_found, state_invalid."""
         if self.task is None:
-            raise self.unreadable() if self.problems else task_not_found(self.task_id)
+            raise self._refusal()
         return self.task
 
     @property
@@ -50,11 +50,12 @@ class TaskFolder:
 
     def checked(self) -> TaskFolder:
         """Return the folder when every record in it is readable. Raises: task_not_found, state_invalid."""
-        if self.problems:
-            raise self.unreadable()
-        if self.task is None:
-            raise task_not_found(self.task_id)
+        if self.problems or self.task is None:
+            raise self._refusal()
         return self
+
+    def _refusal(self) -> StateError:
+        return self.unreadable() if self.problems else task_not_found(self.task_id)
 
     def unreadable(self) -> StateError:
         """Return the error that names what cannot be read."""

@@ -60,6 +60,7 @@ def _rows(store: Store, ref: str | None) -> tuple[list[dict[str, Any]], list[Pro
     paths = [task_path(name) for name in sorted(store.ids(TASK))]
     COST.files = len(paths)
     for path, data in store.tree().read(paths):
+        COST.parsed += 1
         judged = read(data, path)
         problems += errors_of(judged.problems)
         if judged.document is not None and (ref is None or ref in judged.document.meta.get("refs", ())):

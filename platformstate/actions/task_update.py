@@ -11,6 +11,7 @@ from platformstate.actions.task_folder import read_tasks, task_not_found, unread
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.core.places import task_path
+from platformstate.cost import COST
 from platformstate.entities import task as tasks
 from platformstate.errors import StateError, shown
 from platformstate.policy import lifecycle, ready
@@ -87,6 +88,7 @@ def _read(store: Store, task_id: str) -> tuple[bytes, Document[Task]]:
     from platformstate.validation import read
 
     for path, data in store.tree().read([task_path(task_id)]):
+        COST.parsed += 1
         judged = read(data, path)
         if judged.document is None:
             raise unreadable(judged.problems)
@@ -150,7 +152,9 @@ def _lists(store: Store, meta: Mapping[str, Any], request: Mapping[str, Any]) ->
         kept = [item for item in before if item not in removed]
         changes[field] = tasks.without_repeats([*kept, *added])
         if flag == "dep" and added:
-            known, _ = read_tasks(store.tree(), added)
+            known, problems = read_tasks(store.tree(), added)
+            if problems:
+                raise unreadable(problems)
             ready.refuse_cycle(str(meta["id"]), {**known, str(meta["id"]): {**meta, field: changes[field]}})
     return changes
 

@@ -79,11 +79,16 @@ def _has_store(scope: Scope) -> bool:
         return True
     if scope.mode == "staged" and not scope.selected and scope.attributes is None:
         return False
-    raise StateError(
-        "store_not_found",
-        f"{STORE_PATH} is not in what is judged",
-        hint="platformctl init" if scope.mode != "rev" else "name a commit that has a store with --rev",
-    )
+    if not any(base.blobs.get(STORE_PATH) for base in scope.bases):
+        hint = "name a commit that has a store" if scope.mode == "rev" else "platformctl init"
+        raise StateError("store_not_found", f"{STORE_PATH} is not in what is judged", hint=hint)
+    if not scope.contents.entries and scope.mode not in ("rev", "staged"):
+        raise StateError(
+            "state_not_checked_out",
+            "this branch has a store, but its files are not checked out here",
+            hint="git sparse-checkout add state",
+        )
+    return True  # that it went is a finding
 
 
 def _allowance(text: str) -> tuple[str, str]:

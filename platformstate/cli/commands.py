@@ -33,7 +33,9 @@ class Home(NamedTuple):
 COMMANDS: Final = {
     "init": Home("platformstate.cli.init:init", "Prepare this repository to hold state."),
     "demo": Home("platformstate.cli.demo:demo", "Walk through the main job in a temporary repository."),
-    "doctor": Home("platformstate.cli.doctor:doctor", "Examine the repository and its store; repair with --fix."),
+    "doctor": Home(
+        "platformstate.cli.doctor:doctor", "Examine the repository and its store; repair with --fix."
+    ),
     "explain": Home("platformstate.cli.explain:explain", "Explain an error code, or list them all."),
     "validate": Home("platformstate.cli.validate:validate", "Judge state files; every finding says its fix."),
     "fmt": Home("platformstate.cli.fmt:fmt", "Rewrite state files to canonical text."),
@@ -182,7 +184,9 @@ def _show_version(context: click.Context, parameter: click.Parameter, value: boo
 def _end_with(context: click.Context, key: str, value: str, text: str | None = None) -> None:
     invocation = context.find_object(Invocation)
     if invocation is not None and invocation.json:
-        echo.document({"schema": "platformctl/1", "ok": True, "data": {key: value}, "warnings": [], "next": []})
+        echo.document(
+            {"schema": "platformctl/1", "ok": True, "data": {key: value}, "warnings": [], "next": []}
+        )
     else:
         echo.out(value if text is None else text)
     context.exit()
@@ -202,15 +206,21 @@ def _global_flags(shown: bool) -> list[click.Option]:
         flag("--commit/--no-commit", default=None, help="Commit what is written, or leave that to you."),
         flag("--dry-run", is_flag=True, help="Decide and validate, write nothing."),
         flag("--durability", type=choice(DURABILITIES), help="Wait for the disk (full, the default) or not."),
-        flag(
-            "--idempotency-key", metavar="K", callback=_remember_key, help="Do the same request only once."
-        ),
+        flag("--idempotency-key", metavar="K", callback=_remember_key, help="Do the same request only once."),
         flag("-q", "--quiet", is_flag=True, help="No warnings and no next steps on stderr."),
         flag("-v", "--verbose", count=True, help="End with a line that says what the command cost."),
         flag("--color", type=choice(("auto", "always", "never")), help="Colour on a terminal, or as said."),
         flag("--no-input", is_flag=True, help="Never ask; fail instead."),
         flag("--version", is_flag=True, is_eager=True, callback=_show_version, help="Print the version."),
-        flag("-h", "--help", is_flag=True, is_eager=True, hidden=False, callback=_show_help, help="Print this text."),
+        flag(
+            "-h",
+            "--help",
+            is_flag=True,
+            is_eager=True,
+            hidden=False,
+            callback=_show_help,
+            help="Print this text.",
+        ),
     ]
 
 

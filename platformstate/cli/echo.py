@@ -51,6 +51,7 @@ def closed() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             _write(stream, "")
+            stream.flush()
 
 
 def _write(stream: TextIO | None, text: str) -> None:

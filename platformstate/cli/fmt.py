@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from platformstate.actions.fmt import format_files
 from platformstate.cli.commands import command
 from platformstate.cli.findings import finding_text
 from platformstate.cli.invocation import Invocation
@@ -21,7 +20,12 @@ from platformstate.cli.present import present
 @click.option("--fix", is_flag=True, help="Also quote what is ambiguous and drop keys without a value.")
 @click.pass_obj
 def fmt(invocation: Invocation, paths: tuple[str, ...], check: bool, diff: bool, fix: bool) -> None:
-    """Rewrite state files to canonical text; never stages, never commits."""
+    """Rewrite state files to canonical text.
+
+    Nothing is staged and nothing committed. A file that does not parse is left alone.
+    """
+    from platformstate.actions.fmt import format_files
+
     dry_run = invocation.dry_run
     answer = format_files(invocation.directory, paths, check=check, diff=diff, fix=fix, dry_run=dry_run)
     present(invocation, answer, partial(_fmt_text, "would change" if check or dry_run else "changed"))

@@ -17,21 +17,23 @@ from platformstate.cli.present import present
 
 @group("hooks", examples=("platformctl hooks install", "platformctl hooks status --json"))
 def hooks() -> None:
-    """Install and run the git hooks that refuse bad state."""
+    """Install and run the git hooks."""
 
 
 @hooks.command("install", examples=("platformctl hooks install", "platformctl hooks install --json"))
 @click.pass_obj
 def install(invocation: Invocation) -> None:
     """Install the hooks; one that is there already runs first."""
-    present(invocation, install_hooks(invocation.directory, program_path()), _installed_text)
+    answer = install_hooks(invocation.directory, program_path(), dry_run=invocation.dry_run)
+    present(invocation, answer, _installed_text)
 
 
 @hooks.command("uninstall", examples=("platformctl hooks uninstall", "platformctl hooks uninstall --json"))
 @click.pass_obj
 def uninstall(invocation: Invocation) -> None:
     """Remove the hooks and put back what was there before."""
-    present(invocation, uninstall_hooks(invocation.directory), _removed_text)
+    answer = uninstall_hooks(invocation.directory, dry_run=invocation.dry_run)
+    present(invocation, answer, _removed_text)
 
 
 @hooks.command("status", examples=("platformctl hooks status", "platformctl hooks status --json"))

@@ -17,7 +17,11 @@ from platformstate.cli.present import present
 @click.option("--hooks", is_flag=True, help="Install the git hooks as well.")
 @click.pass_obj
 def init(invocation: Invocation, hooks: bool) -> None:
-    """Prepare this repository to hold state; a second call changes nothing."""
+    """Prepare this repository to hold state.
+
+    A second call changes nothing. What is written is one commit of exactly these files; one that holds
+    your own uncommitted changes is left for you to commit.
+    """
     store = invocation.open_repository()
     present(invocation, init_store(store, hooks=hooks, program=program_path()), _init_text)
 

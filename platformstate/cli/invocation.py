@@ -58,4 +58,3 @@ def wants_json(argv: Sequence[str]) -> bool:
     """Say whether a command line asks for JSON, also when the rest of it cannot be parsed."""
     flags = argv[: argv.index("--")] if "--" in argv else argv
     return "--json" in flags
-

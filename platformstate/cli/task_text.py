@@ -93,7 +93,15 @@ def _criteria(task: Data) -> str:
 def _ready(data: Data) -> str:
     if data["ready"]:
         return "yes"
-    reasons = (f"{reason['code'].replace('_', ' ')} {reason['task']}" for reason in data["not_ready"])
+    words = {
+        "status": f"it is {data['task']['status']}",
+        "no_criteria": "it has no criteria",
+        "claimed": "claimed",
+    }
+    reasons = (
+        words.get(reason["code"], f"{reason['code'].replace('_', ' ')}: {reason['task']}")
+        for reason in data["not_ready"]
+    )
     return f"no ({', '.join(reasons)})"
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from platformstate.actions.validate import MAX_PROBLEMS, Wish, validate_state
 from platformstate.cli.commands import command
 from platformstate.cli.findings import findings_text, verdict_text
 from platformstate.cli.invocation import Invocation
@@ -30,17 +29,22 @@ from platformstate.cli.present import present
 @click.option(
     "--max-problems",
     type=click.IntRange(min=0),
-    default=MAX_PROBLEMS,
     metavar="N",
-    help="Show at most N findings; 0 shows all.",
+    help="Show at most N findings instead of 200; 0 shows all.",
 )
 @click.option("--format", "style", type=click.Choice(("text", "json")), help="json is --json.")
 @click.option("--reference", is_flag=True, help="Repeat each check with the reference engine.")
 @click.pass_obj
 def validate(invocation: Invocation, /, style: str | None, **wish: Any) -> None:
-    """Judge state files; every finding says file, line, column, code and fix."""
+    """Judge state files; every finding says its fix.
+
+    Without PATH all working files below state/ are judged, against HEAD. Exit 1 when an error is found.
+    """
+    from platformstate.actions.validate import Wish, validate_state
+
     invocation.json |= style == "json"
     text = sys.stdin.buffer.read() if wish["text_path"] is not None else b""
-    answer = validate_state(invocation.directory, Wish(text=text, **wish))
+    given = {name: value for name, value in wish.items() if value is not None}
+    answer = validate_state(invocation.directory, Wish(text=text, **given))
     quiet = wish["text_path"] is not None or invocation.quiet
     present(invocation, answer, findings_text if quiet else verdict_text)

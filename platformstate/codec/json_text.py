@@ -67,7 +67,7 @@ def parse_text(text: str, path: str, *, line: int = 1) -> tuple[Any | None, tupl
 
 def fast_value(text: str) -> Any:
     """Return the value of JSON text in which nothing needs a second look. Raises ValueError otherwise."""
-    if _DIGITS.search(text) or text.count(",") > limits.MAX_ITEMS or too_deep(text) is not None:
+    if _DIGITS.search(text) or text.count(",") >= limits.MAX_ITEMS or too_deep(text) is not None:
         raise Doubtful
     value = _READER.decode(text)
     if "\\" in text and _hides(value):

@@ -143,10 +143,9 @@ class LineEdits:
     def _remove_lines(self, start: int, end: int) -> None:
         """Remove lines, and the blank line that would be left over."""
         spans = self.spans
-        at_end = spans.text.startswith("---\n", end) or end == len(spans.text)
-        if spans.is_blank_before(start) and (at_end or spans.is_blank_at(end)):
+        if spans.is_blank_before(start) and (end == len(spans.text) or spans.is_blank_at(end)):
             start -= 1
-        elif spans.is_blank_at(end) and spans.text[:start].endswith("---\n"):
+        elif start == 0 and spans.is_blank_at(end):
             end += 1
         self.edits.append(Edit(start, end, ""))
 

@@ -8,7 +8,6 @@ from platformstate.codec.container import parts
 from platformstate.codec.decoding import without_crlf
 from platformstate.codec.json_nodes import json_tree
 from platformstate.codec.nodes import Node, steps
-from platformstate.codec.yaml_nodes import YamlTree
 
 
 def position(text: str, container: str, pointer: str, *, of_key: bool = False) -> tuple[int, int]:
@@ -38,6 +37,8 @@ def tree(text: str, container: str) -> Node | None:
     if container in ("json", "jsonl"):
         return json_tree(text)
     split = parts(text, container)
+    from platformstate.codec.yaml_nodes import YamlTree  # only findings need places
+
     return None if split.code else YamlTree(split.yaml, start=split.start, line=split.line).root
 
 

@@ -28,7 +28,7 @@ def is_plain(text: str, *, flow: bool = False) -> bool:
         and text == text.strip()
         and ": " not in text
         and not text.endswith(":")
-        and not (flow and "," in text)
+        and not (flow and ("," in text or "?" in text))  # PyYAML ends flow text at a question mark
         and reading(text) == "text"
     )
 

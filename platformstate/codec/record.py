@@ -13,13 +13,10 @@ from platformstate.codec.container import Parts, parts
 from platformstate.codec.decoding import decoded
 from platformstate.codec.fractions import fraction_problems
 from platformstate.codec.json_text import parse_text
-from platformstate.codec.nodes import place_at
+from platformstate.codec.nodes import Node, place_at
 from platformstate.codec.prescan import Found, prescan
 from platformstate.codec.safe import safe_text
 from platformstate.codec.shapes import ANYTHING
-from platformstate.codec.yaml_fast import fast_mapping
-from platformstate.codec.yaml_nodes import YamlTree
-from platformstate.codec.yaml_values import values
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
@@ -86,7 +83,9 @@ def _plainly_fine(split: Parts, spec: KindSpec) -> dict[str, Any] | None:
     too_large = len(split.yaml) * 4 > limits.MAX_FRONT_MATTER_BYTES and spec.container == "markdown"
     if split.code or too_large or prescan(split.yaml):
         return None
-    return fast_mapping(split.yaml, spec.shape)
+    from platformstate.codec.yaml_fast import fast_mapping  # loads PyYAML: only when there is YAML
+
+    return fast_mapping(split.yaml, spec.shape) or None
 
 
 def _closely(
@@ -101,23 +100,27 @@ def _closely(
     found = [row._replace(start=row.start + split.start) for row in prescan(split.yaml)]
     if found:
         return None, _placed(found, text, path)
+    from platformstate.codec.yaml_nodes import YamlTree
+    from platformstate.codec.yaml_values import values
+
     tree = YamlTree(split.yaml, start=split.start, line=split.line)
     if tree.found:
         return None, _placed(tree.found, text, path)
-    if tree.root is None or tree.root.kind != "mapping":
-        place = (tree.root.line, tree.root.col) if tree.root else (split.line, 1)
-        message = (
-            "no fields stand here" if tree.root is None else f"a {tree.root.kind} stands here, not fields"
-        )
-        return None, (
-            Problem(path, *place, "frontmatter_not_mapping", message, "write fields as key: value"),
-        )
+    if tree.root is None or not tree.root.entries:
+        return None, (_no_fields(tree.root, split.line, path),)
     meta, misread = values(tree.root, spec.shape, text)
     problems = tuple(
         Problem(path, row.node.line, row.node.col, row.code, row.message, row.fix, row.pointer)
         for row in misread[: limits.MAX_PROBLEMS]
     )
     return (None if problems else meta), problems
+
+
+def _no_fields(root: Node | None, line: int, path: str) -> Problem:
+    place = (root.line, root.col) if root else (line, 1)
+    kind = root.kind if root and root.kind != "mapping" else None
+    message = f"a {kind} stands here, not fields" if kind else "no fields stand here"
+    return Problem(path, *place, "frontmatter_not_mapping", message, "write fields as key: value")
 
 
 def _json(text: str, path: str, spec: KindSpec, warnings: tuple[Problem, ...]) -> Parsed:

@@ -24,6 +24,8 @@ def with_section(body: str, heading: str, text: str, order: Sequence[str] = ()) 
     """
     if not text.strip():
         return without_section(body, heading)
+    if body and not body.endswith("\n"):
+        body += "\n"
     new = text.strip("\n") + "\n"
     found = spans(body)
     for span in found:
@@ -49,8 +51,8 @@ def without_section(body: str, heading: str) -> str:
 def spans(body: str) -> list[Span]:
     """Return where each section stands, in order."""
     starts = list(_headings(body))
-    ends = [start for _, start, _ in starts[1:]] + [len(body)]
-    return [Span(name, start, text, end) for (name, start, text), end in zip(starts, ends, strict=True)]
+    ends = [*(start for _, start, _ in starts[1:]), len(body)]
+    return [Span(name, start, text, end) for (name, start, text), end in zip(starts, ends, strict=False)]
 
 
 def _headings(body: str) -> Iterator[tuple[str, int, int]]:

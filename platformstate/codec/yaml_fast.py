@@ -29,8 +29,8 @@ from platformstate.codec.yaml_events import (
 from platformstate.core.kind import Shape
 
 _VALUES: Final = {"true": True, "false": False, "null": None}
-# ` #460`: a value may end here without its author's wish.
-_COMMENT: Final = re.compile(r"[ \t]#(?! )")
+# ` #460`: a value may end here without its author's wish; `|#`: only one of the parsers takes it.
+_COMMENT: Final = re.compile(r"[ \t]#(?! )|[|>][-+0-9]*#")
 
 
 class _LookAgain(Exception):
@@ -39,7 +39,7 @@ class _LookAgain(Exception):
 
 def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
     """Return the mapping that a YAML text holds, None when it needs a closer look."""
-    if " #" in text and _COMMENT.search(text):
+    if "#" in text and _COMMENT.search(text):
         return None
     reader = _Reader(text)
     try:

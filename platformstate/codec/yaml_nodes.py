@@ -5,6 +5,7 @@ The slow twin of `yaml_fast`: it goes on after what it can go on after, so that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from platformstate.codec.prescan import Found
 from platformstate.codec.safe import safe_text
 from platformstate.codec.scalars import BOOLEANS, reading
 from platformstate.codec.yaml_events import (
+    HAS_LIBYAML,
     YAML_ERRORS,
     AliasEvent,
     MappingEndEvent,
@@ -29,6 +31,8 @@ from platformstate.errors import shown
 
 _VALUE_FIX: Final = 'write the value out, or quote it: "*text"'
 
+_GLUED: Final = re.compile(r"[|>][-+0-9]*#")
+
 
 class _Stop(Exception):
     """The text cannot be read any further."""
@@ -40,11 +44,11 @@ class YamlTree:
     Places count from `start` and `line`, so that those of front matter are the file's own.
     """
 
-    def __init__(self, text: str, *, start: int = 0, line: int = 1) -> None:
+    def __init__(self, text: str, *, start: int = 0, line: int = 1, pure: bool = not HAS_LIBYAML) -> None:
         self.text, self._index, self._line = text, start, line
         self.root: Node | None = None
         self.found: list[Found] = []
-        self._next: Callable[[], Any] = events(text)
+        self._next: Callable[[], Any] = events(text, pure=pure)
         try:
             self._document()
         except _Stop:
@@ -113,6 +117,9 @@ class YamlTree:
             )
 
     def _scalar(self, event: Any) -> Node:
+        if event.style in ("|", ">") and (header := _GLUED.match(self.text, event.start_mark.index)):
+            message = "a comment follows block text's header without a space"
+            self._refuse(header.end() - 1, "yaml_syntax_invalid", message, "put a space before the #")
         for _, name in list(refused(event.value))[:1]:
             message = f"the text holds {name} after its escapes are read"
             self._refuse(event.start_mark.index, "text_control_character", message, f"remove {name}")

@@ -147,13 +147,21 @@ def basis_of(request: CheckpointRequest) -> dict[str, str]:
     return {"basis": "self_report", "confidence": "claimed"}
 
 
-def files_fields(paths: Iterable[str], recordable: Callable[[str], bool]) -> dict[str, Any]:
-    """Return the fields that list changed paths: at most 200, and the whole number when cut."""
-    known = set(paths)
-    listed = sorted(path for path in known if recordable(path))[:MAX_FILES]
-    if not known:
+def files_fields(
+    changed: Iterable[str], named: Iterable[str], recordable: Callable[[str], bool]
+) -> dict[str, Any]:
+    """Return the fields that list paths: at most 200, and the whole number when some are left out.
+
+    Of changed paths those are listed that a record can hold; those that a person named stand as
+    they are, to be judged.
+    """
+    found, asked = set(changed), set(named)
+    able = {path for path in found if recordable(path)} | asked
+    listed = sorted(able)[:MAX_FILES]
+    total = len(found | asked)
+    if not total:
         return {}
-    return {"files": listed, "files_total": len(known)} if len(listed) < len(known) else {"files": listed}
+    return {"files": listed, "files_total": total} if len(listed) < total else {"files": listed}
 
 
 def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> str | None:

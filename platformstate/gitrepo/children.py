@@ -40,8 +40,10 @@ FLAGS: Final = tuple(
 _FILTER_SETTINGS: Final = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
 _FAILURES: Final = (
     ("No space left on device", "disk_full", "the disk is full"),
+    ("Out of diskspace", "disk_full", "the disk is full"),
     ("Disk quota exceeded", "disk_full", "the disk quota is used up"),
     ("File too large", "disk_full", "a limit on the size of files was hit"),
+    ("died of signal 25", "disk_full", "a limit on the size of files was hit"),
     ("dubious ownership", "repository_owner_differs", "the repository belongs to another user"),
     ("Read-only file system", "repository_read_only", "the repository is on a read-only file system"),
     ("Permission denied", "repository_read_only", "the repository may not be written"),

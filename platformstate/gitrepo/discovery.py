@@ -13,7 +13,7 @@ from platformstate.gitrepo.children import Ran, failure, run_git
 from platformstate.gitrepo.repository import Repository, Settings, version_numbers
 
 OLDEST_GIT: Final = (2, 34)
-_SETTINGS: Final = r"^(platformstate|filter|user|commit|gpg|core|author|committer|gc)\."
+_SETTINGS: Final = r"^(platformstate|filter|user|commit|gpg|core|author|committer|gc|extensions|remote)\."
 
 
 def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Repository:
@@ -44,8 +44,8 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
     return Repository(
         directory=place,
         root=None if rest[0] == "true" else root,
-        git_dir=Path(answers[0]),
-        common_dir=Path(answers[1]),
+        git_dir=Path(os.path.realpath(answers[0])),
+        common_dir=Path(os.path.realpath(answers[1])),
         head=head,
         ref=ref,
         object_format=rest[2],

@@ -32,7 +32,7 @@ def look_up(repository: Repository, names: Sequence[str]) -> list[Found | None]:
         return []
     asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
     answered = repository.run(["cat-file", "--batch-check"], input=asked)
-    return [_found(line) for line in answered.decode("utf-8", "surrogateescape").splitlines()]
+    return [_found(line) for line in answered.decode("utf-8", "surrogateescape").split("\n")[:-1]]
 
 
 def _found(line: str) -> Found | None:

@@ -5,6 +5,7 @@ Every call is an argv list with our flags; text from outside goes in on standard
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from platformstate.gitrepo.repository import Repository
 from platformstate.gitrepo.signing import Signing
 
 SCRATCH_REF: Final = "refs/platformstate/next"
+_NO_ROOM_BYTES: Final = 1 << 16
 _MAX_CACHEINFO: Final = 200
 _NO_FSYNC: Final = ("-c", "core.fsync=none")
 _CRASH_REPORT: Final = re.compile(r"crash report to (\S*fast_import_crash_[0-9]+)")
@@ -76,7 +78,7 @@ class Writer:
         ran = self._execute(["fast-import", "--quiet", "--done"], stream)
         if ran.status:
             self._remove_crash_report(ran.stderr)
-            raise failure(["fast-import"], ran)
+            raise self._failure("fast-import", ran)
         COST.commits += len(commits)
         return ran.stdout.decode("ascii").split()
 
@@ -116,7 +118,7 @@ class Writer:
     def _update_index(self, index: Path, argv: Sequence[str], asked: str) -> None:
         ran = self._execute(argv, asked.encode("utf-8"), extra={"GIT_INDEX_FILE": str(index)})
         if ran.status:
-            raise failure(["update-index"], ran)
+            raise self._failure("update-index", ran)
 
     def move_ref(self, ref: str, new: str, old: str | None) -> bool:
         """Move a ref if it still is where it was; False when it is not, or is locked."""
@@ -124,7 +126,7 @@ class Writer:
         ran = self._execute(["update-ref", *no_deref, ref, new, old or self._repository.null_oid])
         if ran.status == 0:
             return True
-        failed = failure(["update-ref"], ran)
+        failed = self._failure("update-ref", ran)
         if failed.code == "internal_error":
             return False
         raise failed
@@ -156,6 +158,14 @@ class Writer:
                 **({"kill_after_timeout": timeout_s} if timeout_s else {}),
             )
         return Ran(status, stdout, stderr)
+
+    def _failure(self, verb: str, ran: Ran) -> StateError:
+        """Return what a failure means; not every message of git's about a full disk says so."""
+        failed = failure([verb], ran)
+        room = os.statvfs(self._repository.common_dir)
+        if failed.code == "internal_error" and room.f_bavail * room.f_frsize < _NO_ROOM_BYTES:
+            return StateError("disk_full", "the disk is full", hint="free some space and repeat the command")
+        return failed
 
     def _remove_crash_report(self, stderr: str) -> None:
         found = _CRASH_REPORT.search(stderr)

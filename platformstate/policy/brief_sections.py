@@ -177,6 +177,7 @@ def history(data: Data, level: int) -> Lines | None:
     if level:
         return None
     lines = [_run(row) for row in data["runs"]]
+    lines += [foreign(f"reason of {row['id']}", row["reason"]) for row in data["runs"] if row["reason"]]
     lines += [own(f"superseded: {older} by {newer}") for older, newer in data["signs"].superseded]
     return lines + [own(f"late: {checkpoint}") for checkpoint in data["late"]]
 
@@ -209,10 +210,9 @@ def _source(item: Data) -> str:
 
 def _run(row: Data) -> Line:
     ended = f", ended {row['ended_at']}" if row["ended_at"] else ""
-    reason = f" ({row['reason']})" if row["reason"] else ""
     counted = f"{row['checkpoints']} checkpoint{'' if row['checkpoints'] == 1 else 's'}"
     began = f", started {row['started_at']}" if row["started_at"] else ""
-    return own(f"run {row['id']} by {row['actor']}: {row['status']}{reason}{began}{ended}, {counted}")
+    return own(f"run {row['id']} by {row['actor']}: {row['status']}{began}{ended}, {counted}")
 
 
 def _spec(spec: Data) -> str:

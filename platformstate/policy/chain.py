@@ -84,7 +84,9 @@ def late(runs: Iterable[RunFacts], checkpoints: Iterable[CheckpointFacts]) -> tu
         for facts in runs
         if facts.header.get("rescues")
     }
-    found = (c.id for c in checkpoints if c.meta["run"] in rescued_at and c.meta["at"] > rescued_at[c.meta["run"]])
+    found = (
+        c.id for c in checkpoints if c.meta["run"] in rescued_at and c.meta["at"] > rescued_at[c.meta["run"]]
+    )
     return tuple(sorted(found))
 
 

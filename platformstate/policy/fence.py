@@ -39,13 +39,9 @@ def one_line(text: str) -> str:
 
 def mark_for(lines: Iterable[Line]) -> str:
     """Return the marker's digits: a digest of all foreign texts, and in none of them."""
-    texts = [line.text for line in lines if line.foreign]
-    joined = "\0".join(texts)
-    for number in count():
-        mark = hashlib.sha256(f"{joined}\0{number}".encode()).hexdigest()[:MARK_CHARACTERS]
-        if mark not in joined:
-            return mark
-    raise AssertionError("unreachable: digests do not run out")
+    joined = "\0".join(line.text for line in lines if line.foreign)
+    digests = (hashlib.sha256(f"{joined}\0{number}".encode()).hexdigest() for number in count())
+    return next(digest[:MARK_CHARACTERS] for digest in digests if digest[:MARK_CHARACTERS] not in joined)
 
 
 def fenced(lines: Sequence[Line], mark: str) -> list[str]:

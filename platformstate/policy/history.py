@@ -95,22 +95,20 @@ def _record_is_gone(path: str, gone: frozenset[str]) -> bool:
 
 
 def _immutable(change: FileHistory, after: bytes) -> Iterator[Problem]:
-    for before in change.before:
-        if before is not None and before != after:
-            line = _first_difference(before, after)
-            message = "this record was changed; it is kept as it was written"
-            fix = "restore it and say what is new in a new record"
-            yield _problem(change.path, "record_immutable_changed", message, fix, line)
-            return
+    other = next((before for before in change.before if before not in (None, after)), None)
+    if other is not None:
+        message = "this record was changed; it is kept as it was written"
+        fix = "restore it and say what is new in a new record"
+        line = _first_difference(other, after)
+        yield _problem(change.path, "record_immutable_changed", message, fix, line)
 
 
 def _append_only(change: FileHistory, after: bytes) -> Iterator[Problem]:
-    for before in change.before:
-        if before is not None and not after.startswith(before):
-            line = _first_difference(before, after)
-            message = f"line {line} differs from what was committed; a journal only ever grows"
-            yield _problem(change.path, "run_journal_rewritten", message, _restore(change.path), line)
-            return
+    other = next((before for before in change.before if not after.startswith(before or b"")), None)
+    if other is not None:
+        line = _first_difference(other, after)
+        message = f"line {line} differs from what was committed; a journal only ever grows"
+        yield _problem(change.path, "run_journal_rewritten", message, _restore(change.path), line)
 
 
 def _fields(change: FileHistory, document: Document[Any], shape: Shape) -> Iterator[Problem]:

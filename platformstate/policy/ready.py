@@ -45,7 +45,9 @@ def not_ready(task: str, tasks: Tasks, claimed: Iterable[str] = ()) -> tuple[Rea
 
 def in_order(tasks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return tasks in the order in which they are offered: priority, age, id."""
-    return sorted(tasks, key=lambda meta: (meta.get("priority", DEFAULT_PRIORITY), meta["created_at"], meta["id"]))
+    return sorted(
+        tasks, key=lambda meta: (meta.get("priority", DEFAULT_PRIORITY), meta["created_at"], meta["id"])
+    )
 
 
 def cycle_through(task: str, tasks: Tasks) -> list[str]:
@@ -72,4 +74,3 @@ def refuse_cycle(task: str, tasks: Tasks) -> None:
             f"these dependencies close a cycle: {' -> '.join(path)}",
             hint=f"platformctl task update {path[-2]} --remove-dep {task}",
         )
-

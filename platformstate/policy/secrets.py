@@ -48,7 +48,12 @@ def find_secrets(text: str, path: str, allowed: frozenset[str] = frozenset()) ->
     `allowed` holds what `git config platformstate.secretAllow` names: the first 12 hexadecimal
     digits of the sha256 of each value that a person has declared harmless.
     """
-    return tuple(_problem(text, path, found) for found in secrets(text, allowed))
+    problems, line, line_start = [], 1, 0
+    for found in secrets(text, allowed):
+        line += text.count("\n", line_start, found.start)
+        line_start = max(line_start, text.rfind("\n", line_start, found.start) + 1)
+        problems.append(_problem(text, path, found, line, found.start - line_start + 1))
+    return tuple(problems)
 
 
 def secrets(text: str, allowed: frozenset[str] = frozenset()) -> list[Secret]:
@@ -107,14 +112,13 @@ def _matches(rule: Rule, text: str, begin: int) -> Iterator[tuple[int, Secret]]:
             yield match.start(), Secret(rule.name, match.start(group), match.end(group))
 
 
-def _problem(text: str, path: str, secret: Secret) -> Problem:
+def _problem(text: str, path: str, secret: Secret, line: int, col: int) -> Problem:
     value = text[secret.start : secret.end]
-    line_start = text.rfind("\n", 0, secret.start) + 1
     head = value[:4] if len(value) >= 3 * 4 else ""
     return Problem(
         path=path,
-        line=text.count("\n", 0, secret.start) + 1,
-        col=secret.start - line_start + 1,
+        line=line,
+        col=col,
         code="secret_found",
         message=f'this looks like a secret (rule {secret.rule}, "{head}…", {len(value)} characters)',
         fix="remove it and replace it where it is in use; if it is harmless: "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from platformstate.store.session import Session
 _SHORTEST_PAUSE_MS: Final = 5
 _LONGEST_PAUSE_MS: Final = 50
 _INDEX_ROUNDS: Final = 3
+_PATIENT_TRIES: Final = 3
 
 
 class Waits(Exception):
@@ -43,6 +45,7 @@ class Commits:
         self._session, self._lock, self._deadline = session, lock, deadline
         self._index = IndexEntry(session.repository.git_dir, session.control, session.failpoints, lock)
         self._indexed: set[str] = set()
+        self._misses = 0
 
     @cached_property
     def _writer(self) -> Writer:
@@ -61,14 +64,34 @@ class Commits:
         wanted = [(group, rows) for group, rows in zip(groups, open_chains, strict=True) if rows]
         if not wanted:
             return {}
-        oids = self._objects(wanted, head)
         rows = [chain for _, found in wanted for chain in found]
+        oids = self._objects(wanted, head)
         self._stage(rows, ref)
         if not self._move(ref, oids[-1], head.commit) or not self._verify(rows, ref, oids[-1]):
+            self._misses += 1
             return None
         self._sync_ref(ref)
         self._session.failpoints.reach("store.verified")
         return {intent.id: oid for (group, _), oid in zip(wanted, oids, strict=True) for intent in group}
+
+    @contextmanager
+    def another_try(self) -> Iterator[None]:
+        """Pause before a try; once several were in vain, keep a person's commits out for its length.
+
+        Raises: Waits.
+        """
+        if time.monotonic() >= self._deadline:
+            raise Waits("branch_moving")
+        pause_ms = _SHORTEST_PAUSE_MS + self._session.chance(_LONGEST_PAUSE_MS - _SHORTEST_PAUSE_MS)
+        time.sleep(pause_ms / 1000)
+        if self._misses < _PATIENT_TRIES:
+            yield
+            return
+        try:
+            with self._index.locked(self._deadline):
+                yield
+        except IndexLocked as locked:
+            raise Waits("index_locked") from locked
 
     def _objects(self, wanted: Sequence[tuple[list[Intent], list[Chain]]], head: Head) -> list[str]:
         """Write the commits as objects, signed where that was asked for; no ref moves."""
@@ -121,19 +144,14 @@ class Commits:
         return (self._session.repository.head_ref() or "HEAD") == ref
 
     def _move(self, ref: str, new: str, old: str | None) -> bool:
-        """Move the branch, unless another moved it: then say so, after a pause. Raises: Waits."""
-        self._lock.describe(phase="ref", ref=ref, old=old)
+        """Move the branch, unless another moved it: then say so."""
+        self._lock.describe(phase="ref", ref=ref, old=old, worktree=self._session.repository.worktree)
         self._session.failpoints.reach("store.ref-before")
         moved = self._writer.move_ref(ref, new, old)
         self._lock.describe(phase=None)
         if moved:
             self._session.failpoints.reach("store.ref-moved")
-            return True
-        if time.monotonic() >= self._deadline:
-            raise Waits("branch_moving")
-        pause_ms = _SHORTEST_PAUSE_MS + self._session.chance(_LONGEST_PAUSE_MS - _SHORTEST_PAUSE_MS)
-        time.sleep(pause_ms / 1000)
-        return False
+        return moved
 
     def _verify(self, rows: Sequence[Chain], ref: str, new: str) -> bool:
         """Prove that branch and index hold what was wanted; an index that differs is put right."""

@@ -22,7 +22,7 @@ from platformstate.store.failpoints import Failpoints
 from platformstate.store.lock import Lock
 
 _FIRST_PAUSE_S: Final = 0.001
-_LONGEST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 0.01
 
 
 class IndexLocked(Exception):
@@ -35,6 +35,7 @@ class IndexEntry:
     def __init__(self, git_dir: Path, control: Control, failpoints: Failpoints, lock: Lock) -> None:
         self._git_dir, self._control = git_dir, control
         self._failpoints, self._lock = failpoints, lock
+        self._is_held = False
 
     def put(
         self,
@@ -46,9 +47,7 @@ class IndexEntry:
         durability: Durability,
     ) -> None:
         """Put working files, and files by id, into the index. Raises: IndexLocked."""
-        nonce = f"{os.getpid()}-{time.monotonic_ns()}"
-        copy = self._control.own / f"{nonce}.index"
-        with self._locked(nonce, deadline):
+        with self.locked(deadline) as copy:
             self._failpoints.reach("store.index-linked")
             index = self._git_dir / "index"
             with explained("index"):
@@ -68,23 +67,26 @@ class IndexEntry:
         self._failpoints.reach("store.index-unlocked")
 
     @contextmanager
-    def _locked(self, nonce: str, deadline: float) -> Iterator[None]:
-        own = self._control.own / nonce
+    def locked(self, deadline: float) -> Iterator[Path]:
+        """Hold the index's lock, once only, and yield a place for a copy. Raises: IndexLocked."""
+        own = self._control.own / f"{os.getpid()}-{time.monotonic_ns()}"
+        if self._is_held:
+            yield own.with_suffix(".index")
+            return
         with explained("index.lock"):
             os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         lock = self._git_dir / "index.lock"
-        linked = False
         try:
             self._lock.describe(phase="index", own=own.stat().st_ino)
             _link(own, lock, deadline)
-            linked = True
-            yield
+            self._is_held = True
+            yield own.with_suffix(".index")
         finally:
-            if linked:
+            self._is_held = False
+            if is_ours(lock, self._control):
                 lock.unlink(missing_ok=True)
-            own.unlink(missing_ok=True)
-            for left in (f"{nonce}.index", f"{nonce}.index.lock"):
-                (self._control.own / left).unlink(missing_ok=True)
+            for suffix in ("", ".index", ".index.lock"):
+                own.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _link(own: Path, lock: Path, deadline: float) -> None:
@@ -102,16 +104,20 @@ def _link(own: Path, lock: Path, deadline: float) -> None:
             return
 
 
-def free_own_lock(git_dir: Path, control: Control) -> bool:
-    """Remove an index lock that a dead writer of ours left, and all else it left beside.
+def free_own_locks(control: Control) -> bool:
+    """Remove the index locks that dead writers of ours left, and all else they left beside.
 
     Only the holder of the writers' lock may ask: whatever stands in `own/` then is a dead one's.
+    The dead one may have worked in any worktree of the clone.
     """
-    lock = git_dir / "index.lock"
+    if not _names(control):
+        return False
     removed = False
-    if is_ours(lock, control):
-        lock.unlink(missing_ok=True)
-        removed = True
+    for git_dir in (control.common_dir, *control.common_dir.glob("worktrees/*")):
+        lock = git_dir / "index.lock"
+        if is_ours(lock, control):
+            lock.unlink(missing_ok=True)
+            removed = True
     for left in _names(control):
         (control.own / left).unlink(missing_ok=True)
     return removed

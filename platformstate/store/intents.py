@@ -8,9 +8,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from platformstate.errors import StateError
@@ -23,6 +22,7 @@ from platformstate.store.control import Control
 from platformstate.store.failpoints import Failpoints
 
 SCHEMA: Final = "intent/1"
+FILES_ONLY: Final = "files_only"  # the reason of an intent whose commit is the person's own
 MAX_INLINE_BYTES: Final = 1 << 20
 _DONE_KEPT_S: Final = 3600
 
@@ -114,57 +114,24 @@ class Journal:
         dead one.
         """
         with Folder.at(self._control.path, "journal") as folder:
-            staged = self._write_staged(folder, intent)
             try:
-                fd = self._write(folder, intent, staged)
-                with explained(f"journal/{intent.id}.json"):
-                    self._failpoints.reach("store.intent-temp")
-                    folder.rename(f".{intent.id}", f"{intent.id}.json")
-                self._owned[intent.id] = fd
+                self._owned[intent.id] = fd = _open_locked(folder, f".{intent.id}")
+                staged = _write_staged(folder, intent)
+                data = json.dumps(intent.as_json(staged), ensure_ascii=True).encode() + b"\n"
+                with explained(f"journal/.{intent.id}"):
+                    write_all(fd, data)
+                    fsync(fd, intent.id, intent.durability)
+                self._failpoints.reach("store.intent-temp")
+                folder.rename(f".{intent.id}", f"{intent.id}.json")
                 folder.sync(intent.durability)
             except StateError:
-                self._undo(folder, intent, staged.values())
+                self._undo(folder, intent)
                 raise
         self._failpoints.reach("store.intent-durable")
 
-    def _write_staged(self, folder: Folder, intent: Intent) -> dict[str, str]:
-        staged: dict[str, str] = {}
-        for number, file in enumerate(intent.files):
-            if file.data is None or not (len(file.data) > MAX_INLINE_BYTES or _is_binary(file.data)):
-                continue
-            name = f"{intent.id}.{number}"
-            try:
-                folder.create(name, file.data, intent.durability, 0o600)
-            except StateError:
-                self._undo(folder, intent, staged.values())
-                raise
-            staged[file.path] = name
-        return staged
-
-    def _write(self, folder: Folder, intent: Intent, staged: dict[str, str]) -> int:
-        """Write the temporary file and return it open and locked.
-
-        A cleaner may take a file in the moment before it is locked, so the lock is checked.
-        """
-        name = f".{intent.id}"
-        data = json.dumps(intent.as_json(staged), ensure_ascii=True).encode() + b"\n"
-        with explained(f"journal/{name}"):
-            while True:
-                fd = os.open(name, NEW_FLAGS, 0o600, dir_fd=folder.fd)
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                if _is_still(folder, name, fd):
-                    break
-                os.close(fd)
-            try:
-                write_all(fd, data)
-                fsync(fd, name, intent.durability)
-            except (OSError, StateError):
-                os.close(fd)
-                raise
-        return fd
-
-    def _undo(self, folder: Folder, intent: Intent, staged: Iterable[str]) -> None:
-        for name in (f".{intent.id}", f"{intent.id}.json", *staged):
+    def _undo(self, folder: Folder, intent: Intent) -> None:
+        names = [f".{intent.id}", f"{intent.id}.json"]
+        for name in (*names, *(f"{intent.id}.{number}" for number in range(len(intent.files)))):
             with suppress(StateError):
                 folder.remove(name)
         self.release(intent.id)
@@ -318,13 +285,32 @@ class Journal:
                     os.unlink(record.path)
 
     def _is_being_written(self, intent_id: str) -> bool:
-        """Say whether a living process writes an intent; what is beside it may come first."""
-        return intent_id in self._owned or _is_locked(self._control.journal / f".{intent_id}")
+        """Say whether a living process writes an intent and what stands beside it."""
+        return _is_locked(self._control.journal / f".{intent_id}")
 
 
-def with_reason(intent: Intent, reason: str) -> Intent:
-    """Return an intent that says why it waits."""
-    return replace(intent, reason=reason)
+def _open_locked(folder: Folder, name: str) -> int:
+    """Create a file and return it open and locked.
+
+    A cleaner may take it in the moment before it is locked, so that is looked at afterwards.
+    """
+    while True:
+        with explained(f"journal/{name}"):
+            fd = os.open(name, NEW_FLAGS, 0o600, dir_fd=folder.fd)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if _is_still(folder, name, fd):
+            return fd
+        os.close(fd)
+
+
+def _write_staged(folder: Folder, intent: Intent) -> dict[str, str]:
+    """Write content that is too long for the record, or no text, to files beside it."""
+    staged: dict[str, str] = {}
+    for number, file in enumerate(intent.files):
+        if file.data is not None and (len(file.data) > MAX_INLINE_BYTES or _is_binary(file.data)):
+            staged[file.path] = f"{intent.id}.{number}"
+            folder.create(staged[file.path], file.data, intent.durability, 0o600)
+    return staged
 
 
 def _is_binary(data: bytes) -> bool:

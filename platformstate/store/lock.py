@@ -25,7 +25,7 @@ _MAX_RECORD_BYTES: Final = 4096
 
 
 class Lock:
-    """A held lock; `left` is the record of a holder that died, None after a clean release."""
+    """A held lock; `left` is the record of a holder that died while it moved a ref, else None."""
 
     def __init__(self, fd: int, left: dict[str, Any] | None) -> None:
         self._fd = fd
@@ -61,7 +61,7 @@ def hold(
         if not _wait(fd, timeout_s, served):
             yield None
             return
-        lock = Lock(fd, _record(fd))
+        lock = Lock(fd, moving(_record(fd)))
         lock.describe(
             pid=os.getpid(),
             host=os.uname().nodename,
@@ -72,11 +72,22 @@ def hold(
             ref=None,
             old=None,
             own=None,
+            left=lock.left,
         )
-        yield lock
-        lock.clear()
+        try:
+            yield lock
+        finally:
+            lock.clear()
     finally:
         os.close(fd)
+
+
+def moving(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the record of whoever died while a ref moved: this one's, or one that it took over."""
+    if record is None or record.get("phase") == "ref":
+        return record
+    left = record.get("left")
+    return left if isinstance(left, dict) else None
 
 
 def _wait(fd: int, timeout_s: float, served: Callable[[], bool]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from platformstate.gitrepo import look_up
 from platformstate.store import chains, checking, lock, placing, recover
 from platformstate.store.chains import Head
 from platformstate.store.change import Change, FileChange, WriteState, Written
-from platformstate.store.intents import Intent, IntentFile
+from platformstate.store.intents import FILES_ONLY, Intent, IntentFile
 from platformstate.store.lock import Lock
 from platformstate.store.session import Session
 from platformstate.store.settle import Outcome, Settlement, Settler, record_changed
@@ -73,6 +74,11 @@ class Write:
         self._session.journal.add(intent)
         try:
             return self._await(change, intent)
+        except StateError as error:
+            # No room for the lock's record: the intent is durable, and another holder may be at it.
+            if error.code != "disk_full" or intent.id not in self._session.journal.ids():
+                raise
+            return self._answer(change, intent, Outcome("pending", "disk_full"), Settlement())
         finally:
             self._session.journal.forget(intent.id)
 
@@ -83,7 +89,6 @@ class Write:
             if served is not None:
                 return self._acknowledge(change, intent, served)
             if held is None:
-                journal.explain(intent, "lock_timeout")
                 return self._answer(change, intent, Outcome("pending", "lock_timeout"), Settlement())
             recover.clean_up(self._session, held, self._deadline)
             if intent.id not in journal.ids():
@@ -143,6 +148,7 @@ class Write:
     def _files_only(self, change: Change, intent: Intent, done: Settlement) -> Written:
         """Write the files and leave them to the person; the intent only guards against a crash."""
         session = self._session
+        intent = replace(intent, reason=FILES_ONLY)
         session.journal.add(intent)
         placer = placing.Placer(
             session.root, session.control, session.failpoints, session.settings.durability, session.blob_id

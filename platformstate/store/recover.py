@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from platformstate.core.instants import moment
 from platformstate.gitrepo import Repository
-from platformstate.store.index_entry import free_own_lock
+from platformstate.store.index_entry import free_own_locks
 from platformstate.store.lock import Lock, boot_id
 from platformstate.store.session import Session
 
@@ -22,12 +22,13 @@ _PAUSE_S: Final = 0.05
 
 def clean_up(session: Session, lock: Lock, deadline: float) -> bool:
     """Remove what a dead holder left behind; say whether there was a lock file of git."""
-    found = free_own_lock(session.repository.git_dir, session.control)
+    found = free_own_locks(session.control)
     session.journal.clean(session.control.lock.stat().st_mtime)
-    if lock.left is not None and lock.left.get("phase") == "ref":
+    if lock.left is not None:
         intents, _ = session.journal.all()
         messages = {intent.message for intent in intents}
         found = free_ref_locks(session.repository, lock.left, messages, deadline) or found
+        lock.describe(left=None)
     return found
 
 
@@ -37,9 +38,9 @@ def free_ref_locks(
     """Remove ref locks that a dead writer of ours left, once they have not changed for two seconds."""
     known = frozenset(messages)
     removed = False
-    for path in ref_lock_paths(repository, str(left.get("ref"))):
+    for path in ref_lock_paths(repository, left):
         while path.exists() and is_ours(repository, path, left, known):
-            if _age_s(path) >= _QUIET_S:
+            if age_s(path) >= _QUIET_S:
                 path.unlink(missing_ok=True)
                 removed = True
             elif time.monotonic() >= deadline:
@@ -49,10 +50,14 @@ def free_ref_locks(
     return removed
 
 
-def ref_lock_paths(repository: Repository, ref: str) -> list[Path]:
-    """Return the lock files that moving a ref takes: its own, and HEAD's for the log."""
+def ref_lock_paths(repository: Repository, left: Mapping[str, Any]) -> list[Path]:
+    """Return the lock files that moving a ref takes: its own, and HEAD's for the log.
+
+    `left` says which ref, and in which worktree if not in this one.
+    """
+    ref, worktree = str(left.get("ref")), str(left.get("worktree", repository.worktree))
     own = [repository.common_dir / f"{ref}.lock"] if ref.startswith("refs/heads/") else []
-    return [*own, repository.git_dir / "HEAD.lock"]
+    return [*own, repository.common_dir / worktree / "HEAD.lock"]
 
 
 def is_ours(repository: Repository, path: Path, left: Mapping[str, Any], messages: frozenset[str]) -> bool:
@@ -83,7 +88,7 @@ def _is_ours_to_write(
     return parents == ([old] if old else []) and message.partition("\n")[0] in messages
 
 
-def _age_s(path: Path) -> float:
+def age_s(path: Path) -> float:
     """Return how long a file has not changed, by the clock of this machine's file system."""
     from datetime import UTC, datetime
 

@@ -13,7 +13,7 @@ from platformstate.errors import StateError, Warned
 from platformstate.store import chains, placing
 from platformstate.store.chains import Head
 from platformstate.store.commit import Commits, Waits
-from platformstate.store.intents import Intent
+from platformstate.store.intents import FILES_ONLY, Intent
 from platformstate.store.lock import Lock
 from platformstate.store.session import Present, Session
 
@@ -61,6 +61,7 @@ class Settler:
             if intent not in ours:
                 done.outcomes[intent.id] = Outcome("pending", "branch_changed")
         self._prepare(ours, own)
+        ours = self._without_files_only(ours, done)
         blocked = present.blocked if commit else "deferred"
         if blocked is None and head is None and ours:
             head = session.head(present.ref, chains.chains_of(ours).values())
@@ -77,6 +78,16 @@ class Settler:
             blocked = error.code
         self._leave(ours, blocked, done)
         return done
+
+    def _without_files_only(self, ours: list[Intent], done: Settlement) -> list[Intent]:
+        """Finish the files of a dead `--no-commit`; their commit is the person's own."""
+        mine = [intent for intent in ours if intent.reason == FILES_ONLY]
+        mine = self._without_misfits(mine, None, None, done)
+        done.warnings += self._place(mine, None, None)
+        for intent in mine:
+            self._session.journal.withdraw(intent.id)
+            done.recovered += 1
+        return [intent for intent in ours if intent.reason != FILES_ONLY]
 
     def _readable(self) -> list[Intent]:
         intents, damaged = self._session.journal.all()
@@ -146,12 +157,12 @@ class Settler:
     ) -> None:
         """Commit all chains; whoever moved the branch meanwhile is met by trying again."""
         commits = Commits(self._session, self._lock, self._deadline)
-        while True:
-            made = commits.make(ours, head, present.ref)
-            if made is not None:
-                break
-            head = self._session.head(present.ref, chains.chains_of(ours).values())
-            ours = self._without_misfits(ours, head, own, done)
+        made = commits.make(ours, head, present.ref)
+        while made is None:
+            with commits.another_try():
+                head = self._session.head(present.ref, chains.chains_of(ours).values())
+                ours = self._without_misfits(ours, head, own, done)
+                made = commits.make(ours, head, present.ref)
         for intent in ours:
             commit = made.get(intent.id) or head.commit
             is_own = _is(intent, own)

@@ -5,14 +5,12 @@ An engine's own message never leaves the program: it may repeat a whole value.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from platformstate.errors import MAX_SHOWN_CHARACTERS
-from platformstate.policy.secrets import secrets
 from platformstate.validation.engines import At, Fault, Schema
 
 _TYPE_WORDS: Final = {
@@ -107,7 +105,9 @@ def _unknown(found: Any, fault: Fault) -> Iterator[Finding]:
 
 
 def _nearest_name(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
     return f"write {near[0]} instead" if near else "remove it, or begin its name with x-"
 
 
@@ -159,7 +159,9 @@ def _leads_out(path: object) -> bool:
 
 def _not_listed(name: str, found: Any, part: Schema) -> tuple[str, str]:
     words = [str(word) if word is not None else "null" for word in part.get("enum", [part.get("const")])]
-    near = difflib.get_close_matches(str(found), words, n=1, cutoff=_NEAR)
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(found), words, n=1, cutoff=_NEAR)
     example = near[0] if near else str(part.get("examples", words)[0])
     others = ", or another of the words listed" if len(words) > 1 else ""
     one = f"one of {_listed(words)}" if len(words) > 1 else quoted(words[0])
@@ -225,6 +227,8 @@ def pointer(at: At) -> str:
 
 def quoted(value: object) -> str:
     """Return a value for a message: cut, with control characters escaped, and never a secret."""
+    from platformstate.policy.secrets import secrets
+
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if secrets(text):
         return '"[redacted]"'

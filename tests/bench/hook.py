@@ -14,7 +14,9 @@ STAGED_FILES = 3
 def with_hooks(ground: Ground, scale: str | None = None) -> Store:
     """Return a store of its own with the hooks installed."""
     store = ground.copy(scale)
-    subprocess.run([str(ground.command), "hooks", "install", "-q"], cwd=store.root, check=True, capture_output=True)
+    subprocess.run(
+        [str(ground.command), "hooks", "install", "-q"], cwd=store.root, check=True, capture_output=True
+    )
     return store
 
 

@@ -15,7 +15,9 @@ SCHEMAS = Path(__file__).parent.parent.parent / "schemas"
 def main() -> int:
     """Validate every Markdown file below `state/` of the current folder."""
     validators = {
-        kind: jsonschema.Draft202012Validator(json.loads((SCHEMAS / f"{kind}.schema.json").read_text("utf-8")))
+        kind: jsonschema.Draft202012Validator(
+            json.loads((SCHEMAS / f"{kind}.schema.json").read_text("utf-8"))
+        )
         for kind in ("task", "run", "checkpoint")
     }
     wrong = 0

@@ -72,7 +72,9 @@ def line(figure: Mapping[str, Any], scale: str) -> str:
     """Return the line of one figure on stdout."""
     goal = f"goal {figure['goal']}" if figure["goal"] else "no goal here"
     verdict = {True: "held", False: "NOT HELD", None: ""}[figure["held"]]
-    text = f"{figure['id']:<4}{scale:<9}{figure['name']:<32}{figure['ratio']:>8.2f} x {figure['floor']['name']}"
+    text = (
+        f"{figure['id']:<4}{scale:<9}{figure['name']:<32}{figure['ratio']:>8.2f} x {figure['floor']['name']}"
+    )
     return f"{text:<85} {goal:<14} {verdict}{'  noisy' if figure['noisy'] else ''}".rstrip()
 
 
@@ -83,8 +85,12 @@ def document(
     import yaml
 
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HOME, capture_output=True, text=True, check=False)
-    dirty = subprocess.run(["git", "status", "--porcelain"], cwd=HOME, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=HOME, capture_output=True, text=True, check=False
+    )
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=HOME, capture_output=True, text=True, check=False
+    )
     return {
         "schema": "platformstate-bench/1",
         "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

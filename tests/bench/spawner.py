@@ -27,7 +27,12 @@ def _ran(argv: list[str], cwd: str, environment: dict[str, str]) -> tuple[int, f
         _become(argv, cwd, environment)
     _, status, usage = os.wait4(child, 0)
     wall = (time.perf_counter() - started) * 1000
-    return os.waitstatus_to_exitcode(status), wall, (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024
+    return (
+        os.waitstatus_to_exitcode(status),
+        wall,
+        (usage.ru_utime + usage.ru_stime) * 1000,
+        usage.ru_maxrss / 1024,
+    )
 
 
 def _become(argv: list[str], cwd: str, environment: dict[str, str]) -> None:

@@ -16,7 +16,36 @@ from platformstate.codec.journal import ZERO_HASH, encode
 SEED: Final = 7
 START: Final = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-WORDS: Final = ["retry", "export", "batch", "schema", "reader", "journal", "commit", "index", "lock", "rename", "checkpoint", "brief", "agent", "review", "branch", "parser", "table", "column", "migration", "cursor", "timeout", "signal", "worker", "queue", "folder", "receipt", "evidence", "policy"]
+WORDS: Final = [
+    "retry",
+    "export",
+    "batch",
+    "schema",
+    "reader",
+    "journal",
+    "commit",
+    "index",
+    "lock",
+    "rename",
+    "checkpoint",
+    "brief",
+    "agent",
+    "review",
+    "branch",
+    "parser",
+    "table",
+    "column",
+    "migration",
+    "cursor",
+    "timeout",
+    "signal",
+    "worker",
+    "queue",
+    "folder",
+    "receipt",
+    "evidence",
+    "policy",
+]
 PLACE: Final = {"host": "build-1", "clone": "3f9a1c5e7b2d4860", "worktree": "main", "branch": "main"}
 
 
@@ -205,8 +234,20 @@ started_at: "{_instant(at + timedelta(minutes=1))}"
 
 
 def _journal(task: str, run: str, attempt: int, at: datetime) -> bytes:
-    holder = {"actor": "codex", "boot_id": "0f3a5c7e9b1d2468", "clone": PLACE["clone"], "host": "build-1", "pid": 4711}
-    defined = {"run": run, "subject": f"task/{task}", "actor": "codex", "attempt": attempt, "coupling": "none"}
+    holder = {
+        "actor": "codex",
+        "boot_id": "0f3a5c7e9b1d2468",
+        "clone": PLACE["clone"],
+        "host": "build-1",
+        "pid": 4711,
+    }
+    defined = {
+        "run": run,
+        "subject": f"task/{task}",
+        "actor": "codex",
+        "attempt": attempt,
+        "coupling": "none",
+    }
     events: list[dict[str, Any]] = [
         {"type": "RunDefined", **defined, **PLACE, "base_commit": None},
         {"type": "RunStarted", "holder": holder},

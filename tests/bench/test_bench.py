@@ -78,7 +78,12 @@ def test_70_15_only_writes_exactly_the_figure_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "argument, listed",
-    [("SCALE=2k", "1k, 10k, 50k, tasks-5k"), ("ROUNDS=2", "from 5"), ("ONLY=G99", "G24"), ("FAST=1", "ROUNDS")],
+    [
+        ("SCALE=2k", "1k, 10k, 50k, tasks-5k"),
+        ("ROUNDS=2", "from 5"),
+        ("ONLY=G99", "G24"),
+        ("FAST=1", "ROUNDS"),
+    ],
 )
 def test_a_bad_argument_lists_what_is_possible(argument: str, listed: str) -> None:
     ran = bench(argument)
@@ -91,7 +96,11 @@ def test_the_stores_are_valid_and_always_the_same(tmp_path: Path) -> None:
     assert (first.files, first.bytes) == (second.files, second.bytes)
     assert len(list((first.root / "state").rglob("*.md"))) == 100
     ran = subprocess.run(
-        [sys.executable, "-m", "platformstate", "validate"], cwd=first.root, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "platformstate", "validate"],
+        cwd=first.root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -101,7 +110,11 @@ def test_70_06_a_command_keeps_to_its_budget(tmp_path: Path, line: str) -> None:
     store = build(tmp_path / "store", SCALES["smoke"])
     argv = line.replace("TASK", store.task).split()
     ran = subprocess.run(
-        [sys.executable, "-m", "platformstate", *argv, "-v"], cwd=store.root, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "platformstate", *argv, "-v"],
+        cwd=store.root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
@@ -112,7 +125,11 @@ def test_70_06_a_command_keeps_to_its_budget(tmp_path: Path, line: str) -> None:
 def test_a_clean_validate_keeps_to_its_budget(tmp_path: Path) -> None:
     store = build(tmp_path / "store", SCALES["smoke"])
     ran = subprocess.run(
-        [sys.executable, "-m", "platformstate", "validate", "-v"], cwd=store.root, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "platformstate", "validate", "-v"],
+        cwd=store.root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
     assert cost["git"] <= 7, cost

@@ -63,7 +63,9 @@ class Candidate:
 @cache
 def _spawner() -> subprocess.Popen[bytes]:
     program = str(Path(__file__).parent / "spawner.py")
-    return subprocess.Popen([sys.executable, "-I", "-S", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from typing import Final
 from tests.bench.figure import Ground
 from tests.bench.timing import Candidate
 
-PROSE: Final = "one batch is retried and the reader keeps its cursor, which the test of the exporter shows " * 4
+PROSE: Final = (
+    "one batch is retried and the reader keeps its cursor, which the test of the exporter shows " * 4
+)
 
 
 def argv(task: str) -> tuple[str, ...]:

@@ -35,7 +35,14 @@ def refuse() -> None:
     """Refuse with a problem."""
     problem = Problem("state/a.md", 3, 9, "field_unknown", HOSTILE, "rename it", "/titel")
     raise StateError(
-        "record_invalid", HOSTILE, hint="look", path="state/a.md", line=3, col=9, problems=(problem,), data={"a": 1}
+        "record_invalid",
+        HOSTILE,
+        hint="look",
+        path="state/a.md",
+        line=3,
+        col=9,
+        problems=(problem,),
+        data={"a": 1},
     )
 
 
@@ -60,7 +67,9 @@ def no(invocation: Invocation) -> None:
 @click.pass_obj
 def flags(invocation: Invocation, title: str | None) -> None:
     """Show what the global flags were."""
-    shown = {name: getattr(invocation, name) for name in ("directory", "actor", "commit", "dry_run", "durability")}
+    shown = {
+        name: getattr(invocation, name) for name in ("directory", "actor", "commit", "dry_run", "durability")
+    }
     shown |= {"key": invocation.idempotency_key, "quiet": invocation.quiet, "title": title}
     present(invocation, Answer(shown), str)
 

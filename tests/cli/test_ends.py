@@ -29,7 +29,9 @@ def test_a_report_holds_no_secret(extra: Extra, tmp_path: Path) -> None:
     assert "[redacted:assigned]" in text
 
 
-def test_in_a_repository_the_report_lies_in_the_git_directory(extra: Extra, repo: Repo, tmp_path: Path) -> None:
+def test_in_a_repository_the_report_lies_in_the_git_directory(
+    extra: Extra, repo: Repo, tmp_path: Path
+) -> None:
     ran = extra("bug", "-C", str(repo.root), "--json")
     assert ran.document["error"]["code"] == "internal_error"
     assert list((repo.root / ".git" / "platformstate" / "reports").glob("report-*.txt"))
@@ -64,7 +66,9 @@ def test_an_unknown_verb_suggests_the_nearest(platformctl: Platformctl) -> None:
     assert "Did you mean 'create'?" in platformctl("task", "craete").stderr
 
 
-def test_a_setting_of_the_environment_that_does_not_parse_is_refused(platformctl: Platformctl, repo: Repo) -> None:
+def test_a_setting_of_the_environment_that_does_not_parse_is_refused(
+    platformctl: Platformctl, repo: Repo
+) -> None:
     ran = platformctl("task", "list", "--json", env={"PLATFORMSTATE_DURABILITY": "sometimes"})
     assert ran.status == 2
     assert ran.document["error"]["code"] == "config_invalid"

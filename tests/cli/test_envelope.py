@@ -30,7 +30,12 @@ def test_a_refusal_is_one_document_with_its_problems(extra: Extra) -> None:
     assert ran.document["ok"] is False
     error = ran.document["error"]
     assert set(error) == ERROR_KEYS
-    assert (error["code"], error["path"], error["line"], error["col"]) == ("record_invalid", "state/a.md", 3, 9)
+    assert (error["code"], error["path"], error["line"], error["col"]) == (
+        "record_invalid",
+        "state/a.md",
+        3,
+        9,
+    )
     assert set(error["problems"][0]) == PROBLEM_KEYS
     assert ran.document["data"] == {"a": 1}
     assert ran.status == 1
@@ -83,7 +88,9 @@ def test_a_refusal_in_text_says_place_code_fix_and_hint(extra: Extra) -> None:
     lines = extra("refuse").stderr.rstrip("\n").split("\n")
     assert lines[0].startswith("state/a.md:3:9: field_unknown ")
     assert any(line == "  fix: rename it" for line in lines)
-    assert any(line.startswith("error: state/a.md:3:9: ") and line.endswith("(record_invalid)") for line in lines)
+    assert any(
+        line.startswith("error: state/a.md:3:9: ") and line.endswith("(record_invalid)") for line in lines
+    )
     assert lines[-1] == "  hint: look"
 
 

@@ -14,7 +14,9 @@ from tests.cli.conftest import HOME, Extra
 FORBIDDEN = (
     {chr(n) for n in range(0x20)} - {"\n", "\t"}
     | {chr(n) for n in range(0x7F, 0xA0)}
-    | set("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\U000e0041")
+    | set(
+        "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\U000e0041"
+    )
 )
 
 
@@ -64,7 +66,11 @@ def test_no_color_is_obeyed_on_a_terminal() -> None:
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m tests.cli.extra_commands long | head -n 1; exit ${{PIPESTATUS[0]}}"],
+        [
+            "bash",
+            "-c",
+            f"{sys.executable} -m tests.cli.extra_commands long | head -n 1; exit ${{PIPESTATUS[0]}}",
+        ],
         env={**os.environ, "PYTHONPATH": str(HOME)},
         cwd=tmp_path,
         capture_output=True,

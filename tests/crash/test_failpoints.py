@@ -125,3 +125,26 @@ def test_a_failpoint_that_does_not_exist_is_refused(asked: str, repo: Repo, writ
     )
     assert writer.wait() == 2
     assert writer.answer["code"] == "failpoint_unknown"
+
+
+@pytest.mark.parametrize(
+    "name", ["store.intent-durable", "store.file-temp", "store.file-renamed", "store.files-durable"]
+)
+def test_60_03_killed_with_no_commit_the_file_is_written_and_the_commit_stays_the_persons(
+    name: str, repo: Repo, writers: Writers
+) -> None:
+    make_store(repo, "gh-1")
+    writer = writers.start(
+        repo.root,
+        "checkpoint",
+        {"PLATFORMSTATE_FAILPOINT": name},
+        task="gh-1",
+        id=new_id(1),
+        settings={"commit": False},
+    )
+    assert writer.wait() == -signal.SIGKILL
+    assert write_checkpoint(opened(repo), "gh-1", new_id(2)).recovered == 1
+    path = checkpoint_path("gh-1", new_id(1))
+    assert (repo.root / path).read_bytes() == checkpoint_text("gh-1", new_id(1), "words")
+    assert at_head(repo, path) is None
+    assert held_files(repo) == []

@@ -58,7 +58,7 @@ def kill_at_random(repo: Repo, writers: Writers, trials: int, seed: int) -> tupl
 
 
 def test_60_04_a_hundred_random_kills_lose_nothing(repo: Repo, writers: Writers) -> None:
-    acknowledged, killed = kill_at_random(repo, writers, 100, seed=7)
+    _, killed = kill_at_random(repo, writers, 100, seed=7)
     assert killed > 20
 
 

@@ -103,15 +103,16 @@ def test_only_what_was_executed_here_and_stands_alone_is_verified(
 
 
 def test_a_long_list_of_files_is_cut_and_counted() -> None:
-    fields = checkpoint.files_fields((f"f{number:03}" for number in range(250)), bool)
+    fields = checkpoint.files_fields((f"f{number:03}" for number in range(250)), [], bool)
     assert len(fields["files"]) == 200
     assert fields["files_total"] == 250
-    assert checkpoint.files_fields(["b", "a", "b"], bool) == {"files": ["a", "b"]}
-    assert checkpoint.files_fields([], bool) == {}
+    assert checkpoint.files_fields(["b", "a"], ["b"], bool) == {"files": ["a", "b"]}
+    assert checkpoint.files_fields([], [], bool) == {}
 
 
 def test_a_file_that_no_record_can_name_is_counted() -> None:
-    assert checkpoint.files_fields(["a", "b\n"], str.isalpha) == {"files": ["a"], "files_total": 2}
+    assert checkpoint.files_fields(["a", "b\n"], [], str.isalpha) == {"files": ["a"], "files_total": 2}
+    assert checkpoint.files_fields([], ["b\n"], str.isalpha) == {"files": ["b\n"]}
 
 
 @pytest.mark.parametrize(

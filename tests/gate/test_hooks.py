@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from platformstate.actions.hooks import hook_text, install_hooks, uninstall_hooks
+from platformstate.actions.hooks import hook_text, hooks_status, install_hooks, uninstall_hooks
 from platformstate.errors import StateError
 from tests.conftest import Platformctl, Ran, Repo
 from tests.gate.conftest import CHECKPOINT, TASK, State
@@ -189,6 +190,27 @@ def test_the_hint_for_another_hooks_folder_works(state: State, platformctl: Plat
     state.write(".husky/pre-commit", f"#!/bin/sh\n{line}\n").chmod(0o755)
     state.replace(TASK, "status: ready", "status: opne")
     assert committed(state, "-a").status == 1
+
+
+def test_a_dry_run_changes_nothing(state: State, platformctl: Platformctl) -> None:
+    foreign_hook(state, "#!/bin/sh\n")
+    before = hook_files(state)
+    data = platformctl("hooks", "install", "--dry-run", "--json").document["data"]
+    assert (data["installed"], data["chained"]) == (["pre-commit", "pre-merge-commit"], ["pre-commit"])
+    assert hook_files(state) == before
+    install_hooks(str(state.root), PROGRAM)
+    before = hook_files(state)
+    data = platformctl("hooks", "uninstall", "--dry-run", "--json").document["data"]
+    assert data["restored"] == ["pre-commit"]
+    assert hook_files(state) == before
+
+
+def test_a_repository_without_a_hooks_folder_gets_one(state: State) -> None:
+    shutil.rmtree(state.root / ".git/hooks")
+    assert uninstall_hooks(str(state.root)).data["removed"] == []
+    assert [hook["state"] for hook in hooks_status(str(state.root)).data["hooks"]] == ["absent", "absent"]
+    install_hooks(str(state.root), PROGRAM)
+    assert [hook["state"] for hook in hooks_status(str(state.root)).data["hooks"]] == ["installed"] * 2
 
 
 def test_installing_twice_changes_nothing(hooked: State) -> None:

@@ -194,6 +194,21 @@ def test_an_ignored_file_is_no_state_but_a_tracked_one_is(state: State) -> None:
     assert state.found() == [f"{log}:1:1: secret_found"]
 
 
+def test_a_record_that_an_ignore_rule_hides_is_told(state: State) -> None:
+    state.write(".gitignore", "*.o\ngh-470/\n# >>> platformstate\nstate/**/.ps-*\n# <<< platformstate\n")
+    path = state.add_task("gh-470")
+    state.write("state/mine/gh-470/x.txt", "foreign, so not told\n")
+    assert state.found() == [f"{path}:1:1: path_ignored"]
+    assert ".gitignore:2" in state.data(paths=[path])["problems"][0]["message"]
+
+
+def test_content_that_this_clone_lacks_is_never_skipped(state: State) -> None:
+    oid = state.git("rev-parse", f"HEAD:{TASK}").strip()
+    (state.root / ".git/objects" / oid[:2] / oid[2:]).unlink()
+    assert refused(state.root, rev="HEAD") == "history_missing"
+    assert state.found() == []
+
+
 def test_a_finding_may_be_allowed_for_once(state: State) -> None:
     state.replace(TASK, "status: ready", "status: opne")
     data = state.data(allow=[f"field_value_invalid:{TASK}"])
@@ -247,6 +262,26 @@ def test_without_a_store_there_is_nothing_to_judge(repo: Repo, platformctl: Plat
     repo.write("state/tasks/a/task.md", "x\n")
     repo.git("add", "-A")
     assert refused(repo.root, staged=True) == "store_not_found"
+
+
+def test_a_store_that_went_is_a_finding(state: State) -> None:
+    state.remove("state/store.yaml")
+    assert state.found() == ["state/store.yaml:1:1: record_deleted"]
+    state.git("add", "-A")
+    assert state.found(staged=True) == ["state/store.yaml:1:1: record_deleted"]
+    state.commit("gone")
+    assert state.found(rev="HEAD") == ["state/store.yaml:1:1: record_deleted"]
+
+
+def test_a_store_that_is_not_checked_out_is_named_so(state: State) -> None:
+    state.write("src/x.py", "x = 1\n")
+    state.commit("source")
+    state.git("sparse-checkout", "set", "--cone", "src")
+    assert refused(state.root) == "state_not_checked_out"
+    assert state.found(rev="HEAD") == []
+    state.replace("src/x.py", "1", "2")
+    state.git("add", "-A")
+    assert state.found(staged=True) == []
 
 
 def test_without_a_repository_one_line_says_what_to_type(tmp_path: Path, platformctl: Platformctl) -> None:

@@ -146,6 +146,11 @@ def test_a_step_is_retried_as_its_next_attempt() -> None:
     assert fold(retried).open_attempt == (0, 2)
 
 
+def test_events_of_the_tool_change_nothing_of_the_run() -> None:
+    events = started(event("CommitDeferred", reason="manual"), event("JournalRepaired", bytes=1, sha256="0"))
+    assert fold(events) == fold(started())
+
+
 def test_a_second_pin_has_its_own_code() -> None:
     pin = event("ResolvedStepsRecorded", step_count=1, steps_sha256="", source_blob="")
     rows = list(enumerate(journal("RunDefined", pin, pin), 1))

@@ -97,19 +97,26 @@ def test_harmless_text_is_left_alone(text: str) -> None:
 
 
 def test_two_secrets_on_one_line_are_two_findings_in_order() -> None:
-    text = CANARIES["github"] + " " + CANARIES["npm"]
-    assert [found.rule for found in secrets(text)] == ["github", "npm"]
+    text = "\n" + CANARIES["github"] + " " + CANARIES["npm"] + "\n\n " + CANARIES["aws"]
+    assert [found.rule for found in secrets(text)] == ["github", "npm", "aws"]
+    places = [(found.line, found.col) for found in find_secrets(text, "p")]
+    assert places == [(2, 1), (2, len(CANARIES["github"]) + 2), (4, 2)]
 
 
 def test_overlapping_findings_are_told_once() -> None:
-    text = "token=" + CANARIES["github"]
-    assert [found.rule for found in secrets(text)] == ["github"]
+    text = "token=" + "glpat-" + "q8Zr2LmX0vTn4KdWyy12/x"
+    assert len(secrets(text)) == 1
 
 
 def test_a_redacted_key_goes_with_all_its_lines() -> None:
     text = CANARIES["pem"] + "\nMIIE" + "abcd\nefgh\n-----END RSA PRIVATE KEY-----\nafter\n"
     assert redacted(text) == "[redacted:pem]\nafter\n"
     assert redacted(CANARIES["pem"] + "\nabcd") == "[redacted:pem]"
+
+
+def test_what_stands_inside_a_redacted_key_is_gone_with_it() -> None:
+    text = CANARIES["pem"] + "\n" + CANARIES["npm"] + "\n-----END RSA PRIVATE KEY-----"
+    assert redacted(text) == "[redacted:pem]"
 
 
 def test_entropy_is_that_of_the_characters() -> None:
@@ -137,6 +144,14 @@ def test_hostile_text_costs_linear_time(text: str) -> None:
     started = time.perf_counter()
     find_secrets(text, "p")
     assert time.perf_counter() - started < 2
+
+
+def test_a_file_full_of_secrets_costs_linear_time() -> None:
+    text = (CANARIES["npm"] + "\n") * 100_000
+    started = time.perf_counter()
+    found = find_secrets(text, "p")
+    assert time.perf_counter() - started < 4
+    assert (found[-1].line, found[-1].col) == (100_000, 1)
 
 
 def test_source_code_raises_at_most_one_false_alarm_in_ten_thousand_lines() -> None:

@@ -33,7 +33,8 @@ def refusal(store: Store, *files: FileChange) -> str:
     return refused.value.code
 
 
-def test_the_answer_has_the_keys_of_a_write(repo: Repo) -> None:
+def test_the_answer_has_the_keys_of_a_write(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLATFORMSTATE_DURABILITY")
     make_store(repo, "gh-1")
     written = write_checkpoint(opened(repo), "gh-1", new_id(1))
     assert list(written.as_json()) == [

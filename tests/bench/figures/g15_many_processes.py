@@ -33,13 +33,17 @@ def make(ground: Ground) -> Sequence[Taken]:
     goals = {"10k": Goal(">=", 0.4)}
     total = WRITERS * each
     name = f"{WRITERS} writers, throughput"
-    return [Taken("G15", name, goals, "records/s", total / ours, total / floor, f"{WRITERS} shells under flock")]
+    return [
+        Taken("G15", name, goals, "records/s", total / ours, total / floor, f"{WRITERS} shells under flock")
+    ]
 
 
 def _seconds(root: Path, loop: str) -> float:
     started = time.perf_counter()
     running = [
-        subprocess.Popen(["sh", "-c", loop], cwd=root, env={**os.environ, "w": str(writer)}, stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            ["sh", "-c", loop], cwd=root, env={**os.environ, "w": str(writer)}, stderr=subprocess.DEVNULL
+        )
         for writer in range(1, WRITERS + 1)
     ]
     statuses = [one.wait() for one in running]

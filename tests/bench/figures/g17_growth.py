@@ -17,7 +17,15 @@ def make(ground: Ground) -> Sequence[Figure]:
         raise NotHere("growth is measured from 1k to 10k")
     small = "smoke" if ground.smoke else "1k"
     return [
-        Figure("G17", f"{name}, growth", {"10k": Goal("<=", bound)}, (large, little), large.name, (little.name,), small)
+        Figure(
+            "G17",
+            f"{name}, growth",
+            {"10k": Goal("<=", bound)},
+            (large, little),
+            large.name,
+            (little.name,),
+            small,
+        )
         for name, bound, large, little in _pairs(ground, small)
     ]
 
@@ -29,5 +37,15 @@ def _pairs(ground: Ground, small: str) -> Iterator[tuple[str, float, Candidate, 
             for size, scale in (("large", None), ("small", small))
         )
         yield name, 1.2, large, little
-    yield "pre-commit hook", 1.2, staged_hook(ground), replace(staged_hook(ground, small), name="hook (small)")
-    yield "checkpoint create", 1.5, checkpoint(ground), replace(checkpoint(ground, small), name="create (small)")
+    yield (
+        "pre-commit hook",
+        1.2,
+        staged_hook(ground),
+        replace(staged_hook(ground, small), name="hook (small)"),
+    )
+    yield (
+        "checkpoint create",
+        1.5,
+        checkpoint(ground),
+        replace(checkpoint(ground, small), name="create (small)"),
+    )

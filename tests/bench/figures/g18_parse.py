@@ -33,8 +33,20 @@ def make(ground: Ground) -> Sequence[Figure]:
     meta: Any = parsed.meta
     validation.judge(parsed)
     pairs = [
-        ("parse", 0.55, lambda: record.parse(data, path), lambda: yaml.load(front, yaml.CSafeLoader), "CSafeLoader"),
-        ("validate", 0.05, lambda: validation.judge(parsed), lambda: list(reference.iter_errors(meta)), "jsonschema"),
+        (
+            "parse",
+            0.55,
+            lambda: record.parse(data, path),
+            lambda: yaml.load(front, yaml.CSafeLoader),
+            "CSafeLoader",
+        ),
+        (
+            "validate",
+            0.05,
+            lambda: validation.judge(parsed),
+            lambda: list(reference.iter_errors(meta)),
+            "jsonschema",
+        ),
     ]
     return [
         Figure(

@@ -18,12 +18,16 @@ def make(ground: Ground) -> Sequence[Taken]:
     git(store.root, "gc", "-q")
     before, names = _kept(store.root), _names(store.root)
     for _ in range(count):
-        subprocess.run([str(ground.command), *argv(store.task)], cwd=store.root, check=True, capture_output=True)
+        subprocess.run(
+            [str(ground.command), *argv(store.task)], cwd=store.root, check=True, capture_output=True
+        )
     git(store.root, "gc", "-q")
     added = _names(store.root) - names
     size = sum((store.root / name).stat().st_size for name in added) / len(added)
     kept = (_kept(store.root) - before) / count
-    return [Taken("G24", "git's bytes a checkpoint", {"10k": Goal("<=", 2.5)}, "bytes", kept, size, "its file")]
+    return [
+        Taken("G24", "git's bytes a checkpoint", {"10k": Goal("<=", 2.5)}, "bytes", kept, size, "its file")
+    ]
 
 
 def _kept(root: Path) -> int:
