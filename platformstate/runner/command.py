@@ -6,9 +6,9 @@ No lock, no receipt: nothing is lost when it is killed. How it ended is the resu
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,6 +23,8 @@ from platformstate.runner.signals import Signals
 LIMIT_S: Final = 600.0
 GRACE_S: Final = 2.0
 TIMED_OUT: Final = 124
+NOT_EXECUTABLE: Final = shim.NOT_STARTED
+NOT_FOUND: Final = 127
 MAX_OUTPUT_BYTES: Final = 16 * 1024 * 1024
 KEPT_CHARACTERS: Final = 4096
 _SIGNALLED: Final = 128
@@ -71,10 +73,10 @@ def run_command(
     """
     environ = dict(os.environ) if env is None else env
     hidden = known_values(environ) if values is None else values
-    with tempfile.TemporaryFile() as spool:
+    with _spool() as spool:
         watched = _Watched(cwd, environ, limit_s, grace_s, signals)
-        watched.run(argv, shim.Streams(spool.fileno(), spool.fileno()))
-        data = os.pread(spool.fileno(), MAX_OUTPUT_BYTES, 0)
+        watched.run(argv, shim.Streams(spool, spool))
+        data = os.pread(spool, MAX_OUTPUT_BYTES, 0)
     text = redacted_output(data, hidden)
     whole = text.encode("utf-8", "replace")
     return Ran(
@@ -93,10 +95,19 @@ def run_captured(
     argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, limit_s: float = LIMIT_S
 ) -> Captured:
     """Run a command of our own with this environment and keep what it prints."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with _spool() as out, _spool() as err:
         watched = _Watched(cwd, env, limit_s, GRACE_S, None)
-        watched.run(argv, shim.Streams(out.fileno(), err.fileno()))
-        return Captured(watched.exit_code, _text(out.fileno()), _text(err.fileno()))
+        watched.run(argv, shim.Streams(out, err))
+        return Captured(watched.exit_code, _text(out), _text(err))
+
+
+@contextmanager
+def _spool() -> Iterator[int]:
+    """Give a file that has no name: it is gone with the last process that holds it."""
+    from tempfile import TemporaryFile  # loads much
+
+    with TemporaryFile() as file:
+        yield file.fileno()
 
 
 def _text(spool: int) -> str:
@@ -112,7 +123,7 @@ class _Watched:
         self._cwd, self._env = cwd, env
         self._limit_s, self._grace_s = limit_s, grace_s
         self._signals = signals
-        self.exit_code = shim.NOT_STARTED
+        self.exit_code = NOT_EXECUTABLE
         self.is_timed_out = False
         self.signal: int | None = None
         self.ms = 0

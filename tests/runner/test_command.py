@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from platformstate.runner import TIMED_OUT, listening, run_captured, run_command
+from platformstate.runner import NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, listening, run_captured, run_command
 from tests.runner.conftest import is_alive
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -24,8 +24,8 @@ TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
         (["false"], 1),
         (["sh", "-c", "exit 77"], 77),
         (["sh", "-c", "kill -9 $$"], 137),
-        (["no-such-program"], 127),
-        (["/etc/passwd"], 126),
+        (["no-such-program"], NOT_FOUND),
+        (["/etc/passwd"], NOT_EXECUTABLE),
         (["x" * 3_000_000], 126),
         (["a\0b"], 126),
     ],
@@ -68,6 +68,19 @@ def test_a_signal_to_us_ends_it(tmp_path: Path) -> None:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
         ran = run_command(["sleep", "30"], tmp_path, signals=signals)
     assert (ran.exit_code, ran.signal) == (143, signal.SIGTERM)
+
+
+def test_at_the_limit_what_ignores_term_ends_too(tmp_path: Path) -> None:
+    script = "sh -c 'trap \"\" TERM; echo $$ >pid; while :; do sleep 0.05; done' & wait"
+    assert run_command(["sh", "-c", script], tmp_path, limit_s=0.5, grace_s=0.2).exit_code == TIMED_OUT
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_an_interrupt_ends_it_before_it_is_passed_on(tmp_path: Path) -> None:
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_command(["sh", "-c", "echo $$ >pid; exec sleep 30"], tmp_path)
+    assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
 def test_standard_input_is_empty(tmp_path: Path) -> None:
