@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -137,15 +137,14 @@ class _Watched:
             return
         tree.began(pid)
         child = Child(pid, self._signals)
-        try:
+        with ExitStack() as unwatched:  # also after Ctrl-C nothing of ours keeps running
+            unwatched.callback(child.close)
+            unwatched.callback(end_tree, child, tree, self._grace_s)
             self._watch(child, streams, begun + self._limit_s)
             if not child.has_ended or tree.strays(pid):
                 end_tree(child, tree, self._grace_s, self._is_hurried)
-        except BaseException:  # also Ctrl-C: nothing of ours keeps running after us
-            end_tree(child, tree, self._grace_s)
-            raise
-        finally:
-            child.close()
+            unwatched.pop_all()
+        child.close()
         self.ms = round((time.monotonic() - begun) * 1000)
         ended = os.waitstatus_to_exitcode(child.status or 0)
         self.exit_code = TIMED_OUT if self.is_timed_out else _SIGNALLED - ended if ended < 0 else ended

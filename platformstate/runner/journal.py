@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -53,12 +53,10 @@ class Journal:
             except FileNotFoundError as missing:
                 raise StateError("run_not_found", f"{path} does not exist", path=path) from missing
         journal = cls(root, path, descriptor, torn)
-        try:
-            with journal._locked():
-                journal._read()
-        except BaseException:
-            journal.close()
-            raise
+        with ExitStack() as given_up:
+            given_up.callback(journal.close)
+            journal.refresh()
+            given_up.pop_all()
         return journal
 
     @classmethod

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -70,17 +70,15 @@ class Lease:
         """Take the run's lock. Raises run_locked when its conductor or a process of it lives."""
         self._make_folder()
         descriptor = os.open(self.file("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            held = _taken(descriptor, TAKE_S) and not self.members()
-            if not held:
+        with ExitStack() as given_up:
+            given_up.callback(os.close, descriptor)
+            if not _taken(descriptor, TAKE_S) or self.members():
                 raise self.refusal()
             me = processes.process(os.getpid())
             record = LockRecord(os.getpid(), host, since, command, me.start if me else 0, processes.boot_id())
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, canonical_json(record._asdict()) + b"\n", 0)
-        except BaseException:
-            os.close(descriptor)
-            raise
+            given_up.pop_all()
         return RunLock(self, descriptor)
 
     def _make_folder(self) -> None:

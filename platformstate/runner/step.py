@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -154,17 +154,16 @@ class _Attempt:
             write_all(self._spools[0], f"cannot be started: {failed}\n".encode("utf-8", "replace"))
             return Ended("exited", shim.NOT_STARTED, 0, self._log.finish())
         tree.began(child.pid)
-        try:
+        with ExitStack() as unwatched:  # also after Ctrl-C nothing keeps running that nobody watches
+            unwatched.callback(child.close)
+            unwatched.callback(end_tree, child, tree, self._command.grace_s)
             if SPAWNED in points:
                 time.sleep(max(0.0, begun + TICK_S - time.monotonic()))
                 points[SPAWNED]()
             outcome = self._watch(child, begun + self._command.timeout_s)
             left = self._end(child, tree, outcome)
-        except BaseException:  # also Ctrl-C: nothing that we watch keeps running unwatched
-            end_tree(child, tree, self._command.grace_s)
-            raise
-        finally:
-            child.close()
+            unwatched.pop_all()
+        child.close()
         return self._ended(outcome, round((time.monotonic() - begun) * 1000), left)
 
     def _start(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from platformstate.errors import StateError
-from platformstate.runner import Lease, attempt_facts, boot_id, execute_step, listening
+from platformstate.runner import Lease, attempt_facts, boot_id, execute_step, listening, refuse_alive
 from platformstate.runner.shim import Streams, start_step
 from tests.runner.conftest import SHA, Bench, is_alive, until
 
@@ -300,3 +300,25 @@ def test_a_log_in_a_linked_folder_is_refused(bench: Bench) -> None:
         bench.sh("exit 0")
     assert refused.value.code == "path_symlink"
     assert list((bench.root / "elsewhere").iterdir()) == []
+
+
+def test_no_attempt_follows_while_a_process_of_the_last_one_does_not_die(bench: Bench) -> None:
+    ended = bench.sh("exit 0")
+    refuse_alive(ended)
+    with pytest.raises(StateError) as refused:
+        refuse_alive(ended._replace(alive=(4711,)))
+    assert refused.value.code == "run_locked"
+    assert "4711" in refused.value.message
+
+
+def test_a_start_mark_without_content_still_proves_that_the_shim_began(bench: Bench) -> None:
+    bench.sh("exit 0")
+    bench.lease.file("0.1.start").write_bytes(b"")
+    assert attempt_facts(bench.lease, 0, 1, SHA).is_started_on_this_boot
+
+
+def test_a_start_mark_of_an_earlier_boot_does_not_count(bench: Bench) -> None:
+    bench.sh("exit 0")
+    mark = bench.lease.file("0.1.start")
+    mark.write_text(mark.read_text().replace(boot_id(), "0" * 16))
+    assert not attempt_facts(bench.lease, 0, 1, SHA).is_started_on_this_boot
