@@ -90,12 +90,9 @@ class JournalBroken(ValueError):
 
 def fold(events: Sequence[Event]) -> RunState:
     """Return the state of the run that these events make. Raises JournalBroken at the first bad one."""
-    folding = _Folding()
-    for index, event in enumerate(events):
-        fault = folding.fault(index, event)
-        if fault is not None:
-            raise JournalBroken(index, *fault)
-        folding.apply(event)
+    folding = Folding()
+    for event in events:
+        folding.take(event)
     if folding.status is None:
         raise JournalBroken(0, "run_journal_corrupt", "the journal is empty")
     return folding.state()
@@ -117,13 +114,14 @@ def journal_problem(path: str, line: int, reason: str, code: str = "run_journal_
     return Problem(path=path, line=line, col=1, code=code, message=f"line {line}: {reason}", fix=fix)
 
 
-class _Folding:
-    """The fold in progress: what has been seen so far."""
+class Folding:
+    """A fold in progress: what has been seen so far, for a journal that grows while it is read."""
 
     def __init__(self) -> None:
         self.status: str | None = None
         self.reason: str | None = None
         self.defined: Event = {}
+        self.count = 0
         self.started_at: str | None = None
         self.ended_at: str | None = None
         self.exit_code: int | None = None
@@ -131,6 +129,14 @@ class _Folding:
         self.walk = Walk()
         self.holder: Event | None = None
         self.stopped_at: int | None = None
+
+    def take(self, event: Event) -> None:
+        """Take the next event into account. Raises JournalBroken when it may not stand here."""
+        fault = self.fault(self.count, event)
+        if fault is not None:
+            raise JournalBroken(self.count, *fault)
+        self.apply(event)
+        self.count += 1
 
     def fault(self, index: int, event: Event) -> tuple[str, str] | None:
         """Return code and reason when an event may not stand here."""
@@ -194,6 +200,7 @@ class _Folding:
         self.holder = event.get("holder", self.holder)
 
     def state(self) -> RunState:
+        """Return the state so far; its walk goes on with the fold."""
         steps = {index: step.outcome for index, step in self.walk.steps.items() if step.outcome != "open"}
         open_attempt = None if self.status in TERMINAL else self.walk.open
         return RunState(

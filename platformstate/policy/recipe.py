@@ -25,6 +25,7 @@ _FIX: Final = {
     "procedure_cycle": "remove one of the calls",
     "procedure_too_deep": f"nest at most {MAX_DEPTH} calls",
     "procedure_too_long": f"split the procedure: at most {MAX_STEPS} steps are pinned",
+    "procedure_not_idempotent": "make its second run change nothing, or take idempotent away",
     "procedure_param_invalid": "give another value: platformctl procedure show {id} lists the params",
 }
 
@@ -116,6 +117,15 @@ def _text_faults(recipe: Recipe, step: Mapping[str, Any]) -> Iterator[tuple[str,
     for name, value in step.get("with", {}).items():
         for reason in placeholder_faults(value, recipe.params) if isinstance(value, str) else ():
             yield f"with/{name}", reason
+
+
+def _checkpoint_faults(step: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a checkpoint of that kind would lack."""
+    kind = step.get("checkpoint_kind")
+    if kind == "blocker":
+        yield "checkpoint_kind", "a blocker names what it waits for, which no step can know"
+    elif kind == "handoff" and "next_action" not in step:
+        yield "checkpoint_kind", "a handoff needs a next_action"
 
 
 def _time_faults(step: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
