@@ -136,7 +136,7 @@ class Judging:
         for path in self._journals():
             yield from self._journal_problems(path)
 
-    def _journals(self) -> set[str]:
+    def _journals(self) -> frozenset[str]:
         """Return the journals to judge: the selected ones, and those beside a selected pin."""
         pins = {path for path in self.selected if path.endswith("/resolved_steps.json")}
         beside = {path.removesuffix("resolved_steps.json") + "events.jsonl" for path in pins}

@@ -76,17 +76,17 @@ class StepState:
         return self.attempts[-1].number + 1 if self.attempts else 1
 
 
+@dataclass(slots=True)
 class Walk:
     """How far the steps of a run have come; grows with `apply`, asks `fault` first."""
 
-    def __init__(self) -> None:
-        self.steps: dict[int, StepState] = {}
-        self.open: tuple[int, int] | None = None
-        self.count: int | None = None
-        self.pin: Event | None = None
-        self.decisions: list[Event] = []
-        self.gates: list[Event] = []
-        self.artifacts: list[Event] = []
+    steps: dict[int, StepState] = field(default_factory=dict)
+    open: tuple[int, int] | None = None
+    count: int | None = None
+    pin: Event | None = None
+    decisions: list[Event] = field(default_factory=list)
+    gates: list[Event] = field(default_factory=list)
+    artifacts: list[Event] = field(default_factory=list)
 
     def at(self, index: int) -> StepState:
         """Return what is known of a step; nothing has happened to one that no event names."""
