@@ -36,14 +36,27 @@ _LISTS: Final = {"labels": "label", "refs": "ref", "depends_on": "dep"}
 
 
 def update_task(
-    store: Store, task_id: str, request: tasks.TaskRequest, *, expect_rev: str | None = None
+    store: Store,
+    task_id: str,
+    request: tasks.TaskRequest,
+    *,
+    expect_rev: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Change a task as asked and say which fields changed; a change of nothing writes nothing.
+
+    A record keeps the key of its creation only, so one given here is refused, never ignored.
 
     Raises: task_not_found, id_ambiguous, state_invalid, record_changed, task_close_required,
     task_transition_refused, task_has_no_criteria, task_dependency_cycle, usage_invalid, and what
     a write raises.
     """
+    if idempotency_key is not None:
+        raise StateError(
+            "usage_invalid",
+            "--idempotency-key makes a creation safe to repeat; an update is guarded by --expect-rev",
+            hint=f"platformctl task update {task_id} --expect-rev REV",
+        )
     if not request:
         raise StateError(
             "usage_invalid", "task update needs something to change", hint="platformctl task update --help"

@@ -108,5 +108,5 @@ def update(invocation: Invocation, /, task_id: str, expect_rev: str | None, **gi
     from platformstate.actions.task_update import update_task
 
     request = cast(TaskRequest, request_of(given))
-    answer = update_task(invocation.open_store(), task_id, request, expect_rev=expect_rev)
-    present(invocation, answer, changed_text)
+    guards = {"expect_rev": expect_rev, "idempotency_key": invocation.idempotency_key}
+    present(invocation, update_task(invocation.open_store(), task_id, request, **guards), changed_text)

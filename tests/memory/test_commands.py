@@ -137,6 +137,13 @@ def test_update_list_and_show_speak_json(run: Run) -> None:
     assert refused.document["error"]["code"] == "task_close_required"
 
 
+def test_an_update_refuses_a_key_that_it_could_not_keep(run: Run) -> None:
+    run("task", "create", "--title", "One", "--id", "one")
+    refused = run("task", "update", "one", "--accept", "x", "--idempotency-key", "k", "--json")
+    assert refused.document["error"]["code"] == "usage_invalid"
+    assert "--expect-rev" in refused.document["error"]["message"]
+
+
 def test_a_list_is_an_aligned_table(run: Run) -> None:
     assert run("task", "list").stdout == "no tasks\n"
     run("task", "create", "--title", "One", "--id", "one", "--accept", "x", "--owner", "ann")
