@@ -101,8 +101,7 @@ class Session:
         return found, refused
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(NamedTuple):
     """Where HEAD stands: `ref` to move, `branch` that intents are for, `blocked` by what."""
 
     ref: str
