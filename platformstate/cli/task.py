@@ -40,9 +40,8 @@ def task() -> None:
 def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
     """Create a task.
 
-    A task with a criterion is ready, one without is in intake. Flags override what a packet says.
-    Flags such as --accept may be repeated; text flags take @FILE to read a file and - to read
-    standard input.
+    With a criterion it is ready, without in intake. Flags override a packet; those such as --accept
+    may be repeated; text flags take @FILE to read a file and - to read standard input.
     """
     from platformstate.actions.packet import read_packet
     from platformstate.actions.task_create import create_task
