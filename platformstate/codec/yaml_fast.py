@@ -83,7 +83,7 @@ class _Reader:
                     return made
                 raise _LookAgain
             key = event.value
-            child = shapes.get(key) or self._unknown(event)
+            child = shapes.get(key) or self._unknown(event, made)
             if key in made or (marked and _is_marked(event)):
                 raise _LookAgain
             event = next_event()
@@ -95,14 +95,12 @@ class _Reader:
             else:
                 made[key] = self._value(event, child, depth)
 
-    def _unknown(self, key: Any) -> Shape:
+    def _unknown(self, key: Any, made: dict[str, Any]) -> Shape:
         """Look at a key that the schema does not know; anything may stand under it."""
         text = key.value
-        if (
-            text == "<<"
-            or len(text) > limits.MAX_KEY_CHARACTERS
-            or not (key.style or reading(text) == "text")
-        ):
+        if text == "<<" or len(text) > limits.MAX_KEY_CHARACTERS or len(made) >= limits.MAX_KEYS:
+            raise _LookAgain
+        if not key.style and reading(text) != "text":
             raise _LookAgain
         if key.style and self.escaped:
             self.quoted.append(text)

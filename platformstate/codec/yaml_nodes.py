@@ -133,6 +133,7 @@ class YamlTree:
             if len(node.items) == limits.MAX_ITEMS + 1:
                 message = f"more than {limits.MAX_ITEMS:,} items in one list"
                 self._refuse(event.start_mark.index, "text_too_large", message, "split the list")
+                raise _Stop
             event = self._next()
         return self._closed(node, event)
 
@@ -146,6 +147,7 @@ class YamlTree:
             if len(node.entries) == limits.MAX_KEYS + 1:
                 message = f"more than {limits.MAX_KEYS:,} keys in one mapping"
                 self._refuse(event.start_mark.index, "text_too_large", message, "split the mapping")
+                raise _Stop
             event = self._next()
         return self._closed(node, event)
 
