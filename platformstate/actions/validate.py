@@ -59,7 +59,11 @@ def validate_repository(repository: Repository, wish: Wish) -> Answer:
 
 def _scope(repository: Repository, wish: Wish) -> Scope:
     if sum((bool(wish.paths), wish.staged, wish.rev is not None, wish.text_path is not None)) > 1:
-        raise StateError("usage_invalid", "PATH, --staged, --rev and --stdin-path exclude each other", hint="give one of them")
+        raise StateError(
+            "usage_invalid",
+            "PATH, --staged, --rev and --stdin-path exclude each other",
+            hint="give one of them",
+        )
     if wish.staged:
         return scopes.staged_scope(repository, wish.base)
     if wish.rev is not None:
