@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from platformstate.codec.formatting import formatted, formatted_as, utc
+from platformstate.codec.formatting import checked, formatted, formatted_as, utc
 from platformstate.codec.line_edits import same
 from platformstate.codec.record import parse_as
 from tests.codec.making import JSON_NOTE, NOTE, PATH, YAML_NOTE
@@ -261,3 +261,11 @@ def test_values_are_equal_before_and_after() -> None:
     assert before is not None
     assert after is not None
     assert same({**before.meta, "at": "2026-11-20T10:11:30Z"}, after.meta)
+
+
+@pytest.mark.parametrize(
+    "result", ["---\nid: n2\n---\nbody\n", "---\nid: n1\n---\nother\n", "---\nid: [\n---\nbody\n"]
+)
+def test_a_result_that_says_something_else_is_a_bug_and_never_written(result: str) -> None:
+    with pytest.raises(RuntimeError, match="would change what it says"):
+        checked(result, PATH, NOTE, {"id": "n1"}, "body\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -53,3 +55,16 @@ def test_both_parsers_see_the_same_places(text: str) -> None:
 @given(records)
 def test_both_parsers_agree_on_canonical_text(meta: dict[str, Any]) -> None:
     _same(parts(canonical_as(document(meta), NOTE), "markdown").yaml)
+
+
+def test_a_python_without_libyaml_reads_records_all_the_same() -> None:
+    code = """
+import sys
+sys.modules["yaml._yaml"] = None
+from platformstate.codec.record import parse
+from platformstate.codec.yaml_events import HAS_LIBYAML
+parsed = parse(b"---\\nid: a\\nlabels: [b]\\n---\\n", "state/tasks/a/task.md")
+print(HAS_LIBYAML, dict(parsed.document.meta))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False {'id': 'a', 'labels': ['b']}\n"
