@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
 
 from platformstate.core import places
 from platformstate.errors import StateError
-from platformstate.store import Change, FileChange, Store, Written
+from platformstate.store import Change, FileChange, Store, Written, lock
+from platformstate.store.chains import chains_of
+from platformstate.store.intents import Intent, IntentFile
+from platformstate.store.settle import Settler
 from tests.conftest import Repo
 from tests.store.records import (
     checkpoint_path,
@@ -457,3 +461,27 @@ def test_60_05_random_index_states_stay_but_for_our_path(seed: int, repo: Repo) 
 @pytest.mark.parametrize("seed", range(100))
 def test_60_05_a_hundred_random_index_states_stay_but_for_our_path(seed: int, repo: Repo) -> None:
     stays_equal(repo, seed + 1000)
+
+
+def test_a_person_who_commits_the_same_path_while_we_write_wins(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    session = opened(repo).session
+    write_checkpoint(opened(repo), "gh-1", new_id(1))
+    text, theirs = task_text("gh-1", "ours"), task_text("gh-1", "theirs")
+    author = session.author()
+    changed = IntentFile.of(
+        FileChange(TASK, task_text("gh-1"), text), session.blob_id(task_text("gh-1")), session.blob_id(text)
+    )
+    intent = Intent("20261120t101130z-aaaaaa", session.instant(), ".", "refs/heads/main", "task: update gh-1", (), author, False, False, "fast", (changed,))  # fmt: skip
+    head = session.head("refs/heads/main", chains_of([intent]).values())
+    blob = repo.git("hash-object", "-w", "--stdin", stdin=theirs.decode()).strip()
+    repo.git("update-index", "--cacheinfo", f"100644,{blob},{TASK}")
+    repo.git("commit", "-q", "--no-verify", "-m", "theirs")
+    session.journal.add(intent)
+    with lock.hold(session.control, 1, session.instant()) as held:
+        assert held is not None
+        done = Settler(session, held, time.monotonic() + 5).settle(intent, head=head)
+    session.journal.release(intent.id)
+    assert done.outcomes[intent.id].state == "held"
+    assert repo.git("show", f"HEAD:{TASK}") == theirs.decode()
+    assert held_files(repo) == [f"journal/held/{intent.id}.json"]
