@@ -74,7 +74,7 @@ def _record(store: Store, request: tasks.TaskRequest, packet: Packet | None) -> 
     """Return front matter and body of the new task: what the packet says, flags over it."""
     fields: dict[str, Any] = dict(packet.fields) if packet is not None else {}
     fields |= tasks.asked_fields(request)
-    if not fields.get("title"):
+    if fields.get("title", "") in ("", tasks.PLACEHOLDER_TITLE):
         raise StateError(
             "usage_invalid", "a task needs --title, or --from with one", hint='--title "what is wanted"'
         )

@@ -20,7 +20,7 @@ _PATTERNS = (
     ("hex", re.compile(r"\b[0-9a-f]{16}\b")),
     ("id", re.compile(rf"\b{_TIMED}\b")),
 )
-_ABBREVIATED = re.compile(r"(?<![0-9a-f#<-])(?=[0-9a-f]*[0-9])[0-9a-f]{7,12}(?![0-9a-f>])")
+_ABBREVIATED = re.compile(r"(?<![0-9a-f#<-])[0-9a-f]{12}(?![0-9a-f>])")
 _FENCE = re.compile(r"\bdata-[0-9a-f]{12}\b")
 _MILLISECONDS = re.compile(r'("(?:ms|waited_ms)": ?)[0-9]+')
 _SECONDS = re.compile(r"(\d\d-\d\dT\d\d:\d\d):0[0-9]Z")
@@ -93,4 +93,4 @@ class Masks:
         for value, name in self._names.items():
             if name.startswith("<oid-") and value.startswith(short):
                 return name
-        return "<short>" if len(short) in (7, 12) else short
+        return "<short>"
