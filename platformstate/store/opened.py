@@ -130,6 +130,11 @@ class Store:
             data={"candidates": found},
         )
 
+    def pending_paths(self) -> list[str]:
+        """Return the paths of what is durable but perhaps not written to its file yet."""
+        intents, _ = self._session.journal.all()
+        return [path for intent in self._session.mine(intents) for path in intent.paths]
+
     def write(self, decide: Callable[[], Change], *, independent: bool = False) -> Written:
         """Write and commit what `decide` wants, which is asked with the lock held.
 
