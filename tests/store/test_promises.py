@@ -485,3 +485,33 @@ def test_a_person_who_commits_the_same_path_while_we_write_wins(repo: Repo) -> N
     assert done.outcomes[intent.id].state == "held"
     assert repo.git("show", f"HEAD:{TASK}") == theirs.decode()
     assert held_files(repo) == [f"journal/held/{intent.id}.json"]
+
+
+def test_large_and_binary_content_that_waits_is_committed_whole(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    repo.git("switch", "-q", "--detach")
+    folder = "state/tasks/gh-1/runs/20261120t101130z-3k9xma/artifacts"
+    wanted = {f"{folder}/large.txt": b"x" * 1_500_000 + b"\n", f"{folder}/picture.bin": b"\xff\xfe\x00"}
+    files = tuple(FileChange(path, None, data) for path, data in wanted.items())
+    assert opened(repo).write(lambda: Change("run: keep files", (), files), independent=True).pending
+    assert len([name for name in held_files(repo) if name.startswith("journal/")]) == 3
+    for path in wanted:
+        (repo.root / path).unlink()
+    repo.git("switch", "-q", "main")
+    assert update_task(opened(repo), "gh-1", "second").recovered == 1
+    for path, data in wanted.items():
+        assert (repo.root / path).read_bytes() == data
+    assert repo.git("status", "--porcelain") == ""
+    assert held_files(repo) == []
+
+
+def test_an_intent_whose_content_is_gone_is_damaged(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    repo.git("switch", "-q", "--detach")
+    path = "state/tasks/gh-1/runs/20261120t101130z-3k9xma/artifacts/picture.bin"
+    change = Change("run: keep files", (), (FileChange(path, None, b"\xff"),))
+    waiting = opened(repo).write(lambda: change, independent=True)
+    (repo.root / ".git/platformstate/journal" / f"{waiting.intent}.0").unlink()
+    repo.git("switch", "-q", "main")
+    assert update_task(opened(repo), "gh-1", "second").recovered == 0
+    assert held_files(repo) == [f"journal/held/{waiting.intent}.json"]
