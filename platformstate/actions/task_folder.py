@@ -172,10 +172,10 @@ def errors_of(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _judged(path: str, data: bytes) -> Judged:
-    from platformstate.validation import read
+    from platformstate.store.reading import judged
 
     COST.parsed += 1
-    return read(data, path)
+    return judged(data, path)
 
 
 def _runs(

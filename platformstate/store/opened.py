@@ -75,16 +75,16 @@ class Store:
 
     def read(self, path: str, tree: Tree | None = None) -> Document[Any]:
         """Return one judged record. Raises: state_invalid, or the kind's own `…_not_found`."""
-        from platformstate import validation
+        from platformstate.store.reading import judged
 
         data = self.bytes_of(path) if tree is None else next((data for _, data in tree.read([path])), None)
         if data is None:
             raise _missing(path)
         COST.parsed += 1
-        judged = validation.read(data, path)
-        if judged.document is None or any(row.severity == "error" for row in judged.problems):
-            raise _unreadable(path, judged.problems)
-        return judged.document
+        read = judged(data, path)
+        if read.document is None or any(row.severity == "error" for row in read.problems):
+            raise _unreadable(path, read.problems)
+        return read.document
 
     def bytes_of(self, path: str) -> bytes | None:
         """Return a working file's bytes, None when it is absent. Raises: state_invalid for a link."""
