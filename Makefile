@@ -13,7 +13,7 @@ PEERS ?= auto
 OUT ?= build/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quality-check contract-conformance format generate bench bench-publish soak clean
+.PHONY: help demo test quality-check contract-conformance format generate bench soak clean
 
 help:
 	@echo "make demo                  the main job, step by step, in a temporary repository"

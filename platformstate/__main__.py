@@ -8,6 +8,7 @@ from platformstate import __version__
 
 # Start-up makes many objects and no garbage: by default a tenth of a short command is spent looking for it.
 GARBAGE_THRESHOLD = 100_000
+EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -16,7 +17,11 @@ def main() -> None:
     The interpreter is not taken down piece by piece: all output is flushed by then, every file and
     lock is closed by its owner, and the rest would take as long as reading a hundred records.
     """
-    os._exit(_run(sys.argv[1:]))
+    try:
+        status = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command's own handler stood, or after it
+        status = EXIT_INTERRUPTED
+    os._exit(status)
 
 
 def _run(argv: list[str]) -> int:

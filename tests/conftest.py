@@ -102,9 +102,7 @@ Platformctl = Callable[..., Ran]
 def platformctl(repo: Repo) -> Platformctl:
     """Run the real command as its own process in `repo`: `platformctl("task", "list", "--json")`."""
 
-    def run(
-        *argv: str, cwd: Path | None = None, stdin: str = "", env: dict[str, str] | None = None
-    ) -> Ran:
+    def run(*argv: str, cwd: Path | None = None, stdin: str = "", env: dict[str, str] | None = None) -> Ran:
         done = subprocess.run(
             [sys.executable, "-m", "platformstate", *argv],
             cwd=cwd or repo.root,

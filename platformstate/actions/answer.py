@@ -37,6 +37,8 @@ def written(
     """Return the answer of a writing verb: its own data with `commit`, `pending` and `write`."""
     told = {**data, "commit": written.commit, "pending": written.pending, "write": written.as_json()}
     notes = [*warnings, *written.warnings, *_notes(written)]
+    if written.state == "planned":
+        return Answer(told, (), tuple(notes))
     if not written.pending:
         return Answer(told, next, tuple(notes))
     return Answer(told, (*next, SETTLE), tuple(notes), EXIT_PENDING)
@@ -46,7 +48,7 @@ def _notes(written: Written) -> list[Warned]:
     notes = []
     if written.recovered:
         noun = "write" if written.recovered == 1 else "writes"
-        text = f"{written.recovered} earlier {noun} that had been interrupted settled now"
+        text = f"{written.recovered} earlier {noun} that waited for a commit settled now"
         notes.append(Warned("intents_recovered", text))
     if written.pending:
         first = written.paths[0] if written.paths else None

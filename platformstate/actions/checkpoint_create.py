@@ -7,8 +7,7 @@ independent of everything else that is written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
@@ -19,7 +18,7 @@ from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.core import ids
 from platformstate.core.document import Document
 from platformstate.core.instants import stamp
-from platformstate.core.places import checkpoint_path
+from platformstate.core.places import checkpoint_path, place_of
 from platformstate.entities import checkpoint as checkpoints
 from platformstate.entities.kinds import CHECKPOINT, TASK
 from platformstate.entities.task import criterion_named
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 Commands = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """One request, with what was looked up and executed for it before anything is decided."""
 
     task: str
@@ -136,7 +134,7 @@ def _checkpoint(
 ) -> CheckpointFacts:
     request, run = asked.request, str(header["id"])
     siblings = [said for said in folder.checkpoints if said.meta["run"] == run]
-    name = ids.next_timed_id(stamp(at), [said.id for said in siblings], store.chance)
+    name = ids.next_timed_id(stamp(at), _ids_in(store, run, siblings), store.chance)
     meta: dict[str, Any] = {
         "schema": "checkpoint/1",
         "id": name,
@@ -162,6 +160,13 @@ def _checkpoint(
     meta |= {field: text for field, text in texts.items() if text is not None}
     path = checkpoint_path(f"task/{asked.task}", run, name)
     return CheckpointFacts(meta, checkpoints.statements(request), path)
+
+
+def _ids_in(store: Store, run: str, siblings: Sequence[CheckpointFacts]) -> list[str]:
+    """Return the checkpoint ids of a run, those of a killed writer included, which are older too."""
+    coming = [place_of(path) for path in store.pending_paths()]
+    pending = [place.id for place in coming if place and (place.kind, place.run) == ("checkpoint", run)]
+    return [*(said.id for said in siblings), *pending]
 
 
 def _text(said: CheckpointFacts) -> bytes:

@@ -91,7 +91,7 @@ def _found(store: Store, prefix: str, task: str | None) -> tuple[str, str]:
         raise _not_found(prefix)
     raise StateError(
         "id_ambiguous",
-        f"{shown(prefix)} fits {len(found)} of them: {', '.join(found[:5])}",
+        f"{shown(prefix)} fits {len(found)} checkpoints: {', '.join(found[:5])}",
         hint="give more characters, or --task",
         data={"candidates": found},
     )

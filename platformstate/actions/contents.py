@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from platformstate.core.tree import Entry
 from platformstate.errors import StateError
@@ -121,8 +120,7 @@ class DiskContents:
         return None if isinstance(data, int) else blob_id(data, self._object_format)
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(NamedTuple):
     """A version that the judged files start from: a commit and its blobs by path.
 
     Of a base that is `partial` only the paths that changed are listed; None is a path it lacks.
@@ -133,8 +131,7 @@ class Base:
     partial: bool = False
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """What one call judges: files, what they are compared with, and which findings are wanted.
 
     `selected` are the paths whose findings count, None for all. `attributes` is the text of the

@@ -159,7 +159,9 @@ def _answer(
 ) -> Answer:
     counted = {"error", "warning"} if strict else {"error"}
     bad = [found for found in checks if _is_left(found, counted)]
-    notes = [Warned("intents_recovered", f"{recovered} interrupted writes settled now")] if recovered else []
+    noun = "write" if recovered == 1 else "writes"
+    settled = Warned("intents_recovered", f"{recovered} {noun} that waited for a commit settled now")
+    notes = [settled] if recovered else []
     notes += [
         Warned("commit_pending", f"{row.intent.id} waits ({row.reason})", next(iter(row.intent.paths), None))
         for row in left

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import unified_diff
@@ -13,7 +12,7 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.scopes import at_or_below, repository_path, work_tree
 from platformstate.codec.formatting import formatted
 from platformstate.core.catalog import KINDS
-from platformstate.core.places import place_of
+from platformstate.core.places import STORE_PATH, place_of
 from platformstate.cost import COST
 from platformstate.errors import Problem, StateError
 from platformstate.files import Folder, WorkTree
@@ -47,11 +46,14 @@ def format_files(
 ) -> Answer:
     """Rewrite the records at or below some paths, all without one, each in one step.
 
-    With `check`, `diff` or `dry_run` nothing is written; `check` fails where something would be. Files that do not parse, immutable ones that are
-    committed, and JSON are left alone and listed. Raises: repository_bare, usage_invalid.
+    With `check`, `diff` or `dry_run` nothing is written; `check` fails where something would be.
+    Files that do not parse, immutable ones that are committed, and JSON are left alone and listed. Raises: repository_bare, store_not_found,
+    usage_invalid.
     """
     repository = discover(Path(directory))
     tree = WorkTree(work_tree(repository))
+    if not (tree.root / STORE_PATH).is_file():
+        raise StateError("store_not_found", f"{tree.root} has no {STORE_PATH}", hint="platformctl init")
     found = _decided(repository, tree, paths, fix)
     if not (check or diff or dry_run):
         for path, (_, after) in found.texts.items():
@@ -108,12 +110,7 @@ def _committed(repository: Repository) -> frozenset[str]:
 def _replace(root: Path, path: str, data: bytes) -> None:
     parent, _, name = path.rpartition("/")
     with Folder.at(root, parent) as folder:
-        mode = os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode & 0o777
-        temporary = f".ps-fmt-{name}"
-        folder.remove(temporary)
-        folder.create(temporary, data, "full", mode)
-        folder.rename(temporary, name)
-        folder.sync("full")
+        folder.replace(name, data, "full")
 
 
 def _diff(path: str, before: bytes, after: bytes) -> str:

@@ -14,7 +14,7 @@ from platformstate.codec.render import canonical
 from platformstate.core.document import Document
 from platformstate.core.places import STORE_PATH
 from platformstate.entities import shapes
-from platformstate.entities.kinds import STORE
+from platformstate.entities.kinds import STORE, TASK
 from platformstate.files import Folder, WorkTree
 from platformstate.gitrepo.trust import trusted_ref
 from platformstate.policy.marked_block import with_block
@@ -117,13 +117,9 @@ def _touched(store: Store) -> set[str]:
 
 def _write_theirs(store: Store, plan: _Plan) -> None:
     """Put our lines into files that stay uncommitted, in one step each."""
-    for file in plan.theirs:
-        with Folder.at(store.root) as folder:
-            temporary = f".ps-init-{file.path.lstrip('.')}"
-            folder.remove(temporary)
-            folder.create(temporary, file.after or b"", "full")
-            folder.rename(temporary, file.path)
-            folder.sync("full")
+    with Folder.at(store.root) as folder:
+        for file in plan.theirs:
+            folder.replace(file.path, file.after or b"", "full")
 
 
 def _install_hooks(store: Store, program: str) -> list[str]:
@@ -138,4 +134,4 @@ def _next(store: Store, plan: _Plan) -> tuple[str, ...]:
         steps.append(f"git config platformstate.trustedRef {branch}")
     if any(hook.state != "installed" for hook in hook_states(store.repository)):
         steps.append("platformctl hooks install")
-    return (*steps, FIRST_TASK)
+    return tuple(steps) if store.ids(TASK) else (*steps, FIRST_TASK)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from platformstate.actions import task_requests
 from platformstate.actions.task_folder import TaskFolder
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from platformstate.store.change import FileChange
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedRun:
+class OpenedRun(NamedTuple):
     """A run that comes to be: its folded header, and the files that open it."""
 
     header: Mapping[str, Any]

@@ -146,7 +146,9 @@ def at_or_below(wanted: Sequence[str], known: Iterable[str]) -> set[str]:
     for name in wanted:
         below = {path for path in paths if path == name or path.startswith(f"{name}/")}
         if not below:
-            raise StateError("usage_invalid", f"{shown(name)} is no file or folder of the store")
+            raise StateError(
+                "usage_invalid", f"{shown(name)} is no file or folder of the store", hint="git ls-files state"
+            )
         found |= below
     return found
 

@@ -74,7 +74,7 @@ def _record(store: Store, request: tasks.TaskRequest, packet: Packet | None) -> 
     """Return front matter and body of the new task: what the packet says, flags over it."""
     fields: dict[str, Any] = dict(packet.fields) if packet is not None else {}
     fields |= tasks.asked_fields(request)
-    if not fields.get("title"):
+    if fields.get("title", "") in ("", tasks.PLACEHOLDER_TITLE):
         raise StateError(
             "usage_invalid", "a task needs --title, or --from with one", hint='--title "what is wanted"'
         )
@@ -107,11 +107,19 @@ def _add_lookups(
     if "spec_ref" in request:
         fields["spec_refs"] = task_requests.spec_refs(store.repository, request["spec_ref"])
     if "depends_on" in request:
+        _refuse_itself(request)
         fields["depends_on"] = task_requests.task_ids(store, request["depends_on"])
     fields.setdefault("depends_on", [])
     base = task_requests.base_commit(store.repository, request.get("base"), fields.pop("base_commit", None))
     if base is not None:
         fields["base_commit"] = base
+
+
+def _refuse_itself(request: tasks.TaskRequest) -> None:
+    """Name the cycle before the new task is looked up among those that exist."""
+    own = request.get("id", "")
+    if own in request["depends_on"]:
+        ready.refuse_cycle(own, {own: {"depends_on": [own]}}, hint=f"leave out --depends-on {own}")
 
 
 def _id(store: Store, request: tasks.TaskRequest, title: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.core.places import Place, place_of, subject_folder, task_path
 from platformstate.cost import COST
@@ -15,15 +14,15 @@ from platformstate.policy.chain import CheckpointFacts, RunFacts
 
 if TYPE_CHECKING:
     from platformstate.core.document import Document
-    from platformstate.core.tree import Tree
+    from platformstate.core.tree import Entry, Tree
     from platformstate.entities.shapes import Task
     from platformstate.validation import Judged
 
 _PARTS: Final = ("task", "run", "event", "checkpoint")
+_FREE: Final = ("artifacts", "logs")
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFolder:
+class TaskFolder(NamedTuple):
     """A task with all that was recorded at it, as far as it can be read.
 
     `problems` are the errors of those files that cannot; `files` holds the bytes of each file read.
@@ -65,7 +64,8 @@ class TaskFolder:
 def read_task_folder(tree: Tree, task_id: str) -> TaskFolder:
     """Return what a tree holds of a task; never raises for what the files contain."""
     folder = subject_folder(f"task/{task_id}")
-    places = {entry.path: place_of(entry.path) for entry in tree.entries(folder)}
+    entries = tree.entries(folder)
+    places = {entry.path: place_of(entry.path) for entry in entries}
     wanted = [path for path, place in places.items() if place is not None and place.kind in _PARTS]
     files = dict(tree.read(wanted))
     judged = {path: _judged(path, data) for path, data in files.items()}
@@ -76,6 +76,7 @@ def read_task_folder(tree: Tree, task_id: str) -> TaskFolder:
             by_kind[place.kind].append((place, path))
     problems = [problem for read in judged.values() for problem in errors_of(read.problems)]
     runs, faults = _runs([(place, judged[path]) for place, path in by_kind["event"]], by_kind["run"])
+    faults += [not_a_file(entry.path) for entry in entries if _hides_records(entry)]
     found = judged.get(task_path(task_id))
     return TaskFolder(
         task_id=task_id,
@@ -154,16 +155,27 @@ def unreadable(problems: Iterable[Problem]) -> StateError:
     )
 
 
+def not_a_file(path: str) -> Problem:
+    """Return the problem of a path where a record should stand and a link or something else does."""
+    text = f"{path} is a link or no plain file, so nothing of it is read"
+    return Problem(path, 1, 1, "path_mode_invalid", text, "replace it by a regular file, mode 644")
+
+
+def _hides_records(entry: Entry) -> bool:
+    """Say whether an entry is no plain file, and stands where records of the task would."""
+    return not entry.mode.startswith("100") and not any(f"/{name}/" in entry.path for name in _FREE)
+
+
 def errors_of(problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems that are errors."""
     return [problem for problem in problems if problem.severity == "error"]
 
 
 def _judged(path: str, data: bytes) -> Judged:
-    from platformstate.validation import read
+    from platformstate.store.reading import judged
 
     COST.parsed += 1
-    return read(data, path)
+    return judged(data, path)
 
 
 def _runs(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
-from platformstate.actions.task_folder import errors_of, unreadable
+from platformstate.actions.task_folder import errors_of, not_a_file, unreadable
 from platformstate.core.places import task_path
 from platformstate.cost import COST
 from platformstate.entities import task as tasks
@@ -54,15 +54,17 @@ def _is(name: str, value: str) -> Test:
 
 def _rows(store: Store, ref: str | None) -> tuple[list[dict[str, Any]], list[Problem]]:
     from platformstate.gitrepo import blob_id
-    from platformstate.validation import read
+    from platformstate.store.reading import judged
 
     rows, problems = [], []
     paths = [task_path(name) for name in sorted(store.ids(TASK))]
     COST.files = len(paths)
+    unread = dict.fromkeys(paths)
     for path, data in store.tree().read(paths):
+        del unread[path]
         COST.parsed += 1
-        judged = read(data, path)
-        problems += errors_of(judged.problems)
-        if judged.document is not None and (ref is None or ref in judged.document.meta.get("refs", ())):
-            rows.append(tasks.row(judged.document.meta, path, blob_id(data, store.repository.object_format)))
-    return rows, problems
+        read = judged(data, path)
+        problems += errors_of(read.problems)
+        if read.document is not None and (ref is None or ref in read.document.meta.get("refs", ())):
+            rows.append(tasks.row(read.document.meta, path, blob_id(data, store.repository.object_format)))
+    return rows, sorted([*problems, *(not_a_file(path) for path in unread)])

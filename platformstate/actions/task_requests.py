@@ -94,7 +94,7 @@ def one_of(kind: str, prefix: str, known: Iterable[str], task: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise _ambiguous(prefix, found)
+        raise _ambiguous(kind, prefix, found)
     raise StateError(
         f"{kind}_not_found",
         f"task {task} has no {kind} {shown(prefix)}",
@@ -109,13 +109,13 @@ def one_task(prefix: str, known: Iterable[str]) -> str:
         return found[0]
     if not found:
         raise StateError("task_not_found", f"no task is called {shown(prefix)}", hint="platformctl task list")
-    raise _ambiguous(prefix, found)
+    raise _ambiguous("task", prefix, found)
 
 
-def _ambiguous(prefix: str, found: Sequence[str]) -> StateError:
+def _ambiguous(kind: str, prefix: str, found: Sequence[str]) -> StateError:
     return StateError(
         "id_ambiguous",
-        f"{shown(prefix)} fits {len(found)} of them: {', '.join(found[:5])}",
+        f"{shown(prefix)} fits {len(found)} {kind}s: {', '.join(found[:5])}",
         hint="give more characters",
         data={"candidates": list(found)},
     )

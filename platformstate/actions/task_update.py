@@ -14,6 +14,7 @@ from platformstate.core.places import task_path
 from platformstate.cost import COST
 from platformstate.entities import task as tasks
 from platformstate.errors import StateError, shown
+from platformstate.files import WorkTree
 from platformstate.policy import lifecycle, ready
 
 if TYPE_CHECKING:
@@ -36,14 +37,27 @@ _LISTS: Final = {"labels": "label", "refs": "ref", "depends_on": "dep"}
 
 
 def update_task(
-    store: Store, task_id: str, request: tasks.TaskRequest, *, expect_rev: str | None = None
+    store: Store,
+    task_id: str,
+    request: tasks.TaskRequest,
+    *,
+    expect_rev: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Change a task as asked and say which fields changed; a change of nothing writes nothing.
 
-    Raises: task_not_found, id_ambiguous, state_invalid, record_changed, task_close_required,
+    A record keeps the key of its creation only, so one given here is refused, never ignored.
+
+    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, task_close_required,
     task_transition_refused, task_has_no_criteria, task_dependency_cycle, usage_invalid, and what
     a write raises.
     """
+    if idempotency_key is not None:
+        raise StateError(
+            "usage_invalid",
+            "--idempotency-key makes a creation safe to repeat; an update is guarded by --expect-rev",
+            hint=f"platformctl task update {task_id} --expect-rev REV",
+        )
     if not request:
         raise StateError(
             "usage_invalid", "task update needs something to change", hint="platformctl task update --help"
@@ -87,13 +101,15 @@ def changed_fields(before: Document[Any], after: Document[Any]) -> list[str]:
 def _read(store: Store, task_id: str) -> tuple[bytes, Document[Task]]:
     from platformstate.validation import read
 
-    for path, data in store.tree().read([task_path(task_id)]):
-        COST.parsed += 1
-        judged = read(data, path)
-        if judged.document is None:
-            raise unreadable(judged.problems)
-        return data, judged.document
-    raise task_not_found(task_id)
+    path = task_path(task_id)
+    data = WorkTree(store.root).bytes_of(path)
+    if data is None:
+        raise task_not_found(task_id)
+    COST.parsed += 1
+    judged = read(data, path)
+    if judged.document is None:
+        raise unreadable(judged.problems)
+    return data, judged.document
 
 
 def _refuse_other(task_id: str, rev: str, expected: str | None) -> None:

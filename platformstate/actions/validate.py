@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate import validation
 from platformstate.actions import scopes
@@ -21,8 +20,7 @@ from platformstate.validation import Judged
 MAX_PROBLEMS: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What a caller of `validate` asked for: at most one of paths, staged, rev and text_path."""
 
     paths: Sequence[str] = ()
@@ -61,7 +59,11 @@ def validate_repository(repository: Repository, wish: Wish) -> Answer:
 
 def _scope(repository: Repository, wish: Wish) -> Scope:
     if sum((bool(wish.paths), wish.staged, wish.rev is not None, wish.text_path is not None)) > 1:
-        raise StateError("usage_invalid", "PATH, --staged, --rev and --stdin-path exclude each other")
+        raise StateError(
+            "usage_invalid",
+            "PATH, --staged, --rev and --stdin-path exclude each other",
+            hint="give one of them",
+        )
     if wish.staged:
         return scopes.staged_scope(repository, wish.base)
     if wish.rev is not None:
@@ -81,7 +83,7 @@ def _has_store(scope: Scope) -> bool:
         return False
     if not any(base.blobs.get(STORE_PATH) for base in scope.bases):
         hint = "name a commit that has a store" if scope.mode == "rev" else "platformctl init"
-        raise StateError("store_not_found", f"{STORE_PATH} is not in what is judged", hint=hint)
+        raise StateError("store_not_found", f"what is judged holds no {STORE_PATH}", hint=hint)
     if not scope.contents.entries and scope.mode not in ("rev", "staged"):
         raise StateError(
             "state_not_checked_out",

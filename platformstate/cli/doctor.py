@@ -41,6 +41,7 @@ def _text(data: dict[str, Any]) -> str:
 
 def _line(found: dict[str, Any]) -> str:
     word = "fixed" if found["fixed"] else found["status"]
-    place = f"{found['path']}: " if found["path"] else ""
+    is_placed = not found["path"] or found["path"] in found["message"]
+    place = "" if is_placed else f"{found['path']}: "
     text = f"{word:<7} {found['code']}  {place}{found['message']}"
     return text if found["fixed"] or found["status"] == "info" else f"{text}\n        {found['fix']}"

@@ -27,10 +27,13 @@ def init(invocation: Invocation, hooks: bool) -> None:
 
 
 def _init_text(data: dict[str, Any]) -> str:
-    lines = [f"created {path}" for path in data["created"]]
-    lines += [f"changed {path}" for path in data["changed"]]
+    planned = data["write"]["state"] == "planned"
+    lines = [f"{'would create' if planned else 'created'} {path}" for path in data["created"]]
+    lines += [f"{'would change' if planned else 'changed'} {path}" for path in data["changed"]]
     lines += [f"left for you to commit: {path}" for path in data["uncommitted"]]
     lines += [f"hook {name}" for name in data["hooks"]]
     if data["commit"]:
         lines.append(f"committed {data['commit'][:12]}")
+    if data["write"]["state"] == "files_only":
+        lines.append("left for you to commit")
     return "\n".join(lines or ["nothing to do"])

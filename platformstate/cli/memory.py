@@ -81,8 +81,8 @@ def checkpoint() -> None:
 def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
     """Record where the work at a task stands.
 
-    The first checkpoint opens a run and starts the task. Text flags take @FILE to read a file and
-    - to read standard input.
+    The first checkpoint opens a run and starts the task. Flags such as --done may be repeated;
+    text flags take @FILE to read a file and - to read standard input.
     """
     from platformstate.actions.checkpoint_create import create_checkpoint
     from platformstate.actions.checkpoint_form import filled

@@ -12,7 +12,8 @@ from platformstate.entities.checkpoint import SECTIONS
 def created_text(data: dict[str, Any]) -> str:
     """Return what a create recorded, and in which run."""
     said = data["checkpoint"]
-    word = "recorded" if data["created"] else "recorded before:"
+    planned = data["write"]["state"] == "planned"
+    word = ("would record" if planned else "recorded") if data["created"] else "recorded before:"
     opened = " (opened)" if data["run_opened"] else ""
     judged = f"{said['basis']}, {said['confidence']}"
     return f"{word} {said['id']} {said['kind']}, {judged}\nrun {data['run']}{opened}\n{written_text(data)}"
@@ -24,8 +25,8 @@ def checkpoints_text(data: dict[str, Any]) -> str:
         (row["id"], row["kind"], row["author"], row["confidence"], _line(row)) for row in data["checkpoints"]
     ]
     if not rows:
-        return "no checkpoints"
-    shown = table([("id", "kind", "author", "", "summary"), *rows])
+        return f"{data['total']} older" if data["total"] else "no checkpoints"
+    shown = table([("id", "kind", "author", "confidence", "summary"), *rows])
     missing = data["total"] - len(rows)
     return f"{missing} older\n{shown}" if missing else shown
 

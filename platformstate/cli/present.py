@@ -15,12 +15,13 @@ from platformstate.errors import Problem, StateError, Warned
 SCHEMA: Final = "platformctl/1"
 MAX_ERROR_BYTES: Final = 4096
 MAX_SHOWN_PROBLEMS: Final = 20
+EXIT_BUG: Final = 70
 
 
 def present(invocation: Invocation, answer: Answer, render: Callable[[dict[str, Any]], str]) -> None:
     """Print an answer as JSON or as the text that `render` makes of its data; set the exit status.
 
-    An answer with an error still shows its data; `render` then shows the problems as well.
+    An answer with an error still shows its data; problems in the data are for `render` to show.
     """
     invocation.status = answer.status
     if invocation.json:
@@ -29,7 +30,7 @@ def present(invocation: Invocation, answer: Answer, render: Callable[[dict[str, 
     echo.out(render(answer.data))
     _show_notes(invocation, answer.warnings, answer.next)
     if answer.error is not None:
-        _show_error(invocation, answer.error, problems=())
+        _show_error(invocation, answer.error, () if "problems" in answer.data else answer.error.problems)
 
 
 def failure(invocation: Invocation, error: StateError) -> int:
@@ -72,7 +73,7 @@ def _error(error: StateError) -> dict[str, Any]:
     return {
         "code": error.code,
         "message": _short(redacted(error.message)),
-        "hint": error.hint,
+        "hint": _hint(error),
         "retryable": error.retryable,
         "path": error.path,
         "line": error.line,
@@ -100,11 +101,25 @@ def _show_error(invocation: Invocation, error: StateError, problems: tuple[Probl
         echo.err(redacted(problem_text(problem)))
     if len(problems) > MAX_SHOWN_PROBLEMS:
         echo.err(f"and {len(problems) - MAX_SHOWN_PROBLEMS} more; --json shows all")
+    echo.err(_short(redacted(_error_text(error, problems))), label="error", color=invocation.color)
+    hint = _hint(error)
+    if hint and not any(problem.fix == hint for problem in problems):
+        echo.err(f"  hint: {hint}")
+
+
+def _error_text(error: StateError, problems: tuple[Problem, ...]) -> str:
+    """Return the line that ends a refusal; what the problems above it say already is left out."""
+    message = error.message
+    if problems and problems[0].message in message:
+        counted = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        message = message.partition(problems[0].message)[0].removesuffix(": ") or counted
     place = "".join(f"{part}:" for part in (error.path, error.line, error.col) if part is not None)
-    text = f"{place} {error.message} ({error.code})".lstrip()
-    echo.err(_short(redacted(text)), label="error", color=invocation.color)
-    if error.hint:
-        echo.err(f"  hint: {error.hint}")
+    return " ".join(part for part in (place, message, f"({error.code})") if part)
+
+
+def _hint(error: StateError) -> str:
+    """Return what to do next: at the least, to read what the code means."""
+    return error.hint or ("" if error.exit_status == EXIT_BUG else f"platformctl explain {error.code}")
 
 
 def _short(text: str) -> str:

@@ -40,8 +40,8 @@ def task() -> None:
 def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
     """Create a task.
 
-    Text flags take @FILE to read a file and - to read standard input. A task with a criterion is
-    ready, one without is in intake. Flags override what a packet says.
+    With a criterion it is ready, without in intake. Flags override a packet; those such as --accept
+    may be repeated; text flags take @FILE to read a file and - to read standard input.
     """
     from platformstate.actions.packet import read_packet
     from platformstate.actions.task_create import create_task
@@ -108,5 +108,5 @@ def update(invocation: Invocation, /, task_id: str, expect_rev: str | None, **gi
     from platformstate.actions.task_update import update_task
 
     request = cast(TaskRequest, request_of(given))
-    answer = update_task(invocation.open_store(), task_id, request, expect_rev=expect_rev)
-    present(invocation, answer, changed_text)
+    guards = {"expect_rev": expect_rev, "idempotency_key": invocation.idempotency_key}
+    present(invocation, update_task(invocation.open_store(), task_id, request, **guards), changed_text)

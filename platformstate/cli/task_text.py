@@ -14,10 +14,11 @@ _MAX_TITLE: Final = 72
 def changed_text(data: dict[str, Any]) -> str:
     """Return what a create or an update did."""
     task = data["task"]
+    planned = data["write"]["state"] == "planned"
     if data["created"]:
-        done = f"created {task['id']} ({task['status']})"
+        done = f"{'would create' if planned else 'created'} {task['id']} ({task['status']})"
     elif data["changed"]:
-        done = f"updated {task['id']}: {', '.join(data['changed'])}"
+        done = f"{'would update' if planned else 'updated'} {task['id']}: {', '.join(data['changed'])}"
     else:
         done = f"unchanged {task['id']} ({task['status']})"
     return f"{done}\n{written_text(data)}"
@@ -51,8 +52,7 @@ def list_text(data: dict[str, Any]) -> str:
     if not rows:
         return "no tasks"
     shown = table([("id", "status", "pri", "who", "met", "title"), *rows])
-    missing = data["total"] - len(rows)
-    return f"{shown}\n{missing} more" if missing else shown
+    return shown if len(rows) == data["total"] else f"{shown}\n{len(rows)} of {data['total']} tasks"
 
 
 def show_text(data: dict[str, Any]) -> str:

@@ -22,13 +22,13 @@ _COMMENT: Final = re.compile(r"(?:^|(?<=[\s,\[\]{}]))#.*", re.MULTILINE)
 
 
 class _Entry(NamedTuple):
-    """An entry: where it begins, how deep it stands, its path, and that of what it is shown in."""
+    """An entry: where it begins, how deep it stands, its path, that of what it is shown in, and its end."""
 
     start: int
     depth: int
     path: At
     shown_in: At
-    ends_on_line_at: int
+    ends_at: int
 
 
 def notes_of(root: Node, shape: Shape, text: str, start: int, end: int) -> tuple[dict[At, Note], list[str]]:
@@ -59,7 +59,8 @@ def _above(notes: dict[At, Note], path: At, comment: str) -> None:
 
 def _beside(notes: dict[At, Note], entry: _Entry, text: str, start: int, comment: str) -> None:
     note = notes.get(entry.shown_in, Note())
-    stays = entry.shown_in == entry.path or "\n" not in text[entry.ends_on_line_at : start]
+    end = entry.ends_at
+    stays = entry.shown_in == entry.path or (start >= end and "\n" not in text[end:start])
     if note.beside or not stays:
         _above(notes, entry.shown_in, comment)
     else:

@@ -55,49 +55,23 @@ def _edited(text: str, document: Document[Any], spec: KindSpec) -> str | None:
 
 def yaml_with(yaml: str, meta: Mapping[str, Any], shape: Shape) -> str | None:
     """Return YAML that holds this record with as few changed lines as can be; None when none does."""
+    held = _held(yaml, shape)
+    if held is None:
+        return None
+    edits = LineEdits(yaml)
+    try:
+        edits.root(*held, meta, shape)
+    except ValueError:
+        return None
+    edited = applied(yaml, edits.edits)
+    now = None if edited is None else _held(edited, shape)
+    return edited if now is not None and same(now[1], meta) else None
+
+
+def _held(yaml: str, shape: Shape) -> tuple[Node, dict[str, Any]] | None:
+    """Return the tree and the values of YAML that is edited line by line, None when it cannot be."""
     tree = YamlTree(yaml)
     if tree.found or tree.root is None or tree.root.kind != "mapping" or tree.root.flow:
         return None
-    old, _ = values(tree.root, shape, yaml)
-    for edited in (_by_lines, _by_keys):
-        result = edited(yaml, tree.root, old, meta, shape)
-        if result is not None and _holds(result, meta, shape):
-            return result
-    return None
-
-
-def _by_lines(
-    yaml: str, root: Node, old: Mapping[str, Any], meta: Mapping[str, Any], shape: Shape
-) -> str | None:
-    edits = LineEdits(yaml)
-    try:
-        edits.root(root, old, meta, shape)
-    except ValueError:
-        return None
-    return applied(yaml, edits.edits)
-
-
-def _by_keys(
-    yaml: str, root: Node, old: Mapping[str, Any], meta: Mapping[str, Any], shape: Shape
-) -> str | None:
-    """Write each changed top-level key anew; keys that come and go are lines of their own as ever."""
-    kept = {key: old[key] for key in meta if key in old}
-    moved = LineEdits(yaml)
-    for key, value in kept.items():
-        if not same(value, meta[key]):
-            moved.anew(root, key, meta[key], shape)
-    rewritten = applied(yaml, moved.edits)
-    if rewritten is None:
-        return None
-    tree = YamlTree(rewritten)
-    if tree.root is None or tree.root.kind != "mapping":
-        return None
-    return _by_lines(rewritten, tree.root, values(tree.root, shape, rewritten)[0], meta, shape)
-
-
-def _holds(yaml: str, meta: Mapping[str, Any], shape: Shape) -> bool:
-    tree = YamlTree(yaml)
-    if tree.found or tree.root is None:
-        return False
     value, misread = values(tree.root, shape, yaml)
-    return not misread and same(value, meta)
+    return None if misread else (tree.root, value)

@@ -66,9 +66,13 @@ def _laid_out(text: str, path: str, spec: KindSpec) -> str:
     assert root is not None
     held, _ = values(root, spec.shape, text)
     meta = _with_utc(held, spec.shape)
-    result = _written(root, meta, spec, text)
+    return checked(_written(root, meta, spec, text), path, spec, meta, split.body)
+
+
+def checked(result: str, path: str, spec: KindSpec, meta: dict[str, Any], body: str) -> str:
+    """Return a formatted text that says what it has to say. Raises RuntimeError for any other."""
     again = parse_as(result.encode("utf-8"), path, spec).document
-    if again is None or not same(again.meta, meta) or again.body.rstrip("\n") != split.body.rstrip("\n"):
+    if again is None or not same(again.meta, meta) or again.body.rstrip("\n") != body.rstrip("\n"):
         raise RuntimeError(f"formatting {path} would change what it says")
     return result
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from math import isfinite
 from typing import Any, Final
 
 from platformstate.codec import limits
 from platformstate.codec.characters import refused
-from platformstate.codec.nodes import Node, place_at
+from platformstate.codec.nodes import Node
 from platformstate.codec.safe import safe_text
 from platformstate.errors import Problem, shown
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?")
+_LINE_END: Final = re.compile(r"\n")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _STRING: Final = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"')
 _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
@@ -66,6 +68,7 @@ class JsonReader:
     def __init__(self, text: str, path: str, line: int) -> None:
         self.text, self.path, self.first_line = text, path, line
         self.at = 0
+        self._line_starts = [0, *(found.end() for found in _LINE_END.finditer(text))]
         self.problems: list[Problem] = []
         self.root: Node | None = None
 
@@ -88,11 +91,19 @@ class JsonReader:
 
     def _refuse(self, index: int, code: str, message: str, fix: str) -> None:
         if len(self.problems) < limits.MAX_PROBLEMS:
-            line, col = place_at(self.text, index)
+            line, col = self._place(index)
             self.problems.append(Problem(self.path, line + self.first_line - 1, col, code, message, fix))
+
+    def _place(self, index: int) -> tuple[int, int]:
+        line = bisect_right(self._line_starts, index)
+        return line, index - self._line_starts[line - 1] + 1
 
     def _stop(self, message: str) -> None:
         self._refuse(self.at, "json_syntax_invalid", f"not JSON: {message}", _SYNTAX_FIX)
+        raise _Stop
+
+    def _too_many(self, index: int, most: str) -> None:
+        self._refuse(index, "text_too_large", f"more than {most}", "split it")
         raise _Stop
 
     def _skip(self) -> None:
@@ -110,7 +121,7 @@ class JsonReader:
         return self._number() if first and first in "-0123456789" else self._word()
 
     def _node(self, kind: Any, start: int, **given: Any) -> Node:
-        line, col = place_at(self.text, start)
+        line, col = self._place(start)
         return Node(kind, start, self.at, line, col, **given)
 
     def _mapping(self) -> tuple[dict[str, Any], Node]:
@@ -132,11 +143,9 @@ class JsonReader:
             made[name], value = self._value()
             lines.setdefault(name, key.line + self.first_line - 1)
             entries.append((key, value))
+            if len(entries) > limits.MAX_KEYS:
+                self._too_many(start, f"{limits.MAX_KEYS:,} keys in one object")
             self._skip()
-        if len(entries) > limits.MAX_KEYS:
-            self._refuse(
-                start, "text_too_large", f"more than {limits.MAX_KEYS:,} keys in one object", "split it"
-            )
         return made, self._node("mapping", start, flow=True, entries=entries)
 
     def _sequence(self) -> tuple[list[Any], Node]:
@@ -149,11 +158,9 @@ class JsonReader:
             value, node = self._value()
             made.append(value)
             items.append(node)
+            if len(items) > limits.MAX_ITEMS:
+                self._too_many(start, f"{limits.MAX_ITEMS:,} items in one list")
             self._skip()
-        if len(items) > limits.MAX_ITEMS:
-            self._refuse(
-                start, "text_too_large", f"more than {limits.MAX_ITEMS:,} items in one list", "split it"
-            )
         return made, self._node("sequence", start, flow=True, items=items)
 
     def _closes(self, bracket: str, *, first: bool) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
@@ -20,7 +19,11 @@ from platformstate.codec.json_nodes import read_json, too_deep
 from platformstate.errors import Problem
 
 _LINE_SEPARATORS: Final = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
-_DIGITS: Final = re.compile(r"[0-9]{16}")
+# A number begins after one of these signs; in a text they may stand too, which costs a second look.
+_DIGITS: Final = re.compile(r"(?:^|[:,\[\s-])[0-9]{16}")
+_FRACTION: Final = re.compile(r"(?:^|[:,\[])-?[0-9]+[.e]")
+# The escapes that may stand for a refused character.
+_ESCAPES: Final = re.compile(r"\\[bfu]")
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, check_circular=False
 )
@@ -36,7 +39,9 @@ def canonical_json(value: Any) -> bytes:
     Our records hold integers only; other numbers, of values that are not ours, are written as plain
     decimals. Raises ValueError for NaN and infinities.
     """
-    text = _canonical(value) if _holds_fraction(value) else _ENCODER.encode(value)
+    text = _ENCODER.encode(value)
+    if _FRACTION.search(text):
+        text = _canonical(value)
     return text.encode("utf-8")
 
 
@@ -70,7 +75,7 @@ def fast_value(text: str) -> Any:
     if _DIGITS.search(text) or text.count(",") >= limits.MAX_ITEMS or too_deep(text) is not None:
         raise Doubtful
     value = _READER.decode(text)
-    if "\\" in text and _hides(value):
+    if "\\" in text and _ESCAPES.search(text) and _hides(value):
         raise Doubtful
     return value
 
@@ -109,7 +114,7 @@ def _canonical(value: Any) -> str:
     """Write a value that holds other numbers than integers; the library would use exponents."""
     if isinstance(value, float):
         return _decimal(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         written = (f"{_ENCODER.encode(key)}:{_canonical(value[key])}" for key in sorted(value))
         return "{" + ",".join(written) + "}"
     if isinstance(value, (list, tuple)):
@@ -122,11 +127,3 @@ def _decimal(number: float) -> str:
         raise ValueError(f"{number} cannot be written as JSON")
     text = format(Decimal(repr(number)), "f")
     return text if number else text.removeprefix("-")
-
-
-def _holds_fraction(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_holds_fraction, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(_holds_fraction, value))
-    return isinstance(value, float)

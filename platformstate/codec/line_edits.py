@@ -67,12 +67,6 @@ class LineEdits:
         except _WriteAnew as refusal:
             raise ValueError("the record has to be written anew") from refusal
 
-    def anew(self, node: Node, key: str, new: Any, shape: Shape) -> None:
-        """Collect the edit that writes one key of a block mapping anew."""
-        for name, value in node.entries:
-            if name.text == key:
-                self._key_anew(name, value, new, child_of(shape, key))
-
     def _value(self, node: Node, old: Any, new: Any, shape: Shape, indent: int, *, flow: bool) -> None:
         if node.kind == "mapping" and isinstance(new, Mapping) and new and old:
             (self._flow_mapping if node.flow else self._mapping)(node, old, new, shape)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 
-@dataclass(slots=True)
 class Node:
     """One value: where it stands, and what it is.
 
@@ -15,16 +13,27 @@ class Node:
     mapping or sequence is written in brackets.
     """
 
-    kind: Literal["scalar", "mapping", "sequence"]
-    start: int
-    end: int
-    line: int
-    col: int
-    text: str = ""
-    style: str = ""
-    flow: bool = False
-    entries: list[tuple[Node, Node]] = field(default_factory=list)
-    items: list[Node] = field(default_factory=list)
+    __slots__ = ("col", "end", "entries", "flow", "items", "kind", "line", "start", "style", "text")
+
+    def __init__(
+        self,
+        kind: Literal["scalar", "mapping", "sequence"],
+        start: int,
+        end: int,
+        line: int,
+        col: int,
+        text: str = "",
+        style: str = "",
+        flow: bool = False,
+        entries: list[tuple[Node, Node]] | None = None,
+        items: list[Node] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.start, self.end = start, end
+        self.line, self.col = line, col
+        self.text, self.style, self.flow = text, style, flow
+        self.entries = [] if entries is None else entries
+        self.items = [] if items is None else items
 
     def child(self, key: str) -> tuple[Node, Node] | None:
         """Return the key and the value that a mapping holds under a name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from platformstate.codec import limits
@@ -33,8 +34,8 @@ def prescan(text: str) -> list[Found]:
     long = len(text) > limits.MAX_NESTING_SCANNED
     if not (marked or long):
         return []
-    found = [*(_markers(text) if marked else ()), *(_depth(text) if long else ())]
-    return sorted(found[: limits.MAX_PROBLEMS])
+    markers = islice(_markers(text), limits.MAX_PROBLEMS) if marked else ()
+    return sorted([*markers, *(_depth(text) if long else ())])
 
 
 def _markers(text: str) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -25,12 +26,6 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-CParser: Any
-try:
-    from yaml._yaml import CParser
-except ImportError:
-    CParser = None
-
 __all__ = [
     "AliasEvent",
     "DocumentEndEvent",
@@ -47,7 +42,7 @@ __all__ = [
     "refusal",
 ]
 
-HAS_LIBYAML: Final = CParser is not None
+HAS_LIBYAML: Final[bool] = yaml.__with_libyaml__
 # The pure parser lets chr() raise for an escape beyond Unicode.
 YAML_ERRORS: Final = (yaml.YAMLError, ValueError, OverflowError)
 
@@ -59,9 +54,12 @@ class _PureParser(Reader, Scanner, Parser):
         Parser.__init__(self)
 
 
-def events(text: str, *, pure: bool = not HAS_LIBYAML) -> Callable[[], Any]:
+_PARSER: Final[Any] = import_module("yaml._yaml").CParser if HAS_LIBYAML else _PureParser
+
+
+def events(text: str, *, pure: bool = False) -> Callable[[], Any]:
     """Return the function that gives a text's next event. It raises one of YAML_ERRORS."""
-    next_event: Callable[[], Any] = (_PureParser if pure else CParser)(text).get_event
+    next_event: Callable[[], Any] = (_PureParser if pure else _PARSER)(text).get_event
     next_event()  # the stream's start; the document's start is the caller's to expect
     return next_event
 

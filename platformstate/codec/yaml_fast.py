@@ -17,20 +17,19 @@ from platformstate.codec.scalars import LONGEST_WORD, NUMERIC_STARTS, reading
 from platformstate.codec.shapes import ANYTHING, misfit, takes_dates
 from platformstate.codec.yaml_events import (
     YAML_ERRORS,
-    DocumentEndEvent,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
-    StreamEndEvent,
     events,
 )
 from platformstate.core.kind import Shape
 
 _VALUES: Final = {"true": True, "false": False, "null": None}
 # ` #460`: a value may end here without its author's wish; `|#`: only one of the parsers takes it.
-_COMMENT: Final = re.compile(r"[ \t]#(?! )|[|>][-+0-9]*#")
+# It begins with the sign itself, so that the search for it is one of C.
+_COMMENT: Final = re.compile(r"#(?:(?<=[ \t]#)(?! )|(?<=[|>]#)|(?<=[|>][-+0-9]#)|(?<=[|>][-+0-9]{2}#))")
 
 
 class _LookAgain(Exception):
@@ -48,8 +47,8 @@ def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
         if type(reader.next()) is not MappingStartEvent:
             return None
         value = reader.mapping(shape, 1)
-        if type(reader.next()) is not DocumentEndEvent or type(reader.next()) is not StreamEndEvent:
-            return None
+        reader.next()  # the document's end, then the stream's: errors may stand before them
+        reader.next()
     except (_LookAgain, *YAML_ERRORS):
         return None
     return None if reader.hides() else value
@@ -83,7 +82,7 @@ class _Reader:
                     return made
                 raise _LookAgain
             key = event.value
-            child = shapes.get(key) or self._unknown(event)
+            child = shapes.get(key) or self._unknown(event, made)
             if key in made or (marked and _is_marked(event)):
                 raise _LookAgain
             event = next_event()
@@ -95,14 +94,12 @@ class _Reader:
             else:
                 made[key] = self._value(event, child, depth)
 
-    def _unknown(self, key: Any) -> Shape:
+    def _unknown(self, key: Any, made: dict[str, Any]) -> Shape:
         """Look at a key that the schema does not know; anything may stand under it."""
         text = key.value
-        if (
-            text == "<<"
-            or len(text) > limits.MAX_KEY_CHARACTERS
-            or not (key.style or reading(text) == "text")
-        ):
+        if text == "<<" or len(text) > limits.MAX_KEY_CHARACTERS or len(made) >= limits.MAX_KEYS:
+            raise _LookAgain
+        if not key.style and reading(text) != "text":
             raise _LookAgain
         if key.style and self.escaped:
             self.quoted.append(text)

@@ -16,7 +16,6 @@ from platformstate.codec.prescan import Found
 from platformstate.codec.safe import safe_text
 from platformstate.codec.scalars import BOOLEANS, reading
 from platformstate.codec.yaml_events import (
-    HAS_LIBYAML,
     YAML_ERRORS,
     AliasEvent,
     MappingEndEvent,
@@ -44,7 +43,7 @@ class YamlTree:
     Places count from `start` and `line`, so that those of front matter are the file's own.
     """
 
-    def __init__(self, text: str, *, start: int = 0, line: int = 1, pure: bool = not HAS_LIBYAML) -> None:
+    def __init__(self, text: str, *, start: int = 0, line: int = 1, pure: bool = False) -> None:
         self.text, self._index, self._line = text, start, line
         self.root: Node | None = None
         self.found: list[Found] = []
@@ -62,11 +61,8 @@ class YamlTree:
         if type(self._next()) is StreamEndEvent:
             return
         self.root = self._value(self._next(), 0)
-        self._next()  # the document's end
-        event = self._next()
-        if type(event) is not StreamEndEvent:
-            message, fix = "another YAML document begins", "keep one document, or quote the text"
-            self._refuse(event.start_mark.index, "yaml_document_multiple", message, fix)
+        self._next()  # the document's end, then the stream's: errors may stand before them
+        self._next()
 
     def _refuse(self, index: int, code: str, message: str, fix: str) -> None:
         self.found.append(Found(self._index + index, code, message, fix))
@@ -133,6 +129,7 @@ class YamlTree:
             if len(node.items) == limits.MAX_ITEMS + 1:
                 message = f"more than {limits.MAX_ITEMS:,} items in one list"
                 self._refuse(event.start_mark.index, "text_too_large", message, "split the list")
+                raise _Stop
             event = self._next()
         return self._closed(node, event)
 
@@ -146,6 +143,7 @@ class YamlTree:
             if len(node.entries) == limits.MAX_KEYS + 1:
                 message = f"more than {limits.MAX_KEYS:,} keys in one mapping"
                 self._refuse(event.start_mark.index, "text_too_large", message, "split the mapping")
+                raise _Stop
             event = self._next()
         return self._closed(node, event)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Generic, cast
+from typing import Any, Generic, NamedTuple, cast
 
 from platformstate.core.kind import Kind, M
 
 
-@dataclass(frozen=True, slots=True)
-class Document(Generic[M]):
+class Document(NamedTuple, Generic[M]):
     """A record: its kind, its place in the repository, its front matter and its body.
 
     `path` is relative to the repository root, with `/`. `source` is the text that was read, so
@@ -31,4 +29,4 @@ class Document(Generic[M]):
         """Return the document with these top-level fields set; a value of None removes its field."""
         merged: dict[str, Any] = {**self.meta, **changes}
         kept = {key: value for key, value in merged.items() if not (key in changes and value is None)}
-        return replace(self, meta=cast(M, kept), body=self.body if body is None else body)
+        return self._replace(meta=cast(M, kept), body=self.body if body is None else body)

@@ -8,7 +8,7 @@ Names are not judged: whether an id is well-formed is a rule of its own.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from platformstate.core.catalog import PLACES
@@ -52,6 +52,7 @@ class Place(NamedTuple):
     run: str | None = None
 
 
+@lru_cache(maxsize=1 << 16)
 def place_of(path: str) -> Place | None:
     """Return what a path of the repository holds, None when it is outside the layout."""
     if path == STORE_PATH:
@@ -59,7 +60,7 @@ def place_of(path: str) -> Place | None:
     if not path.startswith(STATE) or "\n" in path:
         return None
     below = path[len(STATE) :]
-    for kind, pattern in _patterns().get(below.partition("/")[0], ()):
+    for kind, pattern in _patterns(below.partition("/")[0]):
         if found := pattern.fullmatch(below):
             return _place(kind, found)
     return None
@@ -80,20 +81,18 @@ def _place(kind: str, found: re.Match[str]) -> Place | None:
     return Place(kind, name, subject, named.get("run") or name)
 
 
-@cache
-def _patterns() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """Return the patterns of all places by the first folder below `state/`."""
-    places = [*PLACES.items(), *_OTHER_PLACES]
-    by_folder: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for kind, template in places:
-        text = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
-        for placeholder, expression in _PLACEHOLDERS.items():
-            text = text.replace(placeholder, expression)
+@lru_cache(maxsize=32)
+def _patterns(folder: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return the patterns of the places below one of the folders of `state/`, compiled when asked for."""
+    found = []
+    for kind, template in [*PLACES.items(), *_OTHER_PLACES]:
         first = template.partition("/")[0]
-        folders = _SUBJECT_KINDS if first == "{subject}" else (first,)
-        for folder in folders:
-            by_folder.setdefault(folder, []).append((kind, re.compile(text)))
-    return by_folder
+        if folder == first or (first == "{subject}" and folder in _SUBJECT_KINDS):
+            text = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
+            for placeholder, expression in _PLACEHOLDERS.items():
+                text = text.replace(placeholder, expression)
+            found.append((kind, re.compile(text)))
+    return found
 
 
 def subject_folder(subject: str) -> str:

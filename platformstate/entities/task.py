@@ -15,6 +15,7 @@ from platformstate.entities.shapes import Criterion, Task
 from platformstate.errors import StateError, shown
 
 PLACEHOLDER_ID: Final = "replace-me"
+PLACEHOLDER_TITLE: Final = "Replace this line"
 DEFAULT_PRIORITY: Final = "p2"
 DEFAULT_PROOF: Final = "test"
 OPEN: Final = ("intake", "refining", "ready", "implementation", "review", "blocked", "parked")

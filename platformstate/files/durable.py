@@ -131,6 +131,18 @@ class Folder:
         with explained(self._name(new)):
             os.rename(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
+    def replace(self, name: str, data: bytes, durability: Durability) -> None:
+        """Put new bytes in place of a file, or where none is, in one step; its permissions stay."""
+        temporary = f".ps-{name.lstrip('.')}"
+        try:
+            mode = os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode & 0o777
+        except FileNotFoundError:
+            mode = 0o644
+        self.remove(temporary)
+        self.create(temporary, data, durability, mode)
+        self.rename(temporary, name)
+        self.sync(durability)
+
     def remove(self, name: str) -> bool:
         """Remove a name; say whether there was one."""
         try:

@@ -14,6 +14,7 @@ from platformstate.errors import StateError
 from platformstate.files.durable import FOLDER_FLAGS, Folder
 
 TEMPORARY_PREFIX: Final = ".ps-"
+_NO_FILE: Final = frozenset({"path_symlink", "path_not_regular"})
 _LINK, _GITLINK = "120000", "160000"
 
 
@@ -41,11 +42,16 @@ class WorkTree:
         return sorted(found)
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield path and bytes of each regular file that is there, in the order asked."""
+        """Yield path and bytes of each regular file that is there, in the order asked.
+
+        A link or device is left out, as its mode in `entries` tells; what cannot be read raises.
+        """
         for path in paths:
             try:
                 data = self.bytes_of(path)
-            except StateError:
+            except StateError as refused:
+                if refused.code not in _NO_FILE:
+                    raise
                 continue
             if data is not None:
                 yield path, data

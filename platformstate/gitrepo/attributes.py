@@ -12,6 +12,7 @@ from platformstate.gitrepo.repository import Repository
 BLOCK_BEGIN: Final = "# >>> platformstate"
 BLOCK_END: Final = "# <<< platformstate"
 ATTRIBUTES: Final = ("filter", "ident", "working-tree-encoding", "eol", "merge")
+_TELLING: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
 _HARMLESS: Final = frozenset({"unspecified", "unset"})
 
 
@@ -34,9 +35,22 @@ class Attributed(NamedTuple):
 
 def unsafe_attributes(repository: Repository, paths: Sequence[str]) -> list[Attributed]:
     """Return the attributes in force on these paths that 50-gate forbids on state files."""
-    if not paths:
+    if not paths or not _may_be_unsafe(repository, paths):
         return []
     return unsafe_rows(repository.run(["check-attr", "-z", "--stdin", *ATTRIBUTES], input=_nul(paths)))
+
+
+def _may_be_unsafe(repository: Repository, paths: Sequence[str]) -> bool:
+    """Say whether any file of attributes on the way to these paths holds a word that matters.
+
+    Where the root has no such file git asks the index instead, and so it is asked.
+    """
+    if repository.root is None or not (repository.root / ".gitattributes").is_file():
+        return True
+    folders = {parent for path in paths for parent in Path(path).parents}
+    files = [repository.common_dir / "info" / "attributes"]
+    files += [repository.root / folder / ".gitattributes" for folder in folders]
+    return any(word in file.read_bytes() for file in files if file.is_file() for word in _TELLING)
 
 
 def unsafe_rows(answered: bytes) -> list[Attributed]:
@@ -74,7 +88,7 @@ def _is_ours(repository: Repository, hidden: Hidden) -> bool:
     if hidden.source != ".gitignore" or repository.root is None:
         return False
     text = Path(repository.root, ".gitignore").read_text(encoding="utf-8", errors="surrogateescape")
-    before = [line.strip() for line in text.splitlines()[: hidden.line]]
+    before = [line.strip() for line in text.split("\n")[: hidden.line]]
     return before.count(BLOCK_BEGIN) > before.count(BLOCK_END)
 
 

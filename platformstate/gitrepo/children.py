@@ -108,7 +108,7 @@ def input_file(data: bytes) -> IO[bytes]:
     else:
         from tempfile import TemporaryFile  # importing it costs as much as two git children
 
-        file = TemporaryFile()
+        file = TemporaryFile()  # noqa: SIM115  the caller closes it
     file.write(data)
     file.seek(0)
     return file
@@ -162,5 +162,5 @@ def stream_git(
 
 def _not_started(cwd: Path, missing: FileNotFoundError) -> StateError:
     if not cwd.is_dir():
-        return StateError("repository_not_found", f"{shown(cwd)} is not a directory")
+        return StateError("repository_not_found", f"{cwd} is not a directory", hint="name one with -C")
     return StateError("git_too_old", "git was not found", hint="install git 2.34 or newer")

@@ -122,8 +122,8 @@ def _not_found(place: Path, ran: Ran) -> StateError:
         return known
     return StateError(
         "repository_not_found",
-        f"{shown(place)} is not inside a git repository's work tree",
-        hint="run `git init`, or name the directory with -C",
+        f"{place} is not inside a git repository's work tree",
+        hint="git init, or name another folder with -C",
     )
 
 

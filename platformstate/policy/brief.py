@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.entities import checkpoint as checkpoints
 from platformstate.entities import run as runs
@@ -21,8 +20,7 @@ RECENT: Final = 5
 _HEADINGS: Final = {"goal": "Goal", "context": "Context", "constraints": "Constraints"}
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """Everything that a brief is made from: records as read, and what git said about them."""
 
     task: Mapping[str, Any]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """A run at the task: its folded header, and the instant of its journal's last event."""
 
     header: Mapping[str, Any]
@@ -20,8 +18,7 @@ class RunFacts:
         return str(self.header["id"])
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointFacts:
+class CheckpointFacts(NamedTuple):
     """A checkpoint: its front matter, the items of its body by section, its path."""
 
     meta: Mapping[str, Any]
@@ -34,13 +31,12 @@ class CheckpointFacts:
         return str(self.meta["id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """The newest run with those it rescues, oldest first, and their checkpoints in order of saying."""
 
     runs: tuple[RunFacts, ...]
     checkpoints: tuple[CheckpointFacts, ...]
-    superseded_by: Mapping[str, str] = field(default_factory=dict)
+    superseded_by: Mapping[str, str] = {}
     late: tuple[str, ...] = ()
 
     @property

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.policy.chain import Chain, CheckpointFacts
 
@@ -16,8 +15,7 @@ MAX_COMMANDS: Final = 20
 VERDICTS: Final = ("contradicted", "unverifiable", "confirmed")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What is found now about the newest checkpoint's claims; None means that it cannot be known.
 
     `tip` names what the commit was compared with. `contained` says whether it is that tip or an

@@ -7,8 +7,7 @@ only to report it: a journal with a fault folds to nothing. The hash chain is `c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.errors import Problem, shown
 from platformstate.policy.steps import OUTCOMES, Walk
@@ -66,16 +65,15 @@ _PLACE_FIELDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(NamedTuple):
     """What a journal says of its run. `header` is the front matter that `run.md` must have."""
 
     status: str
     reason: str | None
     header: Mapping[str, Any]
-    steps: Mapping[int, str] = field(default_factory=dict)
+    steps: Mapping[int, str] = {}
     open_attempt: tuple[int, int] | None = None
-    walk: Walk = field(default_factory=Walk)
+    walk: Walk = Walk()  # of a run that says nothing of steps; never grown
     holder: Event | None = None
     stopped_at: int | None = None
 

@@ -42,7 +42,7 @@ def status_at_creation(asked: str | None, acceptance: list[Any]) -> str:
             hint="leave --status out, or choose one of these",
         )
     if asked == "ready" and not acceptance:
-        raise no_criteria("the task")
+        raise no_criteria("the task", '--accept "what must hold::test"')
     return asked
 
 
@@ -64,7 +64,7 @@ def status_changes(meta: Mapping[str, Any], target: str, reason: str | None) -> 
             hint=f'platformctl task update {meta["id"]} --status {target} --reason "why"',
         )
     if target == "ready" and not meta.get("acceptance"):
-        raise no_criteria(f"task {meta['id']}", str(meta["id"]))
+        raise no_criteria(f"task {meta['id']}", ready_command(str(meta["id"])))
     if target in NEEDS_LIVE_PROOF and not _proven_live(meta):
         raise StateError(
             "task_transition_refused",
@@ -74,12 +74,12 @@ def status_changes(meta: Mapping[str, Any], target: str, reason: str | None) -> 
     return {"status": target, "status_reason": reason}
 
 
-def no_criteria(subject: str, task: str = "ID") -> StateError:
+def no_criteria(subject: str, hint: str) -> StateError:
     """Return the refusal of `ready` for a task that says nothing to prove."""
     return StateError(
         "task_has_no_criteria",
         f"{subject} has no acceptance criterion, so it cannot be ready",
-        hint=ready_command(task),
+        hint=hint,
     )
 
 

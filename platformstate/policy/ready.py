@@ -65,12 +65,12 @@ def cycle_through(task: str, tasks: Tasks) -> list[str]:
     return []
 
 
-def refuse_cycle(task: str, tasks: Tasks) -> None:
+def refuse_cycle(task: str, tasks: Tasks, *, hint: str = "") -> None:
     """Raise task_dependency_cycle, with the path, when a task depends on itself."""
     path = cycle_through(task, tasks)
     if path:
         raise StateError(
             "task_dependency_cycle",
             f"these dependencies close a cycle: {' -> '.join(path)}",
-            hint=f"platformctl task update {path[-2]} --remove-dep {task}",
+            hint=hint or f"platformctl task update {path[-2]} --remove-dep {task}",
         )

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 from platformstate.errors import Problem
@@ -32,12 +33,13 @@ class Rule(NamedTuple):
     """A pattern, the literals without which it cannot match, and what may stand around it.
 
     The literals make the search cheap: most files hold none of them, and a substring test costs a
-    hundredth of the pattern. The value is the group `value` where there is one.
+    hundredth of the pattern. The value is the group `value` where there is one. With `lower` case
+    does not count, and the literals are in lower case.
     """
 
     name: str
     literals: tuple[str, ...]
-    pattern: re.Pattern[str]
+    expression: str
     accept: Callable[[str], bool] = lambda _value: True
     lower: bool = False
 
@@ -105,8 +107,9 @@ def matches(text: str, begin: int = 0) -> Iterator[tuple[int, Secret]]:
 
 
 def _matches(rule: Rule, text: str, begin: int) -> Iterator[tuple[int, Secret]]:
-    group = "value" if "value" in rule.pattern.groupindex else 0
-    for match in rule.pattern.finditer(text, begin):
+    pattern = _compiled(rule.expression, rule.lower)
+    group = "value" if "value" in pattern.groupindex else 0
+    for match in pattern.finditer(text, begin):
         value = match.group(group)
         if not _is_placeholder(value) and rule.accept(value):
             yield match.start(), Secret(rule.name, match.start(group), match.end(group))
@@ -164,7 +167,13 @@ _KNOWN_HARMLESS: Final = re.compile(
 
 
 def _rule(name: str, literals: str, pattern: str) -> Rule:
-    return Rule(name, tuple(literals.split()), re.compile(pattern))
+    return Rule(name, tuple(literals.split()), pattern)
+
+
+@cache
+def _compiled(expression: str, ignore_case: bool) -> re.Pattern[str]:
+    """Compile on first use: most texts hold no literal of any rule."""
+    return re.compile(expression, re.IGNORECASE if ignore_case else 0)
 
 
 # A look-behind gives each run of characters one place where a match may begin; without it a pattern
@@ -204,11 +213,8 @@ RULES: Final = (
     Rule(
         "assigned",
         ("passw", "secret", "token", "api_key", "api-key", "apikey"),
-        re.compile(
-            r"(?:password|passwd|secret|token|api[_-]?key)(?:_?access)?(?:_?key)?[\"']?"
-            r"[ \t]{0,8}[=:][ \t]{0,8}[\"']?(?P<value>[A-Za-z0-9+/_.~-]{16,}={0,2})",
-            re.IGNORECASE,
-        ),
+        r"(?:password|passwd|secret|token|api[_-]?key)(?:_?access)?(?:_?key)?[\"']?"
+        r"[ \t]{0,8}[=:][ \t]{0,8}[\"']?(?P<value>[A-Za-z0-9+/_.~-]{16,}={0,2})",
         accept=_is_random,
         lower=True,
     ),

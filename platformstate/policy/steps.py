@@ -8,7 +8,6 @@ the one event only. A closing that is no success may be restated once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 Event = Mapping[str, Any]
@@ -36,29 +35,32 @@ _AFTER_A_START: Final = frozenset({"StepNotStarted", "StepUnknown"})
 DONE: Final = frozenset({"succeeded", "skipped", "carried", "approved"})
 
 
-@dataclass(slots=True)
 class Attempt:
-    """One try of a step. `outcome` is open until it is closed."""
+    """One try of a step. `outcome` is open until it is closed; `started` says that it had a marker."""
 
-    number: int
-    outcome: str = "open"
-    started_at: str | None = None
-    ended_at: str | None = None
-    closing: Event = field(default_factory=dict)
-    started: bool = False
+    __slots__ = ("closing", "ended_at", "number", "outcome", "started", "started_at")
+
+    def __init__(self, number: int, *, started_at: str | None = None, started: bool = False) -> None:
+        self.number = number
+        self.outcome = "open"
+        self.started_at, self.started = started_at, started
+        self.ended_at: str | None = None
+        self.closing: Event = {}
 
 
-@dataclass(slots=True)
 class StepState:
     """What has happened to one step. `decision` answers the last attempt's question."""
 
-    index: int
-    outcome: str = "none"
-    attempts: list[Attempt] = field(default_factory=list)
-    decision: Event | None = None
-    captured: str | None = None
-    carried: tuple[str, int] | None = None
-    since: str | None = None
+    __slots__ = ("attempts", "captured", "carried", "decision", "index", "outcome", "since")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.outcome = "none"
+        self.attempts: list[Attempt] = []
+        self.decision: Event | None = None
+        self.captured: str | None = None
+        self.carried: tuple[str, int] | None = None
+        self.since: str | None = None
 
     @property
     def done(self) -> bool:
@@ -76,17 +78,17 @@ class StepState:
         return self.attempts[-1].number + 1 if self.attempts else 1
 
 
-@dataclass(slots=True)
 class Walk:
     """How far the steps of a run have come; grows with `apply`, asks `fault` first."""
 
-    steps: dict[int, StepState] = field(default_factory=dict)
-    open: tuple[int, int] | None = None
-    count: int | None = None
-    pin: Event | None = None
-    decisions: list[Event] = field(default_factory=list)
-    gates: list[Event] = field(default_factory=list)
-    artifacts: list[Event] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.steps: dict[int, StepState] = {}
+        self.open: tuple[int, int] | None = None
+        self.count: int | None = None
+        self.pin: Event | None = None
+        self.decisions: list[Event] = []
+        self.gates: list[Event] = []
+        self.artifacts: list[Event] = []
 
     def at(self, index: int) -> StepState:
         """Return what is known of a step; nothing has happened to one that no event names."""

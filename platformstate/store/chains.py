@@ -7,8 +7,7 @@ HEAD may stand at any point of it; other content means that a person went on, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from platformstate.store.intents import Intent, IntentFile
 
@@ -17,8 +16,7 @@ BlobId = Callable[[bytes], str]
 Step = Literal["nothing", "write", "append", "leave"]
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """All that the intents want of one path, in order."""
 
     path: str
@@ -42,8 +40,7 @@ class Chain:
         return target.startswith(other) or other.startswith(target)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What a branch holds at the paths of interest; `commit` is None on an unborn branch.
 
     `texts` has the bytes of append files that are at none of their chain's points.

@@ -9,8 +9,7 @@ import fcntl
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.errors import StateError
 from platformstate.files import Durability, Folder
@@ -27,8 +26,7 @@ MAX_INLINE_BYTES: Final = 1 << 20
 _DONE_KEPT_S: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class IntentFile:
+class IntentFile(NamedTuple):
     """One file of an intent; `before` and `after` are blob ids, None for an absent file."""
 
     path: str
@@ -45,8 +43,7 @@ class IntentFile:
         return cls(change.path, before, after, change.after, change.append, kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """The write-ahead record of one command."""
 
     id: str

@@ -46,8 +46,13 @@ class Lock:
         return self._record
 
     def clear(self) -> None:
-        """Empty the record: nothing of this holder is under way."""
-        os.ftruncate(self._fd, 0)
+        """Empty the record: nothing of this holder is under way. What a dead one left is kept."""
+        left = self._record.get("left")
+        self._record = {}
+        if left is None:
+            os.ftruncate(self._fd, 0)
+        else:
+            self.describe(left=left)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from platformstate.core import ids
-from platformstate.core.catalog import PLACES
+from platformstate.core.catalog import KINDS, PLACES
 from platformstate.core.document import Document
 from platformstate.core.ids import Chance
 from platformstate.core.kind import Kind, M
@@ -27,6 +27,8 @@ from platformstate.store.intents import Journal
 from platformstate.store.session import Session
 from platformstate.store.settings import Clock, resolve
 from platformstate.store.settings import clock as wall_clock
+
+_KNOWN_FORMAT: Final = f"schema: store/{KINDS['store'].version}\n".encode()
 
 
 class Store:
@@ -73,20 +75,19 @@ class Store:
 
     def read(self, path: str, tree: Tree | None = None) -> Document[Any]:
         """Return one judged record. Raises: state_invalid, or the kind's own `…_not_found`."""
-        from platformstate import validation
+        from platformstate.store.reading import judged
 
-        data = self._bytes(path, tree)
+        data = self.bytes_of(path) if tree is None else next((data for _, data in tree.read([path])), None)
         if data is None:
             raise _missing(path)
         COST.parsed += 1
-        judged = validation.read(data, path)
-        if judged.document is None or any(row.severity == "error" for row in judged.problems):
-            raise _unreadable(path, judged.problems)
-        return judged.document
+        read = judged(data, path)
+        if read.document is None or any(row.severity == "error" for row in read.problems):
+            raise _unreadable(path, read.problems)
+        return read.document
 
-    def _bytes(self, path: str, tree: Tree | None) -> bytes | None:
-        if tree is not None:
-            return next((data for _, data in tree.read([path])), None)
+    def bytes_of(self, path: str) -> bytes | None:
+        """Return a working file's bytes, None when it is absent. Raises: state_invalid for a link."""
         try:
             return WorkTree(self.root).bytes_of(path)
         except StateError as refused:
@@ -103,7 +104,12 @@ class Store:
         folder, _, name = PLACES[kind.name].partition("/{id}")
         names = WorkTree(self.root).names(STATE + folder)
         if name.startswith("/"):
-            return [found for found in names if (self.root / STATE / folder / found / name[1:]).exists()]
+            home = self.root / STATE / folder
+            return [
+                found
+                for found in names
+                if os.path.lexists(home / found / name[1:]) or (home / found).is_symlink()
+            ]
         return [found.removesuffix(name) for found in names if found.endswith(name)]
 
     def resolve(self, kind: Kind[Any], prefix: str) -> str:
@@ -119,9 +125,15 @@ class Store:
             )
         raise StateError(
             "id_ambiguous",
-            f"{shown(prefix)} fits {len(found)} of them: {', '.join(found[:5])}",
+            f"{shown(prefix)} fits {len(found)} {kind.name}s: {', '.join(found[:5])}",
+            hint="give more characters",
             data={"candidates": found},
         )
+
+    def pending_paths(self) -> list[str]:
+        """Return the paths of what is durable but perhaps not written to its file yet."""
+        intents, _ = self._session.journal.all()
+        return [path for intent in self._session.mine(intents) for path in intent.paths]
 
     def write(self, decide: Callable[[], Change], *, independent: bool = False) -> Written:
         """Write and commit what `decide` wants, which is asked with the lock held.
@@ -149,7 +161,8 @@ def open_store(
     """Open the store of the repository that a directory is in.
 
     `reading` is what git told a hook (`environment.hook_environment`). Raises: store_not_found,
-    state_not_checked_out, repository_not_found, repository_bare, git_environment_set, config_invalid.
+    state_not_checked_out, repository_not_found, repository_bare, git_environment_set, config_invalid,
+    state_invalid for a store that cannot be read or is of a version not known here.
     """
     store = open_repository(
         directory,
@@ -163,6 +176,8 @@ def open_store(
     )
     if not store.exists:
         raise _no_store(store.repository, store.root)
+    if not (store.bytes_of(STORE_PATH) or b"").startswith(_KNOWN_FORMAT):
+        store.read(STORE_PATH)
     return store
 
 
@@ -233,9 +248,7 @@ def _no_store(repository: Repository, root: Path) -> StateError:
             "this branch has a store, but its files are not checked out here",
             hint="git sparse-checkout add state",
         )
-    return StateError(
-        "store_not_found", f"{shown(root)} has no state/store.yaml", hint="run `platformctl init`"
-    )
+    return StateError("store_not_found", f"{root} has no {STORE_PATH}", hint="platformctl init")
 
 
 def _missing(path: str) -> StateError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,7 +147,7 @@ class Write:
     def _files_only(self, change: Change, intent: Intent, done: Settlement) -> Written:
         """Write the files and leave them to the person; the intent only guards against a crash."""
         session = self._session
-        intent = replace(intent, reason=FILES_ONLY)
+        intent = intent._replace(reason=FILES_ONLY)
         session.journal.add(intent)
         placer = placing.Placer(
             session.root, session.control, session.failpoints, session.settings.durability, session.blob_id

@@ -28,7 +28,8 @@ def clean_up(session: Session, lock: Lock, deadline: float) -> bool:
         intents, _ = session.journal.all()
         messages = {intent.message for intent in intents}
         found = free_ref_locks(session.repository, lock.left, messages, deadline) or found
-        lock.describe(left=None)
+        if not any(path.exists() for path in ref_lock_paths(session.repository, lock.left)):
+            lock.describe(left=None)
     return found
 
 
@@ -76,16 +77,22 @@ def is_ours(repository: Repository, path: Path, left: Mapping[str, Any], message
 def _is_ours_to_write(
     repository: Repository, content: bytes, old: str | None, messages: frozenset[str]
 ) -> bool:
-    """Say whether a lock holds nothing yet, or a commit of ours on the commit that we left."""
+    """Say whether a lock holds nothing yet, or commits of ours on the commit that we left."""
     oid = content.decode("ascii", "replace").strip()
     if not oid:
         return True
-    if not oid.isalnum():
-        return False
-    text = repository.run(["cat-file", "commit", oid], check=False).decode("utf-8", "replace")
-    head, _, message = text.partition("\n\n")
-    parents = [line[7:] for line in head.splitlines() if line.startswith("parent ")]
-    return parents == ([old] if old else []) and message.partition("\n")[0] in messages
+    for _ in messages:  # one commit an intent at most, each on the one before
+        if not oid.isalnum():
+            return False
+        text = repository.run(["cat-file", "commit", oid], check=False).decode("utf-8", "replace")
+        head, _, message = text.partition("\n\n")
+        parents = [line[7:] for line in head.split("\n") if line.startswith("parent ")]
+        if len(parents) > 1 or message.partition("\n")[0] not in messages:
+            return False
+        if parents == ([old] if old else []):
+            return True
+        oid = "".join(parents)
+    return False
 
 
 def age_s(path: Path) -> float:

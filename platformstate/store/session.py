@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from platformstate.core.ids import Chance
 from platformstate.core.instants import instant
@@ -22,8 +22,7 @@ from platformstate.store.intents import Intent, Journal
 from platformstate.store.settings import Clock, Settings
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """A repository with a work tree, and what one command does there."""
 
     repository: Repository
@@ -101,8 +100,7 @@ class Session:
         return found, refused
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(NamedTuple):
     """Where HEAD stands: `ref` to move, `branch` that intents are for, `blocked` by what."""
 
     ref: str

@@ -43,6 +43,7 @@ class Settler:
 
     def __init__(self, session: Session, lock: Lock, deadline: float) -> None:
         self._session, self._lock, self._deadline = session, lock, deadline
+        self._moved: set[str] = set()
 
     def settle(
         self, own: Intent | None = None, *, head: Head | None = None, here: bool = False, commit: bool = True
@@ -120,7 +121,7 @@ class Settler:
     def _put_aside(
         self, intent: Intent, own: Intent | None, refused: dict[str, StateError], done: Settlement
     ) -> None:
-        if not _is(intent, own):
+        if not _is(intent, own) or self._moved & set(intent.paths):
             self._session.journal.hold(intent.id)
             done.outcomes[intent.id] = Outcome("held", "intent_superseded")
             return
@@ -147,6 +148,8 @@ class Settler:
             if own is not None and not set(placer.moved) & set(own.paths):
                 session.journal.withdraw(own.id)
             raise
+        finally:
+            self._moved.update(placer.moved)
         return [
             Warned("tail_repaired", "a torn last line was put aside before the file grew", path)
             for path in placer.repaired

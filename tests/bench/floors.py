@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,10 @@ def status(store: Store) -> Candidate:
 def commit(store: Store, size: int = 1300) -> Candidate:
     """Return COMMIT: `git add` and `git commit` of one new file, hooks off, in a store of its own."""
 
-    def prepare(number: int) -> None:
+    numbers = count()
+
+    def prepare(_round: int) -> None:
+        number = next(numbers)
         folder = store.root / f"state/tasks/{store.task}/runs/naive/checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
         (store.root / "P").write_text(f"state/tasks/{store.task}/runs/naive/checkpoints/{number}.md")

@@ -238,9 +238,13 @@ def test_no_change_keeps_every_byte() -> None:
         ("x-a: {b: 1, c: 2}\n", {"x-a": {"d": 3, "c": 2}}, "x-a: {d: 3, c: 2}\n"),
         ("x-a: [{b: 1}, 2]\n", {"x-a": [{"b": 2}, 2]}, "x-a: [{b: 2}, 2]\n"),
         ("x-a: [1, 2, 3, 4]\n", {"x-a": [1, 4]}, "x-a: [1, 4]\n"),
+        ("x-a: [1, 2, 3]\n", {"x-a": [9, 2, 8]}, "x-a: [9, 2, 8]\n"),
+        ("x-a:\n  - 1\n  - 2\n  - 3\n", {"x-a": [9, 2, 8]}, "x-a:\n  - 9\n  - 2\n  - 8\n"),
         ("x-a: >\n  one\n\n  two\n\nx-b: c\n", {"x-a": "t\nu"}, "x-a: |-\n  t\n  u\n\nx-b: c\n"),
         ("x-a: a # b\n", {"x-a": "a\nb"}, "x-a: |- # b\n  a\n  b\n"),
         ("x-a: one\n  two\nx-b: c\n", {"x-a": "d"}, "x-a: d\nx-b: c\n"),
+        ("? x-b\n: b\n", {"x-a": 1}, "x-a: 1\nx-b: b\n"),
+        ("? x-b\n: b\nx-c: 1\n", {"x-b": None}, "x-c: 1\n"),
         ("? x-a\n: b\n", {"x-a": "c"}, "? x-a\n: c\n"),
         (
             "x-a:\n    b:\n        c: 1\n",

@@ -47,6 +47,10 @@ SIZES = {
     ),
     "depth 32": ((HEAD + "x-a: " + "[" * 31 + "a" + "]" * 31 + "\n---\n").encode(), []),
     "depth 33": ((HEAD + "x-a: " + "[" * 32 + "a" + "]" * 32 + "\n---\n").encode(), ["depth_exceeded:4:37"]),
+    "mappings of depth 33": (
+        (HEAD + "x-a: " + "{a: " * 32 + "b" + "}" * 32 + "\n---\n").encode(),
+        ["depth_exceeded:4:130"],
+    ),
     "a Markdown line of any length": ((HEAD + "---\n" + "x" * 200_000 + "\n").encode(), []),
 }
 
@@ -401,3 +405,8 @@ def test_at_most_100_findings_are_told() -> None:
     assert len(read("".join(f"x-{n}: no\n" for n in range(200))).problems) == limits.MAX_PROBLEMS
     assert len(read("id: n1\n", "\x1b" * 200).problems) == limits.MAX_PROBLEMS
     assert len(read("%a\n" * 200).problems) == limits.MAX_PROBLEMS
+
+
+def test_a_list_of_10_001_items_in_a_yaml_file_is_too_large() -> None:
+    data = ("x-a: [" + ",".join(["a"] * 10_001) + "]\n").encode()
+    assert found(parse_as(data, PATH, YAML_NOTE)) == ["text_too_large:1:20007"]

@@ -223,6 +223,7 @@ def test_what_is_no_text(value: Any, text: str) -> None:
         ("a \nb", None),
         ("a\n\tb", None),
         ("a\r\nb", None),
+        ("a\rb\nc", None),
         ("a\n\u202e", None),
     ],
 )

@@ -19,7 +19,7 @@ from tests.store.records import (
     write_checkpoint,
 )
 
-LONGEST_S = 0.09
+UNKILLED_EVERY = 8  # now and then a writer is let alone: it has to end well at once
 
 
 def kill_at_random(repo: Repo, writers: Writers, trials: int, seed: int) -> tuple[int, int]:
@@ -28,10 +28,16 @@ def kill_at_random(repo: Repo, writers: Writers, trials: int, seed: int) -> tupl
     repo.write("src/main.py", "staged by a person\n")
     repo.git("add", "src/main.py")
     chosen = random.Random(seed)
-    acknowledged, killed = [], 0
+    acknowledged, killed, usual_s = [], 0, 0.1
     for number in range(trials):
+        began = time.monotonic()
         writer = writers.start(repo.root, "checkpoint", task="gh-1", id=new_id(number))
-        time.sleep(chosen.random() * LONGEST_S)
+        if number % UNKILLED_EVERY == 0:
+            assert writer.wait() == 0, writer.answer
+            usual_s = time.monotonic() - began
+            acknowledged.append(number)
+            continue
+        time.sleep(chosen.random() * usual_s * 1.5)
         writer.kill_family() if number % 2 else writer.kill()
         end = writer.wait()
         assert end in (0, -9), writer.answer
@@ -67,4 +73,4 @@ def test_60_04_a_hundred_random_kills_lose_nothing(repo: Repo, writers: Writers)
 def test_60_04_a_thousand_random_kills_lose_nothing(seed: int, repo: Repo, writers: Writers) -> None:
     acknowledged, killed = kill_at_random(repo, writers, 250, seed)
     assert killed > 50
-    assert acknowledged > 5
+    assert acknowledged > 250 // UNKILLED_EVERY

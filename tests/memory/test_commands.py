@@ -137,6 +137,13 @@ def test_update_list_and_show_speak_json(run: Run) -> None:
     assert refused.document["error"]["code"] == "task_close_required"
 
 
+def test_an_update_refuses_a_key_that_it_could_not_keep(run: Run) -> None:
+    run("task", "create", "--title", "One", "--id", "one")
+    refused = run("task", "update", "one", "--accept", "x", "--idempotency-key", "k", "--json")
+    assert refused.document["error"]["code"] == "usage_invalid"
+    assert "--expect-rev" in refused.document["error"]["message"]
+
+
 def test_a_list_is_an_aligned_table(run: Run) -> None:
     assert run("task", "list").stdout == "no tasks\n"
     run("task", "create", "--title", "One", "--id", "one", "--accept", "x", "--owner", "ann")
@@ -146,7 +153,7 @@ def test_a_list_is_an_aligned_table(run: Run) -> None:
         "another-one  intake  p2   -    -    Another\n"
         "one          ready   p2   ann  0/1  One\n"
     )
-    assert run("task", "list", "--limit", "1").stdout.endswith("Another\n1 more\n")
+    assert run("task", "list", "--limit", "1").stdout.endswith("Another\n1 of 2 tasks\n")
 
 
 def test_an_ambiguous_task_names_its_candidates(run: Run) -> None:
@@ -165,7 +172,7 @@ def test_a_checkpoint_is_listed_and_shown(run: Run) -> None:
             "--question", "why?", "--exec", "true", "--criterion", "ac1=met", "--blocker", "ci:red", "--json")
     )  # fmt: skip
     listed = run("memory", "checkpoint", "list", "--task", "t").stdout
-    assert listed.splitlines()[1].endswith("decision  codex   claimed  one")
+    assert listed.splitlines()[1].endswith("decision  codex   claimed     one")
     shown = run("memory", "checkpoint", "show", made["checkpoint"]["id"][:18]).stdout
     for text in (
         "Decisions\n  - one\n    two",
@@ -175,7 +182,7 @@ def test_a_checkpoint_is_listed_and_shown(run: Run) -> None:
         "ac1 met",
     ):
         assert text in shown
-    assert run("memory", "checkpoint", "list", "--task", "t", "--limit", "0").stdout == "no checkpoints\n"
+    assert run("memory", "checkpoint", "list", "--task", "t", "--limit", "0").stdout == "1 older\n"
 
 
 def test_the_task_may_come_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

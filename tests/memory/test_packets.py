@@ -10,6 +10,7 @@ import pytest
 from platformstate import packaged
 from platformstate.actions.packet import read_packet
 from platformstate.actions.task_create import create_task
+from platformstate.entities.task import PLACEHOLDER_TITLE
 from platformstate.errors import StateError
 
 from .conftest import Memory
@@ -59,10 +60,18 @@ def test_flags_override_the_packet(memory: Memory) -> None:
     assert "## Goal\nAnother goal.\n" in memory.text(task["path"])
 
 
-def test_the_template_itself_becomes_a_task(memory: Memory) -> None:
+def test_a_template_that_nobody_filled_in_is_refused(memory: Memory) -> None:
     text = packaged.read("templates", "CODEX_TASK_PACKET.md").decode()
-    task = take(memory, text)
-    assert task["id"].startswith("replace-this-line-")
+    assert f"title: {PLACEHOLDER_TITLE}\n" in text
+    with pytest.raises(StateError) as refused:
+        take(memory, text)
+    assert refused.value.code == "usage_invalid"
+
+
+def test_the_template_with_a_title_becomes_a_task(memory: Memory) -> None:
+    text = packaged.read("templates", "CODEX_TASK_PACKET.md").decode()
+    task = take(memory, text, title="Say what is wanted")
+    assert task["id"].startswith("say-what-is-wanted-")
     assert task["status"] == "ready"
     assert [item["proof"] for item in task["acceptance"]] == ["doc", "test"]
     stored = memory.text(task["path"])

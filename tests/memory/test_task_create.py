@@ -156,7 +156,7 @@ def test_a_task_cannot_depend_on_itself(memory: Memory) -> None:
     memory.create("gh-460x")
     with pytest.raises(StateError) as refused:
         create_task(memory.store(), {"title": "t", "id": "new", "depends_on": ["new"]})
-    assert refused.value.code == "task_not_found"
+    assert refused.value.code == "task_dependency_cycle"
 
 
 def test_the_same_request_with_the_same_key_is_done_once(memory: Memory) -> None:

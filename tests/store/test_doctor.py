@@ -382,3 +382,53 @@ def test_an_index_lock_of_a_dead_writer_in_another_worktree_is_removed(repo: Rep
     os.link(own, repo.root / ".git/worktrees/linked/index.lock")
     write_checkpoint(opened(repo), "gh-1", new_id(2))
     assert held_files(repo) == []
+
+
+def dead_in_the_ref_phase(repo: Repo, content: str, old: str | None) -> Path:
+    """Leave what a writer leaves that died while git moved the branch, some seconds ago."""
+    branch_lock = repo.root / ".git/refs/heads/main.lock"
+    branch_lock.write_text(content)
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    record = {
+        "phase": "ref",
+        "ref": "refs/heads/main",
+        "old": old,
+        "boot_id": boot,
+        "since": "2026-01-01T00:00:00Z",
+    }
+    control = repo.root / ".git/platformstate"
+    (control / "lock").write_text(json.dumps(record))
+    os.utime(branch_lock, (os.stat(control).st_mtime - 10,) * 2)
+    return branch_lock
+
+
+def test_a_lock_with_several_commits_of_ours_is_ours_and_any_other_is_not(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    repo.git("switch", "-q", "--detach")
+    for number in (1, 2):
+        write_checkpoint(opened(repo), "gh-1", new_id(number))
+    repo.git("switch", "-q", "main")
+    old, tree = repo.git("rev-parse", "HEAD").strip(), repo.git("rev-parse", "HEAD^{tree}").strip()
+    first = repo.git("commit-tree", "-p", old, "-m", f"checkpoint: create {new_id(1)}", tree).strip()
+    second = repo.git("commit-tree", "-p", first, "-m", f"checkpoint: create {new_id(2)}", tree).strip()
+    other = repo.git("commit-tree", "-p", old, "-m", "a person's", tree).strip()
+    for content, code in (
+        (f"{other}\n", "ref_lock_foreign"),
+        ("what?", "ref_lock_foreign"),
+        (f"{second}\n", "ref_lock_ours"),
+    ):
+        dead_in_the_ref_phase(repo, content, old)
+        assert code in codes(looked(repo))
+    assert write_checkpoint(opened(repo), "gh-1", new_id(3)).recovered == 2
+
+
+def test_the_proof_outlives_a_command_that_had_no_time_to_wait(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    write_checkpoint(opened(repo), "gh-1", new_id(1))
+    branch_lock = dead_in_the_ref_phase(repo, "", None)
+    branch_lock.touch()
+    repo.git("config", "platformstate.lockTimeout", "0.1")
+    assert write_checkpoint(opened(repo), "gh-1", new_id(2)).reason == "branch_moving"
+    os.utime(branch_lock, (branch_lock.stat().st_mtime - 10,) * 2)
+    assert write_checkpoint(opened(repo), "gh-1", new_id(3)).recovered == 1
+    assert held_files(repo) == []

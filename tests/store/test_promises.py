@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
 
 from platformstate.core import places
 from platformstate.errors import StateError
-from platformstate.store import Change, FileChange, Store, Written
+from platformstate.store import Change, FileChange, Store, Written, lock
+from platformstate.store.chains import chains_of
+from platformstate.store.intents import Intent, IntentFile
+from platformstate.store.settle import Settler
 from tests.conftest import Repo
 from tests.store.records import (
     checkpoint_path,
@@ -457,3 +461,57 @@ def test_60_05_random_index_states_stay_but_for_our_path(seed: int, repo: Repo) 
 @pytest.mark.parametrize("seed", range(100))
 def test_60_05_a_hundred_random_index_states_stay_but_for_our_path(seed: int, repo: Repo) -> None:
     stays_equal(repo, seed + 1000)
+
+
+def test_a_person_who_commits_the_same_path_while_we_write_wins(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    session = opened(repo).session
+    write_checkpoint(opened(repo), "gh-1", new_id(1))
+    text, theirs = task_text("gh-1", "ours"), task_text("gh-1", "theirs")
+    author = session.author()
+    changed = IntentFile.of(
+        FileChange(TASK, task_text("gh-1"), text), session.blob_id(task_text("gh-1")), session.blob_id(text)
+    )
+    intent = Intent("20261120t101130z-aaaaaa", session.instant(), ".", "refs/heads/main", "task: update gh-1", (), author, False, False, "fast", (changed,))  # fmt: skip
+    head = session.head("refs/heads/main", chains_of([intent]).values())
+    blob = repo.git("hash-object", "-w", "--stdin", stdin=theirs.decode()).strip()
+    repo.git("update-index", "--cacheinfo", f"100644,{blob},{TASK}")
+    repo.git("commit", "-q", "--no-verify", "-m", "theirs")
+    session.journal.add(intent)
+    with lock.hold(session.control, 1, session.instant()) as held:
+        assert held is not None
+        done = Settler(session, held, time.monotonic() + 5).settle(intent, head=head)
+    session.journal.release(intent.id)
+    assert done.outcomes[intent.id].state == "held"
+    assert repo.git("show", f"HEAD:{TASK}") == theirs.decode()
+    assert held_files(repo) == [f"journal/held/{intent.id}.json"]
+
+
+def test_large_and_binary_content_that_waits_is_committed_whole(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    repo.git("switch", "-q", "--detach")
+    folder = "state/tasks/gh-1/runs/20261120t101130z-3k9xma/artifacts"
+    wanted = {f"{folder}/large.txt": b"x" * 1_500_000 + b"\n", f"{folder}/picture.bin": b"\xff\xfe\x00"}
+    files = tuple(FileChange(path, None, data) for path, data in wanted.items())
+    assert opened(repo).write(lambda: Change("run: keep files", (), files), independent=True).pending
+    assert len([name for name in held_files(repo) if name.startswith("journal/")]) == 3
+    for path in wanted:
+        (repo.root / path).unlink()
+    repo.git("switch", "-q", "main")
+    assert update_task(opened(repo), "gh-1", "second").recovered == 1
+    for path, data in wanted.items():
+        assert (repo.root / path).read_bytes() == data
+    assert repo.git("status", "--porcelain") == ""
+    assert held_files(repo) == []
+
+
+def test_an_intent_whose_content_is_gone_is_damaged(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    repo.git("switch", "-q", "--detach")
+    path = "state/tasks/gh-1/runs/20261120t101130z-3k9xma/artifacts/picture.bin"
+    change = Change("run: keep files", (), (FileChange(path, None, b"\xff"),))
+    waiting = opened(repo).write(lambda: change, independent=True)
+    (repo.root / ".git/platformstate/journal" / f"{waiting.intent}.0").unlink()
+    repo.git("switch", "-q", "main")
+    assert update_task(opened(repo), "gh-1", "second").recovered == 0
+    assert held_files(repo) == [f"journal/held/{waiting.intent}.json"]

@@ -1,0 +1,106 @@
+"""With `--json` each line of every transcript prints one document of the promised shape."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from platformstate.errors import exit_status, registry
+from tests.contract import commands, shapes, transcripts
+from tests.contract.sandbox import Ended, Zygote, is_ours
+
+PENDING = 6
+KILLED = 128
+
+
+@cache
+def _envelope() -> Any:
+    return jsonschema_rs.validator_for((shapes.HERE / "envelope.schema.json").read_text("utf-8"))
+
+
+@cache
+def _data(shape: str, partial: bool) -> Any:
+    return jsonschema_rs.validator_for(
+        shapes.schema_of(shapes.notation()["commands"][shape], partial=partial)
+    )
+
+
+def _shape(line: str) -> str | None:
+    """Return the name of the shape that a line's data has: its command, or that with the flag that changes it."""
+    words = shlex.split(line)
+    if "--help" in words or "--version" in words:
+        return "help" if "--help" in words else "version"
+    path = commands.meant(line)
+    known = [name for name in shapes.notation()["commands"] if path and name.startswith(f"{path} --")]
+    return next((name for name in known if name.removeprefix(f"{path} ") in words), path)
+
+
+def _faults(step: transcripts.Step, ended: Ended) -> list[str]:
+    """Return what is wrong with the end of one line."""
+    if ended.status != step.status:
+        return [f"exit {ended.status}, in text {step.status}: {ended.stdout}{ended.stderr}"]
+    if ended.status >= KILLED:
+        return []
+    faults = [] if ended.stderr == "" else [f"stderr: {ended.stderr}"]
+    if ended.stdout.count("\n") != 1 or not ended.stdout.isascii():
+        faults.append("stdout is not one line of ASCII")
+    document = json.loads(ended.stdout)
+    faults += [
+        f"envelope {fault.instance_path} {fault.message}" for fault in _envelope().iter_errors(document)
+    ]
+    faults += _ends(document, ended.status)
+    return faults + _data_faults(step.line, document)
+
+
+def _ends(document: dict[str, Any], status: int) -> list[str]:
+    if document["ok"]:
+        codes = [warning["code"] for warning in document["warnings"]]
+        right = status == 0 or (status == PENDING and "commit_pending" in codes)
+        return [] if right else [f"ok, but exit {status}"]
+    code = document["error"]["code"]
+    unknown = [found["code"] for found in document["error"]["problems"] if found["code"] not in registry()]
+    return [f"{code} ends with {exit_status(code)}, not {status}"] * (exit_status(code) != status) + unknown
+
+
+def _data_faults(line: str, document: dict[str, Any]) -> list[str]:
+    data, shape = document["data"], _shape(line)
+    if not document["ok"]:
+        refusal = shapes.notation()["refusals"].get(document["error"]["code"])
+        if refusal is not None and jsonschema_rs.is_valid(shapes.schema_of(refusal), data):
+            return []
+        if data == {}:
+            return []
+    if shape is None:
+        return ["data of no command"]
+    return [
+        f"data {fault.instance_path} {fault.message}"
+        for fault in _data(shape, not document["ok"]).iter_errors(data)
+    ]
+
+
+@pytest.mark.parametrize("name", transcripts.names())
+def test_each_line_prints_one_document_of_the_promised_shape(
+    name: str, zygote: Zygote, tmp_path: Path
+) -> None:
+    found = {
+        step.line: faults
+        for step, ended in transcripts.replayed(transcripts.text_of(name), zygote, tmp_path)
+        if is_ours(step.line) and (faults := _faults(step, ended))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize("path", commands.paths())
+def test_every_command_says_the_shape_of_its_data(path: str) -> None:
+    assert path in shapes.notation()["commands"]
+
+
+def test_no_shape_is_said_of_a_command_that_there_is_not() -> None:
+    known = {*commands.paths(), "version", "help"}
+    assert [name for name in shapes.notation()["commands"] if name.partition(" --")[0] not in known] == []
