@@ -1,0 +1,149 @@
+"""A run goes on where it was pinned; elsewhere an operator takes it over, and only what is trusted runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from platformstate.codec import journal as journal_text
+from platformstate.codec.jsonl import parse_lines
+from tests.conduct.scenes import Scene
+from tests.conftest import Ran, Repo
+
+
+def suspended(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    assert scene.conduct().status == 6
+    assert scene.ctl("approve").status == 0
+
+
+def in_clone(scene: Scene, tmp_path: Path, *argv: str) -> Ran:
+    clone = tmp_path / "clone"
+    if not clone.exists():
+        scene.repo.git("clone", "-q", str(scene.repo.root), str(clone))
+        other = Repo(clone)
+        other.git("config", "platformstate.operator", "operator")
+        other.git("config", "platformstate.trustedRef", "refs/remotes/origin/main")
+    there = Scene.__new__(Scene)
+    there.repo, there.effects_file = Repo(clone), scene.effects_file
+    return there.run_ctl(*argv)
+
+
+def test_20_12_a_clone_goes_on_only_when_an_operator_takes_over(scene: Scene, tmp_path: Path) -> None:
+    suspended(scene)
+    refused = in_clone(scene, tmp_path, "run", "resume", scene.run, "--json")
+    assert (refused.status, refused.document["error"]["code"]) == (5, "run_elsewhere")
+    codex = in_clone(
+        scene,
+        tmp_path,
+        "--actor",
+        "codex",
+        "run",
+        "resume",
+        scene.run,
+        "--take-over",
+        "--reason",
+        "x",
+        "--json",
+    )
+    assert (codex.status, codex.document["error"]["code"]) == (4, "operator_required")
+    assert scene.effects == "a"
+    taken = in_clone(
+        scene,
+        tmp_path,
+        "--actor",
+        "operator",
+        "run",
+        "resume",
+        scene.run,
+        "--take-over",
+        "--reason",
+        "gone",
+        "--json",
+    )
+    assert taken.status == 0, taken.stdout
+    assert scene.effects == "a b"
+    data = (tmp_path / "clone" / scene.folder.relative_to(scene.repo.root) / "events.jsonl").read_bytes()
+    resumed = [row for _, row in parse_lines(data, "e").rows if row["type"] == "RunResumed"]
+    assert resumed[0]["take_over"]["reason"] == "gone"
+
+
+def test_a_run_whose_local_files_are_gone_is_one_of_elsewhere(scene: Scene) -> None:
+    suspended(scene)
+    shutil.rmtree(scene.repo.root / ".git/platformstate/leases")
+    assert scene.resume().document["error"]["code"] == "run_elsewhere"
+    taken = scene.resume("--take-over", "--reason", "lost")
+    assert taken.status == 0, taken.stdout
+    assert scene.effects == "a b"
+
+
+def test_20_12_a_run_that_a_pull_request_brought_never_runs(scene: Scene) -> None:
+    suspended(scene)
+    forged = scene.folder.with_name("20261120t101130z-7fq2ka")
+    shutil.copytree(scene.folder, forged)
+    pin = forged / "resolved_steps.json"
+    value = json.loads(pin.read_text())
+    value["steps"][2]["argv"][2] = scene.append("evil")
+    from platformstate.policy.pin import pin_bytes, read_pin
+
+    pin.write_bytes(pin_bytes(read_pin(value)))
+    rows = [row for _, row in parse_lines((forged / "events.jsonl").read_bytes(), "e").rows]
+    from hashlib import sha256
+
+    rows[0]["run"] = forged.name
+    rows[1]["steps_sha256"] = sha256(pin.read_bytes()).hexdigest()
+    journal = journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH)
+    (forged / "events.jsonl").write_bytes(journal)
+    (forged / "run.md").unlink()
+    ran = scene.run_ctl("run", "resume", forged.name, "--json")
+    assert (ran.status, ran.document["error"]["code"]) == (5, "run_elsewhere"), ran.stdout
+    taken = scene.run_ctl("run", "resume", forged.name, "--take-over", "--reason", "x", "--json")
+    assert (taken.status, taken.document["error"]["code"]) == (4, "procedure_untrusted"), taken.stdout
+    assert (scene.effects, (forged / "events.jsonl").read_bytes()) == ("a", journal)
+
+
+def test_a_worktree_whose_journal_is_behind_is_told_where_it_is_ahead(scene: Scene, tmp_path: Path) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    scene.conduct()
+    run = scene.run
+    scene.repo.git("worktree", "add", "-q", str(tmp_path / "tree"), "HEAD", "-b", "other")
+    assert scene.ctl("approve").status == 0
+    assert scene.resume().status == 0
+    there = Scene.__new__(Scene)
+    there.repo, there.effects_file = Repo(tmp_path / "tree"), scene.effects_file
+    ran = there.run_ctl("run", "resume", run, "--json")
+    assert (ran.status, ran.document["error"]["code"]) == (5, "run_journal_behind"), ran.stdout
+    assert str(scene.repo.root)[:20] in ran.document["error"]["message"]
+
+
+def test_a_procedure_that_differs_from_the_trusted_one_is_refused(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"))
+    scene.procedure("demo", scene.command("evil"), commit=False)
+    blob = scene.repo.git("hash-object", "state/procedures/demo/procedure.md").strip()
+    refused = scene.conduct()
+    assert (refused.status, refused.document["error"]["code"]) == (4, "procedure_untrusted")
+    assert blob in refused.document["error"]["message"]
+    assert scene.runs == []
+    allowed = scene.conduct("demo", "--blob", blob)
+    assert allowed.status == 0, allowed.stdout
+    assert (scene.folder / "artifacts/procedure.md").read_text().count("evil") == 1
+    assert scene.run_ctl("--actor", "codex", "procedure", "conduct", "demo", "--blob", blob).status == 4
+    assert scene.conduct("demo", "--blob", "0" * 40).document["error"]["code"] == "procedure_untrusted"
+
+
+def test_a_procedure_that_is_not_committed_is_refused(scene: Scene) -> None:
+    scene.procedure("other", scene.command("a"))
+    scene.procedure("demo", scene.command("a"), commit=False)
+    assert scene.conduct().document["error"]["code"] == "procedure_untrusted"
+    assert (
+        scene.run_ctl("procedure", "conduct", "nothing", "--json").document["error"]["code"]
+        == "procedure_not_found"
+    )
+
+
+def test_without_a_trusted_ref_nothing_runs(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"))
+    scene.repo.git("branch", "-m", "work")
+    ran = scene.conduct()
+    assert (ran.status, ran.document["error"]["code"]) == (4, "trust_ref_unset")
