@@ -17,7 +17,7 @@ from platformstate.errors import Problem, shown
 def identity_problems(document: Document[Any]) -> tuple[Problem, ...]:
     """Return where a record names another id, task, run or subject than its path does."""
     place = places.place_of(document.path)
-    if place is None or document.kind.name == "store":
+    if place is None or document.kind.name in ("store", "template"):
         return ()
     return tuple(_mismatches(document, _expected(document.kind.name, place)))
 
