@@ -54,3 +54,11 @@ def test_a_copied_run_is_nobodys_run(copied: Memory) -> None:
     with pytest.raises(StateError) as refused:
         copied.say(task="gh-460")
     assert refused.value.code == "state_invalid"
+
+
+def test_a_first_checkpoint_on_a_branch_that_no_record_can_name_is_taken(memory: Memory) -> None:
+    memory.create("gh-460")
+    memory.repo.git("checkout", "-q", "-b", "x\u202ey")
+    said = memory.say(task="gh-460")
+    assert said.data["write"]["state"] == "committed"
+    assert said.data["checkpoint"]["git"]["branch"] is None
