@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from platformstate.actions import task_requests
+from platformstate.actions.git_facts import branch_text
 from platformstate.actions.task_folder import TaskFolder
 from platformstate.core import ids
 from platformstate.core.document import Document
@@ -60,6 +61,7 @@ def open_run(store: Store, folder: TaskFolder, at: str) -> OpenedRun:
     task, subject = folder.task_id, f"task/{folder.task_id}"
     lifecycle.refuse_start(folder.document.meta)
     place = place_of_work(store.repository)
+    place = place._replace(branch=branch_text(place.branch))
     if not place.clone:
         place = place._replace(clone=_clone(store, make_clone_id))
     name = ids.new_timed_id(stamp(at), store.chance)

@@ -99,17 +99,17 @@ def changed_fields(before: Document[Any], after: Document[Any]) -> list[str]:
 
 
 def _read(store: Store, task_id: str) -> tuple[bytes, Document[Task]]:
-    from platformstate.validation import read
+    from platformstate.store.reading import judged
 
     path = task_path(task_id)
     data = WorkTree(store.root).bytes_of(path)
     if data is None:
         raise task_not_found(task_id)
     COST.parsed += 1
-    judged = read(data, path)
-    if judged.document is None:
-        raise unreadable(judged.problems)
-    return data, judged.document
+    read = judged(data, path)
+    if read.document is None:
+        raise unreadable(read.problems)
+    return data, read.document
 
 
 def _refuse_other(task_id: str, rev: str, expected: str | None) -> None:

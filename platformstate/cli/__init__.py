@@ -30,15 +30,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         _run(argv, invocation)
     except StateError as error:
-        invocation.status = present.failure(invocation, error)
+        invocation.status = _failed(invocation, error)
     except KeyboardInterrupt:
         invocation.status = EXIT_INTERRUPTED
     except Terminated:
         invocation.status = EXIT_TERMINATED
     except Exception as bug:
-        from platformstate.cli.reports import saved_report
-
-        invocation.status = present.failure(invocation, saved_report(bug, argv, invocation.directory))
+        invocation.status = _failed(invocation, _unforeseen(bug, argv, invocation))
     present.cost_line(invocation, time.perf_counter() - started)
     echo.closed()
     return invocation.status
@@ -61,6 +59,26 @@ def _run(argv: Sequence[str], invocation: Invocation) -> None:
         invocation.warnings.append(Warned("git_environment_ignored", text))
 
     run(argv, invocation)
+
+
+def _failed(invocation: Invocation, error: StateError) -> int:
+    """Say what went wrong; where nobody can hear it, the exit status still tells."""
+    try:
+        return present.failure(invocation, error)
+    except StateError:
+        return error.exit_status
+
+
+def _unforeseen(bug: Exception, argv: Sequence[str], invocation: Invocation) -> StateError:
+    """Return the error of a disk or folder that refuses, wherever it did; all else is a bug of ours."""
+    from platformstate.files.errors import meaning
+
+    known = meaning(bug, str(bug.filename or "")) if isinstance(bug, OSError) else None
+    if known is not None:
+        return known
+    from platformstate.cli.reports import saved_report
+
+    return saved_report(bug, argv, invocation.directory)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -57,17 +57,20 @@ def closed() -> None:
 def _write(stream: TextIO | None, text: str) -> None:
     """Write as UTF-8 whatever the locale says; a reader that went away is no error of ours.
 
-    Raises: disk_full, once for each stream.
+    What cannot be said on stderr changes nothing about the answer. Raises: disk_full, once, for stdout.
     """
     if stream is None:  # the caller closed it
         return
     try:
-        stream.buffer.write(text.encode("utf-8", "backslashreplace"))
+        if text:  # a full device refuses even nothing
+            stream.buffer.write(text.encode("utf-8", "backslashreplace"))
         stream.buffer.flush()
     except BrokenPipeError:
         _discard(stream)
     except OSError as error:
         _discard(stream)
+        if stream is not sys.stdout:
+            return
         raise StateError("disk_full", f"output could not be written: {error.strerror}") from error
 
 

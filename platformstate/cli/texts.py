@@ -60,8 +60,14 @@ def _read(name: str, param: click.Parameter | None, ctx: click.Context | None) -
     if name == "-":
         if ctx is not None and ctx.meta.setdefault(_STDIN_READ, param) is not param:
             raise click.BadParameter("standard input can be read by one flag only", ctx, param)
-        return Source(sys.stdin.buffer.read(), "standard input")
+        return Source(_standard_input(param, ctx), "standard input")
     try:
         return Source(Path(name).read_bytes(), name)
     except OSError as failed:
         raise click.BadParameter(f"{name}: {failed.strerror}", ctx, param) from failed
+
+
+def _standard_input(param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+    if sys.stdin is None:  # the caller closed it
+        raise click.BadParameter("standard input is closed", ctx, param)
+    return sys.stdin.buffer.read()

@@ -33,16 +33,16 @@ def meaning(failed: OSError, path: str) -> StateError | None:
             "disk_full",
             f"no room to write: {failed.strerror}",
             hint="free some space and repeat the command",
-            path=path,
+            path=path or None,
         )
     if failed.errno in _REFUSED:
-        return StateError("repository_read_only", f"may not be written: {failed.strerror}", path=path)
+        return StateError("repository_read_only", f"access is refused: {failed.strerror}", path=path or None)
     if failed.errno in _NOT_A_FOLDER:
         return StateError(
             "path_symlink",
             "a folder on the way is a symbolic link or no folder",
             hint="replace it by a real folder",
-            path=path,
+            path=path or None,
         )
     return None
 

@@ -47,6 +47,10 @@ _FAILURES: Final = (
     ("dubious ownership", "repository_owner_differs", "the repository belongs to another user"),
     ("Read-only file system", "repository_read_only", "the repository is on a read-only file system"),
     ("Permission denied", "repository_read_only", "the repository may not be written"),
+    ("index file smaller than expected", "disk_error", "git's index is damaged"),
+    ("bad index file", "disk_error", "git's index is damaged"),
+    ("bad signature", "disk_error", "git's index is damaged"),
+    ("is corrupt", "disk_error", "an object of the repository is damaged"),
     ("insufficient permission", "repository_read_only", "the repository may not be written"),
 )
 SIGXFSZ_STATUS: Final = -25
@@ -98,6 +102,8 @@ def _hint(code: str, stderr: str) -> str:
     if code == "repository_owner_differs":
         lines = [line.strip() for line in stderr.splitlines() if "safe.directory" in line]
         return lines[-1] if lines else "git config --global --add safe.directory DIR"
+    if code == "disk_error":
+        return "git fsck; a damaged index is made again by: rm .git/index && git reset"
     return "free some space and repeat the command" if code == "disk_full" else ""
 
 

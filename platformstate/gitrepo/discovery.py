@@ -21,7 +21,7 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
 
     Raises: repository_not_found, repository_owner_differs, git_too_old.
     """
-    place = Path(os.path.abspath(directory))
+    place = _absolute(directory)
     bare = _is_bare_top(place)
     flags = (f"--git-dir={place}",) if bare else ()
     extra = dict(reading or {})
@@ -32,7 +32,7 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
         raise StateError(
             "git_too_old", f"git {shown(version)} is older than 2.34", hint="install git 2.34 or newer"
         )
-    answers = ran.stdout.decode("utf-8", "surrogateescape").splitlines()
+    answers = ran.stdout.decode("utf-8", "surrogateescape").split("\n")[:-1]
     asked = 5 if bare else 6
     if len(answers) < asked:
         raise _not_found(place, ran)
@@ -40,6 +40,9 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
     rest = answers[2:] if bare else answers[3:]
     if bare and rest[0] != "true" and not reading:
         raise _not_found(place, ran)
+    if rest[0] not in ("true", "false"):
+        message = f"the path of {shown(place)} holds a line break, which git cannot tell from the next answer"
+        raise StateError("repository_not_found", message, hint="move the repository to another folder")
     head, ref = _head(ran, answers[asked:], place, flags, extra)
     return Repository(
         directory=place,
@@ -56,6 +59,14 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
         flags=flags,
         extra=extra,
     )
+
+
+def _absolute(directory: Path) -> Path:
+    try:
+        return Path(os.path.abspath(directory))
+    except FileNotFoundError as gone:
+        message = "the current folder does not exist any more"
+        raise StateError("repository_not_found", message, hint="name a folder with -C") from gone
 
 
 def _question(bare: bool) -> list[str]:
@@ -120,6 +131,12 @@ def _not_found(place: Path, ran: Ran) -> StateError:
     known = failure(["rev-parse"], Ran(ran.status, b"", _said(ran.stderr)))
     if known.code != "internal_error":
         return known
+    said = _said(ran.stderr).strip().partition("\n")[0]
+    if said and "not a git repository" not in said:
+        message = f"git cannot read the repository of {place}: {said[:300]}"
+        return StateError(
+            "repository_not_found", message, hint="repair what git names, then repeat the command"
+        )
     return StateError(
         "repository_not_found",
         f"{place} is not inside a git repository's work tree",

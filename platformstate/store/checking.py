@@ -27,9 +27,9 @@ def refuse_bad_files(files: Iterable[FileChange], allowed_secrets: frozenset[str
 
 
 def _content_problems(data: bytes, path: str) -> list[Problem]:
-    from platformstate import validation
+    from platformstate.store.reading import judged
 
-    return list(validation.read(data, path).problems)
+    return list(judged(data, path).problems)
 
 
 def _refusal(code: str, message: str, problems: list[Problem]) -> StateError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from platformstate.files import Durability, Folder
+from platformstate.files.errors import explained
 
 NAME: Final = "platformstate"
 JOURNAL, DONE, HELD = "journal", "journal/done", "journal/held"
@@ -31,8 +32,9 @@ class Control:
 
     def make(self, durability: Durability) -> None:
         """Make what is missing of it, for this user alone. Raises: repository_read_only, disk_full."""
-        if self.own.is_dir() and self.held.is_dir() and self.done.is_dir():
-            return
+        with explained(str(self.path)):
+            if self.own.is_dir() and self.held.is_dir() and self.done.is_dir():
+                return
         with Folder.at(self.common_dir, NAME, durability=durability) as folder:
             os.fchmod(folder.fd, 0o700)
         for name in _ALWAYS:
