@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platformstate.entities.step import CommandStep, call_path
-from platformstate.errors import Problem
+from platformstate.errors import Problem, StateError
 from platformstate.policy.pin import Pin
 from platformstate.policy.recipe import Recipes, problem
 from platformstate.runner import inherited, run_command
@@ -22,7 +22,10 @@ def changing_twice(store: Store, recipes: Recipes, pin: Pin) -> tuple[Problem, .
     """Return a problem for each idempotent command whose second run changes the tree of a scratch clone."""
     with tempfile.TemporaryDirectory(prefix="platformstate-lint-") as scratch:
         clone = Path(scratch) / "clone"
-        store.repository.run(["clone", "-q", "--no-hardlinks", "--", str(store.root), str(clone)])
+        source = ["git", "-c", f"core.hooksPath={os.devnull}", "clone", "-q", "--no-hardlinks", "--"]
+        cloned = run_command([*source, str(store.root), str(clone)], store.root, env=inherited(os.environ))
+        if cloned.exit_code != 0:
+            raise StateError("procedure_invalid", f"no scratch clone could be made: {cloned.output.strip()}")
         return tuple(_found(clone, recipes, pin))
 
 

@@ -127,7 +127,7 @@ def test_a_procedure_that_differs_from_the_trusted_one_is_refused(scene: Scene) 
     assert scene.runs == []
     allowed = scene.conduct("demo", "--blob", blob)
     assert allowed.status == 0, allowed.stdout
-    assert (scene.folder / "artifacts/procedure.md").read_text().count("evil") == 1
+    assert (scene.folder / "artifacts/procedure.md").read_text().count("key: evil") == 1
     assert scene.run_ctl("--actor", "codex", "procedure", "conduct", "demo", "--blob", blob).status == 4
     assert scene.conduct("demo", "--blob", "0" * 40).document["error"]["code"] == "procedure_untrusted"
 
