@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -249,21 +250,15 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
     site = known.site
     if known.pin is None:
         raise StateError("run_transition_refused", f"{site.named} has no pinned steps", path=site.journal)
-    lock = None
-    if not site.subject.startswith("task/"):
-        lock = site.lease.take(host=os.uname().nodename, since=store.now(), command=command)
-    try:
-        journal = Journal.open(store.root, site.journal, torn=site.torn)
-    except BaseException:
-        if lock is not None:
-            lock.close()
-        raise
-    conduct = Conduct(store, site, known.pin, lock, journal, Folding())
-    try:
+    with ExitStack() as closing:
+        lock = None
+        if not site.subject.startswith("task/"):
+            lock = site.lease.take(host=os.uname().nodename, since=store.now(), command=command)
+            closing.callback(lock.close)
+        journal = closing.enter_context(Journal.open(store.root, site.journal, torn=site.torn))
+        conduct = Conduct(store, site, known.pin, lock, journal, Folding())
         conduct.take()
         held = _head(store, site)
         conduct.committed, conduct.in_head = held.get(site.journal) or b"", set(held)
-    except BaseException:
-        conduct.close()
-        raise
+        closing.pop_all()
     return conduct

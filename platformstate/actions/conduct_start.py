@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -154,16 +154,15 @@ def _started(
     if old is not None:
         abort_superseded(store, old, site.run)
     lock = site.lease.take(host=os.uname().nodename, since=at, command=f"procedure conduct {name}")
-    try:
+    with ExitStack() as closing:
+        closing.callback(lock.close)
         data = pin_bytes(pin)
         _write_pin(store, site, data, trusted.kept)
         digest = sha256(data).hexdigest()
         site.lease.write_position(Position(digest), sync=True)
         events = _first_events(store, site, pin, request, digest, at, old)
         journal = Journal.create(store.root, site.journal, events, torn=site.torn)
-    except BaseException:
-        lock.close()
-        raise
+        closing.pop_all()
     conduct = Conduct(store, site, pin, lock, journal, Folding())
     conduct.take()
     conduct.trusted_ref = trusted.trusted.ref

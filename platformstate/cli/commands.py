@@ -43,7 +43,9 @@ COMMANDS: Final = {
     "task": Home("platformstate.cli.task:task", "Work with tasks."),
     "memory": Home("platformstate.cli.memory:memory", "Record where work stands, and read it back."),
     "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
-    "run": Home("platformstate.cli.run:run", "Look at runs, and carry them on."),
+    "run": Home(
+        "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
+    ),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
 }
 

@@ -25,7 +25,7 @@ PARAM = click.option(
     ),
 )
 def procedure() -> None:
-    """Recipes of steps: look at them, and conduct them."""
+    """Look at procedures, and conduct them."""
 
 
 @procedure.command("list", examples=("platformctl procedure list", "platformctl procedure list --json"))
