@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from platformstate.entities.step import CheckStep, CommandStep, ManualStep, Step, call_path, has_effect
 from platformstate.policy.pin import step_sha256
@@ -57,6 +57,14 @@ def is_done(step: Step, walk: Walk) -> bool:
 def cursor(steps: Sequence[Step], walk: Walk) -> int | None:
     """Return the first index that is not done, None when all are."""
     return next((step.index for step in steps if not is_done(step, walk)), None)
+
+
+def where(steps: Sequence[Step], walk: Walk, index: int) -> dict[str, Any]:
+    """Return where one step stands, as a checkpoint records it."""
+    known = walk.at(index)
+    outcome = "in_flight" if known.outcome == "open" else known.outcome
+    attempt = known.last.number if known.last else 1
+    return {"step_index": index, "key": steps[index].key, "attempt": attempt, "outcome": outcome}
 
 
 def trailing(steps: Sequence[Step], walk: Walk) -> tuple[int, ...]:

@@ -110,6 +110,13 @@ class Journal:
             self._read()
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other process append meanwhile; what others appended before is read."""
+        with self._locked():
+            self._read()
+            yield
+
+    @contextmanager
     def _locked(self) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_WITHIN_S
         while True:
