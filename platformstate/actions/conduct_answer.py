@@ -33,7 +33,7 @@ def answer_of(conduct: Conduct, failure: Failure | None) -> Answer:
         "drift": conduct.drift,
         "next_action": next_action(state, pin, facts),
         "commit": None if conduct.last is None else conduct.last.commit,
-        "pending": conduct.last is not None and conduct.last.pending,
+        "pending": _is_pending(conduct),
         "write": None if conduct.last is None else conduct.last.as_json(),
     }
     todo = () if state.status in TERMINAL else tuple(standing(state, pin, facts)["next"])
@@ -43,6 +43,13 @@ def answer_of(conduct: Conduct, failure: Failure | None) -> Answer:
         status = _SIGNALLED + conduct.signalled if failure.reason == "signal" and conduct.signalled else 0
         return Answer(data, todo, notes, exit_status=status, error=error)
     if data["pending"]:
-        note = Warned("commit_pending", "the run is durable and waits for its commit", conduct.site.folder)
+        why = f" ({conduct.deferred})" if conduct.deferred else ""
+        text = f"the run is durable and waits for its commit{why}"
+        note = Warned("commit_pending", text, conduct.site.folder)
         return Answer(data, (SETTLE,), (*notes, note), EXIT_PENDING)
     return Answer(data, todo, notes)
+
+
+def _is_pending(conduct: Conduct) -> bool:
+    """Say whether the last commit could not be made."""
+    return conduct.deferred is not None or (conduct.last is not None and conduct.last.pending)

@@ -45,7 +45,11 @@ _SYNCED: Final = frozenset(
 
 @dataclass
 class Conduct:
-    """One process's hold on a run. `committed` are the journal's bytes as HEAD (or an intent) has them."""
+    """One process's hold on a run.
+
+    `committed` are the journal's bytes as HEAD (or an intent) has them; `deferred` is why the last
+    commit could not be made. Only a run that is `pinned_here` executes anything of its pin.
+    """
 
     store: Store
     site: RunSite
@@ -58,6 +62,8 @@ class Conduct:
     committed_at: float | None = None
     last: Written | None = None
     executed: list[int] = field(default_factory=list)
+    pinned_here: bool = False
+    deferred: str | None = None
     drift: bool = False
     trusted_ref: str | None = None
     carried: dict[int, str] = field(default_factory=dict)
@@ -120,9 +126,9 @@ class Conduct:
         self.reach("marker", step.index)
 
     def position(self) -> None:
-        """Write how far the journal has come beside the run's lock."""
+        """Write how far the journal has come beside the run's lock; a run of elsewhere leaves no trace."""
         recorded = self.folding.walk.pin
-        if recorded is not None:
+        if recorded is not None and self.pinned_here:
             last = len(self.journal.events) - 1
             self.site.lease.write_position(Position(recorded["steps_sha256"], last, self.journal.h))
 
@@ -140,21 +146,29 @@ class Conduct:
         if boundary({"type": event}, self.committed_at, monotonic()):
             self.commit(event)
 
-    def commit(self, verb: str) -> None:
-        """Commit the run's files as they stand. Never raises for what can wait: it is deferred then."""
+    def commit(self, verb: str, *, later: bool = False) -> None:
+        """Commit the run's files as they stand; what cannot be committed now is deferred, never raised.
+
+        `later` writes them so that they agree, and leaves the commit to the next boundary.
+        """
         from platformstate.store.change import Change
 
-        change = Change(f"run: {_VERBS.get(verb, 'go on')} {self.site.run}", self._trailers(), self.files())
+        subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
+        change = Change(subject, self._trailers(), self.files(), defer=later)
+        self.deferred = None
         try:
-            self.last = self.store.write(lambda: change)
+            written = self.store.write(lambda: change)
         except StateError as refused:
+            self.deferred = refused.code
             self._defer(refused.code)
             return
-        self.committed_at = monotonic()
-        if self.last.state == "pending":
-            self._defer(self.last.reason or "deferred")
         self.committed = {file.path: file.after or b"" for file in change.files}[self.site.journal]
         self.in_head |= {file.path for file in change.files}
+        if later:
+            return
+        self.last, self.committed_at = written, monotonic()
+        if written.state == "pending":
+            self._defer(written.reason or "deferred")
 
     def _defer(self, reason: str) -> None:
         self.committed_at = monotonic()
@@ -242,6 +256,24 @@ def _head(store: Store, site: RunSite) -> dict[str, bytes | None]:
     return {**held, **dict(tree.read([site.journal]))}
 
 
+def is_pinned(store: Store, site: RunSite, state: RunState) -> bool:
+    """Say whether a conduct of a run began in this clone on this host, with this very pin.
+
+    What came with the tree can name our clone and host; only the file beside the lock cannot be brought.
+    """
+    from platformstate.store.place import place_of_work
+
+    here = place_of_work(store.repository)
+    holder, recorded, position = state.holder, state.walk.pin, site.lease.position()
+    return (
+        holder is not None
+        and recorded is not None
+        and position is not None
+        and (holder["clone"], holder["host"]) == (here.clone, here.host)
+        and position.steps_sha256 == recorded["steps_sha256"]
+    )
+
+
 def opened(store: Store, known: KnownRun, command: str) -> Conduct:
     """Take a run's lock and open its journal, as verified. Raises: run_locked, run_journal_corrupt.
 
@@ -258,6 +290,7 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         journal = closing.enter_context(Journal.open(store.root, site.journal, torn=site.torn))
         conduct = Conduct(store, site, known.pin, lock, journal, Folding())
         conduct.take()
+        conduct.pinned_here = is_pinned(store, site, conduct.state)
         held = _head(store, site)
         conduct.committed, conduct.in_head = held.get(site.journal) or b"", set(held)
         closing.pop_all()

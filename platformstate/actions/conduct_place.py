@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.operators import require_operator
+from platformstate.entities.step import ManualStep, Step
 from platformstate.errors import StateError, shown
-from platformstate.policy.journal import RunState
 from platformstate.policy.pin import Pin, pin_bytes
 
 if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
-    from platformstate.actions.run_site import KnownRun, RunSite
+    from platformstate.actions.run_site import KnownRun
     from platformstate.store import Store
 
 
@@ -37,7 +38,7 @@ def require_here(conduct: Conduct, *, taken_over: bool) -> None:
 
     Raises: run_elsewhere, run_journal_behind.
     """
-    if not taken_over and not is_here(conduct):
+    if not taken_over and not conduct.pinned_here:
         holder = conduct.state.holder or {}
         raise StateError(
             "run_elsewhere",
@@ -61,28 +62,9 @@ def require_here(conduct: Conduct, *, taken_over: bool) -> None:
         )
 
 
-def is_here(conduct: Conduct) -> bool:
-    """Say whether a conduct of this run began in this clone on this host, with this very pin."""
-    return _is_pinned(conduct.store, conduct.site, conduct.state)
-
-
 def is_pinned_here(store: Store, known: KnownRun) -> bool:
-    """Say the same of a run that is only looked at."""
-    return _is_pinned(store, known.site, known.state)
-
-
-def _is_pinned(store: Store, site: RunSite, state: RunState) -> bool:
-    from platformstate.store.place import place_of_work
-
-    here = place_of_work(store.repository)
-    holder, recorded, position = state.holder, state.walk.pin, site.lease.position()
-    return (
-        holder is not None
-        and recorded is not None
-        and position is not None
-        and (holder["clone"], holder["host"]) == (here.clone, here.host)
-        and position.steps_sha256 == recorded["steps_sha256"]
-    )
+    """Say whether a conduct of a run began in this clone on this host, with this very pin."""
+    return is_pinned(store, known.site, known.state)
 
 
 def _ahead(conduct: Conduct, seq: int) -> str:
@@ -105,8 +87,7 @@ def take_over_fields(conduct: Conduct, reason: str | None) -> dict[str, Any]:
     require_operator(conduct.store, "--take-over")
     if not reason:
         raise StateError("usage_invalid", "--take-over needs --reason TEXT")
-    if conduct.pin.source.kind != "task":
-        _require_trusted_pin(conduct.store, conduct.pin)
+    _require_trusted_pin(conduct.store, conduct.pin)
     holder = conduct.state.holder or {}
     recorded = conduct.folding.walk.pin
     if recorded is not None:
@@ -115,16 +96,24 @@ def take_over_fields(conduct: Conduct, reason: str | None) -> dict[str, Any]:
         lease = conduct.site.lease
         last = Position(recorded["steps_sha256"], len(conduct.journal.events) - 1, conduct.journal.h)
         lease.write_position(last, sync=True)
+    conduct.pinned_here = True
     return {"host": holder.get("host"), "clone": holder.get("clone"), "reason": reason}
 
 
 def _require_trusted_pin(store: Store, pin: Pin) -> None:
-    """Refuse a pin that content from the history of the trusted ref does not expand to."""
+    """Refuse a pin that content from the history of the trusted ref does not expand to.
+
+    A task's plan executes nothing, so it needs no trust as long as that is so.
+    """
     from platformstate.actions.recipes import procedure_path, require_trusted
     from platformstate.gitrepo import read_blobs
     from platformstate.policy.expand import expand
     from platformstate.policy.recipe import Recipe
 
+    if pin.source.kind == "task" and all(_executes_nothing(step) for step in pin.steps):
+        return
+    if pin.source.kind != "procedure":
+        raise _untrusted(pin.source.id, pin.source.blob)
     trusted = require_trusted(store)
     wanted = {pin.source.id: pin.source.blob, **dict(pin.called)}
     recipes = {}
@@ -141,6 +130,10 @@ def _require_trusted_pin(store: Store, pin: Pin) -> None:
     made = expand(recipes, pin.source.id, dict(pin.params)).pin
     if made is None or pin_bytes(made) != pin_bytes(pin):
         raise _untrusted(pin.source.id, pin.source.blob)
+
+
+def _executes_nothing(step: Step) -> bool:
+    return isinstance(step, ManualStep) and step.verify is None
 
 
 def _document(data: bytes, path: str) -> Any:

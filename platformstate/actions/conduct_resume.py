@@ -138,6 +138,7 @@ def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
     conduct.append(*events)
     conduct.position()
     conduct.site.lease.clear()
+    conduct.commit("RunResumed", later=True)
     return _recheck(conduct) or walk(conduct)
 
 

@@ -27,7 +27,7 @@ class Settlement(NamedTuple):
 
 
 def settlement_of(conduct: Conduct, step: Step, holder: Mapping[str, Any] | None) -> Settlement:
-    """Return what is to be recorded of a step, and what to do with it then. Probes it where that is asked."""
+    """Return what is to be recorded of a step, and what to do with it then. A run of elsewhere is not probed."""
     known = conduct.folding.walk.at(step.index)
     facts = facts_of(conduct.store, conduct.site, step, known, holder)
     asked = situation(step, known, facts)
@@ -36,7 +36,8 @@ def settlement_of(conduct: Conduct, step: Step, holder: Mapping[str, Any] | None
     while (action := settle(asked)) in _RECORDED or action is Action.PROBE:
         if action is Action.PROBE:
             assert isinstance(step, CommandStep)
-            asked = asked._replace(probe=probe_answer(conduct, step, attempt))
+            answer = probe_answer(conduct, step, attempt) if conduct.pinned_here else "unclear"
+            asked = asked._replace(probe=answer)
             continue
         event = _record(conduct, step, attempt, action, asked)
         events.append(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from platformstate.actions.conduct_place import holder_of
 from platformstate.actions.conduct_supersede import Superseded, abort_superseded, supersede
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.recipes import TrustedRecipes, pinned, trusted_recipes
-from platformstate.actions.run_site import KnownRun, RunSite, read_run, site_of, sites
+from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, site_of, sites
 from platformstate.core import ids
 from platformstate.core.instants import stamp
-from platformstate.entities.kinds import PROCEDURE
+from platformstate.entities.kinds import PROCEDURE, TASK
 from platformstate.entities.run import OPEN
 from platformstate.errors import StateError
 from platformstate.files import Folder, WorkTree
@@ -64,6 +64,7 @@ def conduct_procedure(
     procedure_order_changed, idempotency_conflict, run_transition_refused.
     """
     name = store.resolve(PROCEDURE, request.procedure)
+    request = _with_known_places(store, request)
     trusted = trusted_recipes(store, name, blob=request.blob)
     pin = pinned(trusted.recipes, name, request.params)
     old = None
@@ -88,6 +89,22 @@ def conduct_procedure(
             return answer_of(conduct, walk(conduct))
         finally:
             conduct.close()
+
+
+def _with_known_places(store: Store, request: ConductRequest) -> ConductRequest:
+    """Return the request with whole ids; a task or run of the environment that is not here is none.
+
+    Raises: task_not_found, run_not_found, id_ambiguous.
+    """
+    task, parent = request.task, request.parent_run
+    if task is not None:
+        inherited = task == os.environ.get("PLATFORMSTATE_TASK")
+        task = None if inherited and task not in store.ids(TASK) else store.resolve(TASK, task)
+    if parent is not None:
+        inherited = parent == os.environ.get("PLATFORMSTATE_RUN")
+        known = {site.named for site in sites(store)}
+        parent = None if inherited and parent not in known else find_run(store, parent).named
+    return replace(request, task=task, parent_run=parent)
 
 
 def _planned(pin: Pin, old: Superseded | None) -> Answer:
@@ -157,6 +174,7 @@ def _started(
     with ExitStack() as closing:
         closing.callback(lock.close)
         data = pin_bytes(pin)
+        _refuse_found_secrets(store, site, data)
         _write_pin(store, site, data, trusted.kept)
         digest = sha256(data).hexdigest()
         site.lease.write_position(Position(digest), sync=True)
@@ -165,12 +183,21 @@ def _started(
         closing.pop_all()
     conduct = Conduct(store, site, pin, lock, journal, Folding())
     conduct.take()
+    conduct.pinned_here = True
     conduct.trusted_ref = trusted.trusted.ref
     conduct.carried = {} if old is None else old.captured
     if trusted.kept is not None:
         conduct.kept.add(f"{site.folder}/artifacts/procedure.md")
     conduct.reach("started")
     return conduct
+
+
+def _refuse_found_secrets(store: Store, site: RunSite, data: bytes) -> None:
+    """Refuse to pin a secret, such as one given as a param. Raises: secret_found."""
+    from platformstate.store.change import FileChange
+    from platformstate.store.checking import refuse_bad_files
+
+    refuse_bad_files([FileChange(site.pin, None, data)], store.session.settings.allowed_secrets)
 
 
 def _clear_leftovers(store: Store, name: str) -> None:

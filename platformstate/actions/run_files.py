@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
     from platformstate.actions.run_site import RunSite
     from platformstate.entities.shapes import Run
+    from platformstate.store import Store
 
 _TAIL_BYTES: Final = 64 * 1024
 
@@ -44,12 +45,19 @@ def write_ending(conduct: Conduct, payload: dict[str, Any] | None = None) -> Non
         "git": store.repository.git_version,
         "python": platform.python_version(),
     }
-    facts = ReceiptFacts(conduct.text(), tools, conduct.trusted_ref, payload or {})
+    facts = ReceiptFacts(conduct.text(), tools, conduct.trusted_ref or _trusted(store), payload or {})
     receipt = render_receipt(state, conduct.pin, conduct.journal.events, facts)
     summary = render_summary(state, conduct.pin, _tails(conduct))
     put(conduct, "run_receipt.json", receipt)
     put(conduct, "summary.md", summary.encode())
     conduct.reach("receipt-written")
+
+
+def _trusted(store: Store) -> str | None:
+    from platformstate.gitrepo.trust import trusted_ref
+
+    trusted = trusted_ref(store.repository)
+    return None if trusted is None else trusted.ref
 
 
 def put(conduct: Conduct, name: str, data: bytes) -> None:

@@ -107,8 +107,13 @@ def sites(store: Store, subject: str | None = None) -> Iterator[RunSite]:
         for name in names:
             for run in tree.names(f"{folder}/{name}/runs"):
                 site = site_of(store, f"{kind}/{name}", run)
-                if (store.root / site.journal).is_file():
+                if _has_begun(store.root / site.journal):
                     yield site
+
+
+def _has_begun(journal: Path) -> bool:
+    """Say whether there is a journal; one without a byte is of a conduct that died as it made it."""
+    return journal.is_file() and journal.stat().st_size > 0
 
 
 def find_run(store: Store, text: str) -> RunSite:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
+from platformstate.actions.conduct_place import require_here
 from platformstate.actions.conduct_settle import facts_of
 from platformstate.actions.operators import require_operator
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, sites
@@ -102,6 +103,7 @@ def _succeeded(
             hint="--evidence file:PATH, commit:REV or url:URL",
         )
     if step.verify is not None:
+        require_here(conduct, taken_over=False)
         env = {**inherited(os.environ), **step.env}
         ran = run_command(
             step.verify.argv,

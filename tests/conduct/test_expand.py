@@ -199,6 +199,7 @@ def test_eight_calls_deep_is_allowed_and_nine_are_not() -> None:
     chain = [recipe(f"p{n}", f"{{key: c, kind: call, procedure: p{n + 1}}}") for n in range(9)]
     known = recipes(*chain, recipe("p9", MAKE))
     assert len(pin_of(expand(known, "p1", {})).steps) == 1
+    assert [problem.code for problem in recipe_problems(known, "p0")] == ["procedure_too_deep"]
     assert told(known, expand(known, "p0", {})) == ["p0:8 <-> too_deep: calls are nested 9 deep"]
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
+
+import pytest
 
 from platformstate.codec import journal as journal_text
 from platformstate.codec.jsonl import parse_lines
+from platformstate.policy.pin import pin_bytes, read_pin, step_sha256
 from tests.conduct.scenes import Scene
 from tests.conftest import Ran, Repo
 
@@ -78,29 +82,64 @@ def test_a_run_whose_local_files_are_gone_is_one_of_elsewhere(scene: Scene) -> N
     assert scene.effects == "a b"
 
 
-def test_20_12_a_run_that_a_pull_request_brought_never_runs(scene: Scene) -> None:
-    suspended(scene)
-    forged = scene.folder.with_name("20261120t101130z-7fq2ka")
-    shutil.copytree(scene.folder, forged)
-    pin = forged / "resolved_steps.json"
+def forged(scene: Scene, **changed: object) -> Path:
+    """Return the folder of a run as a pull request could bring it: sound, with other steps."""
+    folder = scene.folder.with_name("20261120t101130z-7fq2ka")
+    shutil.copytree(scene.folder, folder)
+    pin = folder / "resolved_steps.json"
     value = json.loads(pin.read_text())
-    value["steps"][2]["argv"][2] = scene.append("evil")
-    from platformstate.policy.pin import pin_bytes, read_pin
-
+    value["steps"][2] |= {"argv": ["/bin/sh", "-c", scene.append("evil")], **changed}
+    value["source"]["kind"] = changed.get("source", "procedure")
+    value["steps"][2].pop("source", None)
     pin.write_bytes(pin_bytes(read_pin(value)))
-    rows = [row for _, row in parse_lines((forged / "events.jsonl").read_bytes(), "e").rows]
-    from hashlib import sha256
-
-    rows[0]["run"] = forged.name
+    rows = [row for _, row in parse_lines((folder / "events.jsonl").read_bytes(), "e").rows]
+    rows[0]["run"] = folder.name
     rows[1]["steps_sha256"] = sha256(pin.read_bytes()).hexdigest()
-    journal = journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH)
-    (forged / "events.jsonl").write_bytes(journal)
-    (forged / "run.md").unlink()
-    ran = scene.run_ctl("run", "resume", forged.name, "--json")
+    (folder / "events.jsonl").write_bytes(journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH))
+    (folder / "run.md").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("source", ["procedure", "task", "job"])
+def test_20_12_a_run_that_a_pull_request_brought_never_runs(scene: Scene, source: str) -> None:
+    suspended(scene)
+    folder = forged(scene, source=source)
+    journal = (folder / "events.jsonl").read_bytes()
+    ran = scene.run_ctl("run", "resume", folder.name, "--json")
     assert (ran.status, ran.document["error"]["code"]) == (5, "run_elsewhere"), ran.stdout
-    taken = scene.run_ctl("run", "resume", forged.name, "--take-over", "--reason", "x", "--json")
+    taken = scene.run_ctl("run", "resume", folder.name, "--take-over", "--reason", "x", "--json")
     assert (taken.status, taken.document["error"]["code"]) == (4, "procedure_untrusted"), taken.stdout
-    assert (scene.effects, (forged / "events.jsonl").read_bytes()) == ("a", journal)
+    assert (scene.effects, (folder / "events.jsonl").read_bytes()) == ("a", journal)
+
+
+def test_answering_a_run_of_elsewhere_does_not_make_it_one_of_here(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    scene.conduct()
+    folder = forged(scene)
+    assert scene.run_ctl("run", "approve", folder.name).status == 0
+    assert scene.run_ctl("run", "resume", folder.name, "--json").document["error"]["code"] == "run_elsewhere"
+    assert scene.run_ctl("run", "resume", folder.name, "--take-over", "--reason", "x").status == 4
+    assert scene.effects == "a"
+
+
+@pytest.mark.parametrize("verb", [("decide", "redo"), ("abort",)])
+def test_nothing_of_a_run_of_elsewhere_is_asked_by_executing_it(scene: Scene, verb: tuple[str, ...]) -> None:
+    suspended(scene)
+    evil = {"argv": ["/bin/sh", "-c", scene.append("evil")], "absent_rc": [1], "timeout": 60}
+    folder = forged(scene, done_when=evil)
+    path = folder / "events.jsonl"
+    rows = [row for _, row in parse_lines(path.read_bytes(), "e").rows]
+    holder = rows[2]["holder"]
+    step = step_sha256(read_pin(json.loads((folder / "resolved_steps.json").read_text())).steps[2])
+    at = rows[-1]["at"]
+    rows.append({"type": "RunResumed", "at": at, "holder": holder, "from_index": 2, "drift": False})
+    rows.append({"type": "StepStarted", "at": at, "step_index": 2, "attempt": 1, "step": step[:16]})
+    path.write_bytes(journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH))
+    mark = scene.repo.root / f".git/platformstate/leases/{folder.name}.2.1.start"
+    mark.write_text("{}")
+    said = scene.run_ctl("run", verb[0], folder.name, *verb[1:], "--reason", "x", "--json")
+    assert said.status == 0, said.stdout
+    assert scene.effects == "a"
 
 
 def test_a_worktree_whose_journal_is_behind_is_told_where_it_is_ahead(scene: Scene, tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def test_20_05_a_probe_is_asked(
     if exit_code == 0:
         closing = [e for e in scene.events if e.get("step_index") == 2][-1]
         assert closing["by"] == "probe"
+    if exit_code == 1:
+        assert [e["code"] for e in scene.events if e["type"] == "StepFailed"] == ["effect_absent"]
 
 
 def test_20_06_an_idempotent_step_is_done_again(scene: Scene) -> None:

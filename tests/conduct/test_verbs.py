@@ -48,6 +48,13 @@ def test_a_secret_must_be_set_and_is_never_written(scene: Scene) -> None:
     assert not [path for path in scene.folder.rglob("*") if path.is_file() and value in path.read_text()]
 
 
+def test_a_secret_is_not_pinned_as_a_param(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"), top="\nparams:\n  token: {type: string}\n")
+    ran = scene.conduct("demo", "--param", "token=ghp_" + "a1B2c3D4e5" * 3 + "F6g7h8")
+    assert (ran.status, code(ran), scene.effects) == (4, "secret_found", "")
+    assert not any((folder / "events.jsonl").exists() for folder in scene.runs)
+
+
 def test_params_and_captures_reach_later_steps(scene: Scene) -> None:
     top = "\nparams:\n  version: {type: string, format: semver}\n"
     steps = [
@@ -296,6 +303,30 @@ def test_the_same_request_with_the_same_key_runs_once(scene: Scene) -> None:
     assert (again["run"], again["executed"], scene.effects) == (first["run"], [], "a")
     other = scene.conduct("demo", "--idempotency-key", "k", "--param", "size=2")
     assert (other.status, code(other)) == (5, "idempotency_conflict")
+
+
+def test_a_resumed_run_that_dies_is_valid_as_it_stands(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="?"), scene.command("b"))
+    scene.conduct()
+    scene.ctl("approve")
+    died = scene.run_ctl("run", "resume", scene.run, env={"PLATFORMSTATE_FAILPOINT": "conduct.outcome@2"})
+    assert died.status == -signal.SIGKILL
+    assert scene.run_ctl("validate").status == 0
+    assert scene.run_ctl("doctor", "--fix").status == 0
+    assert scene.run_ctl("validate", "--rev", "HEAD").status == 0
+    assert scene.resume().status == 0
+    assert scene.effects == "a b"
+
+
+def test_the_task_of_the_environment_is_served_when_it_is_here(scene: Scene) -> None:
+    scene.run_ctl("task", "create", "--id", "gh-1", "--title", "T", "--accept", "it works::test", check=True)
+    scene.procedure("demo", scene.command("a"))
+    assert scene.conduct(env={"PLATFORMSTATE_TASK": "gh-1"}).status == 0
+    assert scene.events[0]["task"] == "gh-1"
+    assert scene.conduct(env={"PLATFORMSTATE_TASK": "gh-2"}).status == 0
+    assert "task" not in scene.events[0]
+    assert code(scene.conduct("demo", "--task", "gh-3")) == "task_not_found"
+    assert scene.run_ctl("validate").status == 0
 
 
 def test_a_dry_run_leaves_no_trace(scene: Scene) -> None:
