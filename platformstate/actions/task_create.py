@@ -60,7 +60,7 @@ def _decide(store: Store, request: tasks.TaskRequest, packet: Packet | None, mar
     if mark is not None:
         meta["idempotency"] = mark
     path = task_path(meta["id"])
-    if store.tree().entries(path):
+    if any(entry.path == path for entry in store.tree().entries(path)):  # not a link on the way
         raise StateError(
             "task_exists", f"there is a task {meta['id']} already", hint=f"platformctl task show {meta['id']}"
         )
