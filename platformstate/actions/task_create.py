@@ -156,7 +156,7 @@ def _body(request: tasks.TaskRequest, packet: Packet | None) -> str:
     from platformstate.codec.section_edit import with_section
     from platformstate.codec.sections import body_of
 
-    asked = tasks.asked_sections(request)
+    asked = task_requests.asked_sections(request)
     if packet is None:
         return body_of({heading: text for heading, text in asked.items() if text})
     body = packet.body
