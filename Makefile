@@ -13,6 +13,7 @@ PEERS ?= auto
 OUT ?= build/bench.json
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:  # half a virtual environment is made again
 .PHONY: help demo test quality-check contract-conformance format generate bench soak clean
 
 help:
@@ -63,7 +64,7 @@ $(VENV)/bin/python:
 	@command -v git >/dev/null || { echo "git is needed: sudo apt-get install git" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "sudo apt-get install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV) with $(PYTHON)" >&2
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) -e .

@@ -77,7 +77,10 @@ def _about_moment(store: Store) -> Iterator[Check]:
         yield check("detached", "HEAD is detached; commits wait for a branch")
     holder = lock.holder(store.session.control)
     if holder is not None:
-        yield check("lock_held", f"{holder.get('command')} (process {holder.get('pid')}) is writing")
+        who = (
+            f"{holder['command']} (process {holder.get('pid')})" if "command" in holder else "another program"
+        )
+        yield check("lock_held", f"{who} holds the lock of this store")
     argv = ["status", "--porcelain", "-z", "-uall", "--no-renames", "--", "state"]
     changed = [row for row in store.repository.run(argv).split(b"\0") if row]
     if changed:

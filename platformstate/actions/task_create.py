@@ -60,7 +60,7 @@ def _decide(store: Store, request: tasks.TaskRequest, packet: Packet | None, mar
     if mark is not None:
         meta["idempotency"] = mark
     path = task_path(meta["id"])
-    if store.tree().entries(path):
+    if any(entry.path == path for entry in store.tree().entries(path)):  # not a link on the way
         raise StateError(
             "task_exists", f"there is a task {meta['id']} already", hint=f"platformctl task show {meta['id']}"
         )
@@ -156,7 +156,7 @@ def _body(request: tasks.TaskRequest, packet: Packet | None) -> str:
     from platformstate.codec.section_edit import with_section
     from platformstate.codec.sections import body_of
 
-    asked = tasks.asked_sections(request)
+    asked = task_requests.asked_sections(request)
     if packet is None:
         return body_of({heading: text for heading, text in asked.items() if text})
     body = packet.body

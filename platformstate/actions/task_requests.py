@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.core import ids
 from platformstate.core.places import task_path
+from platformstate.entities import task as tasks
 from platformstate.entities.kinds import TASK
 from platformstate.errors import StateError, shown
 
@@ -57,6 +58,21 @@ def spec_refs(repository: Repository, asked: Iterable[str]) -> list[dict[str, st
 def task_ids(store: Store, asked: Iterable[str]) -> list[str]:
     """Return the ids that prefixes stand for, each once. Raises: task_not_found, id_ambiguous."""
     return list(dict.fromkeys(store.resolve(TASK, prefix) for prefix in asked))
+
+
+def asked_sections(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the body sections that a request states. Raises: usage_invalid for one that would be cut."""
+    from platformstate.codec.sections import body_of, sections
+
+    asked = tasks.asked_sections(request)
+    for heading, text in asked.items():
+        if sections(body_of({heading: text})).keys() - {heading}:
+            raise StateError(
+                "usage_invalid",
+                f"the text of {heading} has a line that begins with ##, which would begin another section",
+                hint="begin headings inside a section with ###",
+            )
+    return asked
 
 
 def task_json(meta: Mapping[str, Any], rev: str) -> dict[str, Any]:

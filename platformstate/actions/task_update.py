@@ -192,7 +192,7 @@ def _unset(asked: Iterable[str]) -> list[str]:
 def _body(body: str, request: tasks.TaskRequest) -> str:
     from platformstate.codec.section_edit import with_section
 
-    for heading, text in tasks.asked_sections(request).items():
+    for heading, text in task_requests.asked_sections(request).items():
         body = with_section(body, heading, text, tuple(tasks.SECTIONS.values()))
     return body
 

@@ -9,6 +9,7 @@ import click
 from platformstate.cli.commands import command
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
+from platformstate.codec.safe import safe_line
 
 
 @command("doctor", examples=("platformctl doctor", "platformctl doctor --fix --json"))
@@ -43,5 +44,6 @@ def _line(found: dict[str, Any]) -> str:
     word = "fixed" if found["fixed"] else found["status"]
     is_placed = not found["path"] or found["path"] in found["message"]
     place = "" if is_placed else f"{found['path']}: "
-    text = f"{word:<7} {found['code']}  {place}{found['message']}"
-    return text if found["fixed"] or found["status"] == "info" else f"{text}\n        {found['fix']}"
+    text = safe_line(f"{word:<7} {found['code']}  {place}{found['message']}")
+    is_done = found["fixed"] or found["status"] == "info"
+    return text if is_done else f"{text}\n        {safe_line(found['fix'])}"

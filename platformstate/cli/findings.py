@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from platformstate.codec.safe import safe_line
+
 
 def findings_text(data: dict[str, Any]) -> str:
     """Return the findings alone, for hooks and editors: nothing when there is none."""
@@ -24,4 +26,5 @@ def finding_text(problem: dict[str, Any]) -> str:
     """Return one finding: place, code and message, and its fix below."""
     label = "" if problem["severity"] == "error" else f"{problem['severity']}: "
     place = f"{problem['path']}:{problem['line']}:{problem['col']}"
-    return f"{place}: {label}{problem['code']} {problem['message']}\n  fix: {problem['fix']}"
+    found = safe_line(f"{place}: {label}{problem['code']} {problem['message']}")
+    return f"{found}\n  fix: {safe_line(problem['fix'])}"

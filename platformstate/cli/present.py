@@ -9,6 +9,7 @@ from platformstate.actions.answer import Answer
 from platformstate.cli import echo
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.redaction import redacted
+from platformstate.codec.safe import safe_line
 from platformstate.cost import COST
 from platformstate.errors import Problem, StateError, Warned
 
@@ -47,7 +48,8 @@ def problem_text(problem: Problem) -> str:
     """Return a finding as people and editors read it: place, code, message, and the fix below."""
     label = "" if problem.severity == "error" else f"{problem.severity}: "
     place = f"{problem.path}:{problem.line}:{problem.col}"
-    return f"{place}: {label}{problem.code} {problem.message}\n  fix: {problem.fix}"
+    found = safe_line(f"{place}: {label}{problem.code} {problem.message}")
+    return f"{found}\n  fix: {safe_line(problem.fix)}"
 
 
 def cost_line(invocation: Invocation, seconds: float) -> None:
@@ -114,7 +116,7 @@ def _error_text(error: StateError, problems: tuple[Problem, ...]) -> str:
         counted = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = message.partition(problems[0].message)[0].removesuffix(": ") or counted
     place = "".join(f"{part}:" for part in (error.path, error.line, error.col) if part is not None)
-    return " ".join(part for part in (place, message, f"({error.code})") if part)
+    return safe_line(" ".join(part for part in (place, message, f"({error.code})") if part))
 
 
 def _hint(error: StateError) -> str:

@@ -19,6 +19,11 @@ def safe_text(text: str) -> str:
     return _UNSAFE.sub(_written_out, text)
 
 
+def safe_line(text: str) -> str:
+    r"""Return a text safe for a terminal in one line: a name that holds a line feed forges no second one."""
+    return safe_text(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
 def _written_out(found: re.Match[str]) -> str:
     code = ord(found.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"

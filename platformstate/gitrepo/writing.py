@@ -59,6 +59,10 @@ class Staged(NamedTuple):
     oid: str | None
 
 
+# A reflog entry is of now, whatever date the caller wants; git refuses one whose date it cannot read.
+_NOW: Final = {"GIT_COMMITTER_DATE": ""}
+
+
 class Writer:
     """Writes objects, an index and refs of one repository; `durable` waits for the disk each time."""
 
@@ -153,7 +157,7 @@ class Writer:
                 with_extended_output=True,
                 with_exceptions=False,
                 stdout_as_string=False,
-                env={**FIXED, **self._repository.extra, **(extra or {})},
+                env={**FIXED, **_NOW, **self._repository.extra, **(extra or {})},
                 **({"start_new_session": True} if session else {}),
                 **({"kill_after_timeout": timeout_s} if timeout_s else {}),
             )

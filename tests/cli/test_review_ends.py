@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Repo
+from tests.conftest import Platformctl, Repo
 
 COMMAND = [sys.executable, "-m", "platformstate"]
 
@@ -57,3 +57,9 @@ def test_a_damaged_index_is_named_and_is_no_bug(repo: Repo) -> None:
     ran = status_of("validate", "--staged", cwd=repo.root, shell="")
     assert ran.returncode == 7
     assert "git's index is damaged (disk_error)" in ran.stderr
+
+
+def test_a_date_for_git_that_git_cannot_read_delays_no_commit(platformctl: Platformctl) -> None:
+    assert platformctl("init").status == 0
+    ran = platformctl("task", "create", "--title", "one", env={"GIT_COMMITTER_DATE": "1 +0000"})
+    assert ran.status == 0
