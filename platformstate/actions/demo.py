@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.demo_procedure import conduct_killed, conduct_resumed
 from platformstate.core.places import task_path
 from platformstate.errors import StateError
 from platformstate.runner import Captured, run_captured
@@ -114,6 +115,8 @@ def run_demo(tell: Tell) -> Answer:
         _put_program(folder)
         for part in (_prepare, _record, _kill, _recover, _refuse, _hand_on):
             part(demo)
+        conduct_killed(demo, TASK)
+        conduct_resumed(demo)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     commands = sum(len(step["commands"]) for step in demo.steps)
