@@ -21,12 +21,13 @@ from platformstate.codec.journal import ZERO_HASH, chained, encode
 from platformstate.codec.jsonl import parse_lines
 from platformstate.errors import StateError
 from platformstate.runner.chain import corrupt, line_problem, verified
-from platformstate.runner.opening import explained, open_below, write_all
+from platformstate.runner.opening import explained, folder_of, open_below, write_all
 
 Event = Mapping[str, Any]
 Cut = Callable[[], None]
 
 LOCK_WITHIN_S: Final = 10.0
+_NEW: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL_SYNC: Final = 51  # macOS: fcntl F_FULLFSYNC
 
 
@@ -61,21 +62,22 @@ class Journal:
 
     @classmethod
     def create(cls, root: Path, path: str, events: Sequence[Event], *, torn: Path) -> Journal:
-        """Make a journal with its first events, durable on return. Raises run_journal_moved if it exists."""
-        with explained(path):
-            try:
-                descriptor = open_below(
-                    root, path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, make=True
-                )
-            except FileExistsError as exists:
-                raise _moved(path, "was made by another process") from exists
-            folder = open_below(root, str(Path(path).parent), os.O_RDONLY | os.O_DIRECTORY)
-            try:
+        """Make a journal with its first events, durable on return. Raises run_journal_moved if it exists.
+
+        It gets its name when they are on the disk: no reader meets a journal without them.
+        """
+        name = Path(path).name
+        with explained(path), folder_of(root, path, make=True) as folder:
+            if _is_there(name, folder):
+                raise _moved(path, "was made by another process")
+            descriptor = os.open(f".ps-{name}", _NEW, 0o644, dir_fd=folder)
+            journal = cls(root, path, descriptor, torn)
+            with ExitStack() as given_up:
+                given_up.callback(journal.close)
+                journal._append(events, sync=True, cut=None)
+                os.rename(f".ps-{name}", name, src_dir_fd=folder, dst_dir_fd=folder)
                 os.fsync(folder)
-            finally:
-                os.close(folder)
-        journal = cls(root, path, descriptor, torn)
-        journal.append(events, sync=True)
+                given_up.pop_all()
         return journal
 
     @property
@@ -251,6 +253,14 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _moved(path: str, what: str) -> StateError:

@@ -153,5 +153,3 @@ class KillScene(Scene):
         """Require that what a person staged is still staged, and nothing else differs from HEAD."""
         assert self.repo.git("status", "--porcelain") == "A  src/main.py\n"
         assert self.repo.git("show", ":src/main.py") == "staged by a person\n"
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +16,11 @@ from tests.conduct.killing import KillScene
 from tests.conduct.scenes import wait_for
 from tests.conftest import Ran
 
-STARTED_RESUMED_ENDED = 3  # commits: after the pin, at a suspension in between, at the end
+STARTED_RESUMED_ENDED = 3  # commits: after the pin, at the resumption, at the end
 C = 2
 
 
-def write(scene: KillScene, **of_c: object) -> None:
+def write(scene: KillScene, **of_c: Any) -> None:
     """Write a, a check, c, a checkpoint, e."""
     steps = [
         scene.command("a"),
@@ -98,7 +100,7 @@ def test_a_child_that_lives_keeps_the_run_locked_then_its_receipt_is_adopted(kil
     assert killing.events_of(C) == [("StepStarted", 1, None), ("StepSucceeded", 1, "receipt")]
 
 
-def killed_within_c(scene: KillScene, **of_c: object) -> None:
+def killed_within_c(scene: KillScene, **of_c: Any) -> None:
     """Kill conductor and child group while c, whose effect is there, has not ended; it does not hang again."""
     calm = scene.repo.root.parent / "calm"
     write(scene, run=f"{scene.append('c')}; test -e {calm} || sleep 30", **of_c)
@@ -129,7 +131,7 @@ def test_where_nothing_proves_a_person_decides(killing: KillScene) -> None:
         "StepStarted",
         "StepSucceeded",
     ]
-    killing.require_sound(commits=4)
+    killing.require_sound(commits=5)  # start, suspend, decide, go on, end
 
 
 def test_where_nothing_proves_an_idempotent_step_is_run_again(killing: KillScene) -> None:
@@ -283,8 +285,6 @@ def test_a_failpoint_of_another_step_is_not_reached(killing: KillScene) -> None:
 
 
 def test_every_failpoint_of_a_conduct_is_named_here(killing: KillScene) -> None:
-    from pathlib import Path
-
     known = killing.run_ctl("doctor", "--list-failpoints", "--json").document["data"]["failpoints"]
     text = Path(__file__).read_text()
     names = [name for name in map(str, known) if name.startswith("conduct.")]

@@ -219,10 +219,7 @@ def race(scene: KillScene, rounds: int) -> None:
     for number in range(rounds):
         go_on.unlink(missing_ok=True)
         scene.conduct(point="conduct.marker@1")
-        both = [scene.begin("run", "resume", scene.run, "--json") for _ in range(2)]
-        wait_for(lambda: any(map(_has_ended, both)))
-        loser = next(one for one in both if _has_ended(one))
-        winner = next(one for one in both if one is not loser)
+        loser, winner = _resumed_twice(scene)
         refused = loser.wait()
         go_on.touch()
         proceeded = winner.wait()
@@ -230,6 +227,13 @@ def race(scene: KillScene, rounds: int) -> None:
         assert proceeded.status == 0, proceeded.stdout + proceeded.stderr
         assert scene.effects.split() == ["a", "c"] * (number + 1)
     scene.require_sound()
+
+
+def _resumed_twice(scene: KillScene) -> tuple[Command, Command]:
+    """Start two at once; return the one that ends while the step still waits, and the other."""
+    both = [scene.begin("run", "resume", scene.run, "--json") for _ in range(2)]
+    wait_for(lambda: any(map(_has_ended, both)))
+    return (both[0], both[1]) if _has_ended(both[0]) else (both[1], both[0])
 
 
 def _waiting(scene: KillScene, path: Path) -> str:

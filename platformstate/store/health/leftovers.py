@@ -17,8 +17,10 @@ from platformstate.store.health.check import Check, check
 from platformstate.store.intents import Intent
 from platformstate.store.session import Session
 
-JOURNAL: Final = "events.jsonl"
-_BEFORE_A_RUN: Final = frozenset({"resolved_steps.json", ".ps-resolved_steps.json", "artifacts", JOURNAL})
+_JOURNAL: Final = "events.jsonl"
+_BEFORE_A_RUN: Final = frozenset(
+    {"resolved_steps.json", ".ps-resolved_steps.json", "artifacts", ".ps-events.jsonl", _JOURNAL}
+)
 _TEMPORARY: Final = re.compile(r"\.ps-([0-9]{8}t[0-9]{6}z-[0-9a-z]{6})-[0-9]+")
 
 
@@ -168,15 +170,19 @@ def _temporary(session: Session) -> Iterator[Check]:
 
 
 def unborn_runs(session: Session) -> list[str]:
-    """Return the folders of runs of which only the pin was written: a folder without journal is no run."""
-    found = []
-    for folder in sorted((session.root / "state" / "procedures").glob("*/runs/*")):
-        names = {path.name for path in folder.iterdir()} if folder.is_dir() and not folder.is_symlink() else {""}
-        journal = folder / JOURNAL
-        is_empty = names <= _BEFORE_A_RUN and (not journal.exists() or journal.stat().st_size == 0)
-        if is_empty and not Lease(session.repository.common_dir, folder.name).is_held():
-            found.append(str(folder.relative_to(session.root)))
-    return found
+    """Return the folders of runs of which only the pin was written: without a journal they are no runs."""
+    folders = sorted((session.root / "state" / "procedures").glob("*/runs/*"))
+    return [str(folder.relative_to(session.root)) for folder in folders if _is_unborn(session, folder)]
+
+
+def _is_unborn(session: Session, folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if not {path.name for path in folder.iterdir()} <= _BEFORE_A_RUN:
+        return False
+    journal = folder / _JOURNAL
+    has_begun = journal.exists() and journal.stat().st_size > 0
+    return not has_begun and not Lease(session.repository.common_dir, folder.name).is_held()
 
 
 def _unborn(session: Session) -> Iterator[Check]:
