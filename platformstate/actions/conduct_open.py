@@ -6,18 +6,20 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.run_site import KnownRun, RunSite, corrupt
+from platformstate.core.instants import moment
 from platformstate.core.places import checkpoint_path
-from platformstate.entities.step import Step
+from platformstate.entities.step import CommandStep, Step
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL, Folding, JournalBroken, RunState
 from platformstate.policy.pin import Pin, step_sha256
 from platformstate.policy.settle import CLOSED_UNDONE
-from platformstate.policy.walking import boundary
+from platformstate.policy.walking import boundary, captors
 from platformstate.runner import Journal, Position, RunLock, Signals
 
 if TYPE_CHECKING:
@@ -78,6 +80,11 @@ class Conduct:
     def state(self) -> RunState:
         """Where the run stands now."""
         return self.folding.state()
+
+    @cached_property
+    def captors(self) -> dict[str, list[CommandStep]]:
+        """The steps that capture something, by the call that they stand in."""
+        return captors(self.pin.steps)
 
     @property
     def status(self) -> str:
@@ -256,6 +263,15 @@ def _head(store: Store, site: RunSite) -> dict[str, bytes | None]:
     return {**held, **dict(tree.read([site.journal]))}
 
 
+def _committed_at(conduct: Conduct) -> float | None:
+    """Return when the run was last committed, by the last event that HEAD holds; None when it never was."""
+    count = conduct.committed.count(b"\n")
+    if not 0 < count <= len(conduct.journal.events):
+        return None
+    age = moment(conduct.store.now()) - moment(str(conduct.journal.events[count - 1]["at"]))
+    return monotonic() - max(0.0, age.total_seconds())
+
+
 def is_pinned(store: Store, site: RunSite, state: RunState) -> bool:
     """Say whether a conduct of a run began in this clone on this host, with this very pin.
 
@@ -293,5 +309,6 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         conduct.pinned_here = is_pinned(store, site, conduct.state)
         held = _head(store, site)
         conduct.committed, conduct.in_head = held.get(site.journal) or b"", set(held)
+        conduct.committed_at = _committed_at(conduct)
         closing.pop_all()
     return conduct
