@@ -194,10 +194,16 @@ def _started(
 
 def _refuse_found_secrets(store: Store, site: RunSite, data: bytes) -> None:
     """Refuse to pin a secret, such as one given as a param. Raises: secret_found."""
-    from platformstate.store.change import FileChange
-    from platformstate.store.checking import refuse_bad_files
+    from platformstate.policy.secrets import find_secrets
 
-    refuse_bad_files([FileChange(site.pin, None, data)], store.session.settings.allowed_secrets)
+    found = find_secrets(data.decode("utf-8"), site.pin, store.session.settings.allowed_secrets)
+    if found:
+        raise StateError(
+            "secret_found",
+            f"a secret would be pinned: {found[0].message}",
+            hint="give it by the environment, and name it in secrets",
+            problems=tuple(found),
+        )
 
 
 def _clear_leftovers(store: Store, name: str) -> None:

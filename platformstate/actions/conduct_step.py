@@ -120,17 +120,16 @@ def run_check(conduct: Conduct, step: CheckStep, *, recheck: bool = False) -> Fa
 
 def step_env(conduct: Conduct, step: Step, attempt: int) -> dict[str, str]:
     """Return the whole environment of a step that runs something."""
-    walk, header = conduct.folding.walk, conduct.folding.state().header
-    given = captures(conduct.pin.steps, walk, step.index, conduct.carried)
+    defined = conduct.folding.defined
     names = StepNames(
         run=conduct.site.named,
-        actor=str(header["actor"]),
+        actor=str(defined["actor"]),
         index=step.index,
         key=step.key,
         attempt=attempt,
-        task=header.get("task"),
+        task=defined.get("task"),
         params=getattr(step, "env", {}),
-        captures={name.removeprefix("C_"): text for name, text in given.items()},
+        captures=captures(conduct.captors, conduct.folding.walk, step, conduct.carried),
     )
     return step_environment(inherited(os.environ), names)
 

@@ -117,19 +117,28 @@ def carry(old: Sequence[Step], walk: Walk, new: Sequence[Step]) -> Carried:
     return Carried(tuple(pairs), tuple(index for index in left if index < last))
 
 
-def captures(steps: Sequence[Step], walk: Walk, index: int, carried: Mapping[int, str]) -> dict[str, str]:
-    """Return the variables that earlier steps of the same call give to a step.
+def captors(steps: Sequence[Step]) -> dict[str, list[CommandStep]]:
+    """Return the steps that capture something, by the call that they stand in."""
+    found: dict[str, list[CommandStep]] = {}
+    for step in steps:
+        if isinstance(step, CommandStep) and step.capture:
+            found.setdefault(call_path(step.key), []).append(step)
+    return found
+
+
+def captures(
+    captors: Mapping[str, Sequence[CommandStep]], walk: Walk, step: Step, carried: Mapping[int, str]
+) -> dict[str, str]:
+    """Return what earlier steps of the same call captured, by name.
 
     `carried` holds what the carried steps captured in the run in which they were done.
     """
-    scope = call_path(steps[index].key)
     given = {}
-    for step in steps[:index]:
-        if isinstance(step, CommandStep) and step.capture and call_path(step.key) == scope:
-            text = walk.at(step.index).captured
-            text = carried.get(step.index) if text is None else text
-            if text is not None:
-                given[f"C_{step.capture}"] = text
+    for other in captors.get(call_path(step.key), ()):
+        text = walk.at(other.index).captured
+        text = carried.get(other.index) if text is None else text
+        if other.index < step.index and text is not None:
+            given[str(other.capture)] = text
     return given
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from platformstate.entities.step import CommandStep, Step
 from platformstate.policy.steps import Walk
-from platformstate.policy.walking import boundary, captures, carry, cursor, retry_delay, trailing
+from platformstate.policy.walking import boundary, captors, captures, carry, cursor, retry_delay, trailing
 from tests.conduct.recipes import check, command, done, event, gate, manual, pin_of, state_of
 
 
@@ -91,11 +91,12 @@ def test_a_capture_is_given_to_later_steps_of_the_same_call() -> None:
         event("StepStarted", 1, 1),
         {**second, "captured": "B"},
     )
-    assert captures(steps, walk, 1, {}) == {}
-    assert captures(steps, walk, 2, {}) == {"C_inner": "B"}
-    assert captures(steps, walk, 3, {}) == {"C_top": "A"}
-    assert captures(steps, walk_of(steps, event("StepCarried", 0)), 3, {0: "old"}) == {"C_top": "old"}
-    assert captures(steps, walk_of(steps), 3, {}) == {}
+    known = captors(steps)
+    assert captures(known, walk, steps[1], {}) == {}
+    assert captures(known, walk, steps[2], {}) == {"inner": "B"}
+    assert captures(known, walk, steps[3], {}) == {"top": "A"}
+    assert captures(known, walk_of(steps, event("StepCarried", 0)), steps[3], {0: "old"}) == {"top": "old"}
+    assert captures(known, walk_of(steps), steps[3], {}) == {}
 
 
 @pytest.mark.parametrize(
