@@ -15,6 +15,7 @@ from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, run_check
 from platformstate.actions.conduct_supersede import carried_captures
 from platformstate.actions.conduct_walk import failure_of, finish, suspend, walk
+from platformstate.actions.run_show import answer_of_known, plan_resume
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
 from platformstate.entities.step import CheckStep
 from platformstate.errors import StateError
@@ -48,19 +49,21 @@ def resume_run(
     """
     site = find_run(store, text)
     if store.dry_run:
-        from platformstate.actions.run_show import plan_resume
-
         return plan_resume(store, site)
     known = _resumable(store, site)
     if known.state.status in TERMINAL:
         return _completed(store, known, own_process)
-    with _conducting(store, known, f"run resume {site.named}", told, own_process) as conduct:
-        over = take_over_fields(conduct, reason) if take_over else None
-        require_here(conduct, taken_over=over is not None)
-        conduct.drift, conduct.trusted_ref = drift_of(conduct)
-        refuse_secrets(conduct.pin)
-        refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
-        return answer_of(conduct, _resume(conduct, over))
+    try:
+        with _conducting(store, known, f"run resume {site.named}", told, own_process) as conduct:
+            over = take_over_fields(conduct, reason) if take_over else None
+            require_here(conduct, taken_over=over is not None)
+            conduct.drift, conduct.trusted_ref = drift_of(conduct)
+            refuse_secrets(conduct.pin)
+            refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
+            return answer_of(conduct, _resume(conduct, over))
+    except StateError as refused:
+        refused.data = {**answer_of_known(known).data, **(refused.data or {})}
+        raise
 
 
 def _resumable(store: Store, site: RunSite) -> KnownRun:

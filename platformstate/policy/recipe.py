@@ -57,7 +57,7 @@ def recipe_problems(recipes: Recipes, root: str) -> tuple[Problem, ...]:
         found += _own_problems(recipes, name)
     cycles = tuple(_cycles(recipes, root))
     found += cycles
-    if not found:
+    if not found and root in recipes:
         found += _size_problems(recipes, root)
     return tuple(sorted(found, key=lambda problem: (problem.path, problem.line, problem.col, problem.code)))
 
@@ -94,11 +94,7 @@ def _own_problems(recipes: Recipes, name: str) -> Iterator[Problem]:
             yield problem(recipe, "procedure_invalid", f"/params/{param}/{key}", f"{param}: {reason}")
     captures: set[str] = set()
     for index, step in enumerate(recipe.document.meta["steps"]):
-        for pointer, reason in (
-            *_text_faults(recipe, step),
-            *_time_faults(step),
-            *_when_faults(recipe, step),
-        ):
+        for pointer, reason in _step_faults(recipe, step):
             yield problem(
                 recipe, "procedure_invalid", f"/steps/{index}/{pointer}", f"{step['key']}: {reason}"
             )
@@ -108,6 +104,14 @@ def _own_problems(recipes: Recipes, name: str) -> Iterator[Problem]:
         captures |= {capture} if capture else set()
     for index, call in _calls(recipe):
         yield from _call_problems(recipes, recipe, index, call)
+
+
+def _step_faults(recipe: Recipe, step: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the pointer below a step, and the reason, of each thing that is wrong with it by itself."""
+    yield from _text_faults(recipe, step)
+    yield from _time_faults(step)
+    yield from _when_faults(recipe, step)
+    yield from _checkpoint_faults(step)
 
 
 def _text_faults(recipe: Recipe, step: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from platformstate.entities.step import CheckpointStep, CommandStep, GateStep, ManualStep
+from platformstate.entities.step import (
+    CheckpointStep,
+    CheckStep,
+    CommandStep,
+    Expectation,
+    GateStep,
+    ManualStep,
+    Probe,
+    Verification,
+)
 from platformstate.policy.expand import Expanded, expand
 from platformstate.policy.pin import Pin
 from platformstate.policy.recipe import Recipes, reachable, recipe_problems
@@ -288,3 +297,46 @@ def test_a_call_gives_numbers_and_truths_as_text_or_as_themselves() -> None:
     (step,) = pin_of(expand(recipes(outer, inner), "outer", {"count": 4})).steps
     assert isinstance(step, CommandStep)
     assert step.env == {"P_count": "4", "P_loud": "true"}
+
+
+def test_a_check_and_a_manual_step_get_all_that_is_written() -> None:
+    known = recipes(
+        recipe(
+            "demo",
+            "{key: live, kind: check, run: curl, timeout: 5, expect: {stdout: ok}, recheck: always, on_fail: fail}",
+            "{key: notes, kind: manual, instruct: write, verify: {argv: [test, x], timeout: 2m}, evidence: required}",
+        )
+    )
+    check, manual = pin_of(expand(known, "demo", {})).steps
+    assert check == CheckStep(
+        0,
+        "live",
+        ("/bin/sh", "-c", "curl"),
+        timeout=5,
+        expect=Expectation(0, "ok"),
+        recheck="always",
+        on_fail="fail",
+    )
+    assert isinstance(manual, ManualStep)
+    assert manual.verify == Verification(("test", "x"), 120)
+    assert manual.evidence == "required"
+
+
+def test_a_probe_is_pinned_with_its_defaults() -> None:
+    step = "{key: a, kind: command, argv: [x], done_when: {run: ask}}"
+    (made,) = pin_of(expand(recipes(recipe("demo", step)), "demo", {})).steps
+    assert isinstance(made, CommandStep)
+    assert made.done_when == Probe(("/bin/sh", "-c", "ask"), (1,), 60)
+
+
+@pytest.mark.parametrize("kind,wrong", [("blocker", True), ("handoff", True), ("progress", False)])
+def test_a_checkpoint_that_would_lack_something_is_refused(kind: str, wrong: bool) -> None:
+    step = f"{{key: cp, kind: checkpoint, checkpoint_kind: {kind}, summary: it stands}}"
+    expanded = expand(recipes(recipe("demo", step)), "demo", {})
+    assert [problem.code for problem in expanded.problems] == (["procedure_invalid"] if wrong else [])
+
+
+def test_what_calls_something_that_is_not_there_is_told_once_and_no_cycle_is_seen() -> None:
+    known = recipes(recipe("demo", "{key: x, kind: call, procedure: gone}"))
+    assert told(known, expand(known, "demo", {})) == ["demo:8 <gone> invalid: x: there is no procedure gone"]
+    assert recipe_problems({}, "demo") == ()

@@ -50,40 +50,44 @@ class World:
         if self.state().status == "running" and self.events:
             self.events.append(event("RunSuspended", reason="crashed"))
         probe = "unasked"
-        resumed = False
-        while True:
-            state = self.state()
-            index = cursor(self.steps, state.walk)
-            if index is None:
-                return True
-            step, known = self.steps[index], state.walk.at(index)
+        while (index := cursor(self.steps, self.state().walk)) is not None:
+            step, known = self.steps[index], self.state().walk.at(index)
             place = (index, known.last.number if known.last else 0)
-            code = self.receipts.get(place)
-            facts = AttemptFacts(
-                receipt="none" if code is None else "success" if code == 0 else "failure",
-                start_mark=place in self.marks,
-                place=self.place if known.outcome == "open" else "same",
-                probe=probe,
-            )
-            asked = situation(step, known, facts)
+            asked = situation(step, known, self.facts(place, known.outcome, probe))
             action = settle(asked)
-            if action is Action.PROBE:
-                probe = ("done" if self.effects[index] else "not_done") if self.probe_works else "unclear"
-            elif action is Action.DECIDE:
+            if action is Action.DECIDE:
                 return False
-            elif action is Action.RUN:
-                if not resumed and state.status == "suspended":
-                    self.events.append(event("RunResumed", from_index=index))
-                resumed = True
-                self.run(step, known.next_attempt, moment, exit_code)
-                probe = "unasked"
-                if exit_code:
-                    self.events.append(event("RunSuspended", reason="step_failed", step_index=index))
-                    raise Killed
-            else:
-                self.events += _records(
-                    action, place, code, why_unknown(asked) if known.outcome == "open" else ""
-                )
+            if action is Action.RUN:
+                self.go_on(step, known.next_attempt, moment, exit_code)
+            elif action is not Action.PROBE:
+                why = why_unknown(asked) if known.outcome == "open" else ""
+                self.events += _records(action, place, self.receipts.get(place), why)
+            if action in (Action.RUN, Action.PROBE):
+                probe = self.asked_probe(index) if action is Action.PROBE else "unasked"
+        return True
+
+    def go_on(self, step: CommandStep, attempt: int, moment: str, exit_code: int) -> None:
+        """Resume if the run stands still, and do a step; one that fails suspends the run."""
+        if self.state().status == "suspended":
+            self.events.append(event("RunResumed", from_index=step.index))
+        self.run(step, attempt, moment, exit_code)
+        if exit_code:
+            self.events.append(event("RunSuspended", reason="step_failed", step_index=step.index))
+            raise Killed
+
+    def facts(self, place: tuple[int, int], outcome: str, probe: str) -> AttemptFacts:
+        """Return what lies beside the journal about an attempt."""
+        code = self.receipts.get(place)
+        return AttemptFacts(
+            receipt="none" if code is None else "success" if code == 0 else "failure",
+            start_mark=place in self.marks,
+            place=self.place if outcome == "open" else "same",
+            probe=probe,
+        )
+
+    def asked_probe(self, index: int) -> str:
+        """Return what done_when says."""
+        return ("done" if self.effects[index] else "not_done") if self.probe_works else "unclear"
 
     def run(self, step: CommandStep, attempt: int, moment: str, exit_code: int) -> None:
         """Do a step as the real shim does: marker, start mark, effect, receipt, outcome."""
