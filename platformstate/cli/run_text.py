@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,8 +109,12 @@ def step_text(data: Data) -> str:
 def event_text(event: Mapping[str, Any]) -> str:
     """Return an event in one line."""
     rest = {key: value for key, value in event.items() if key not in ("seq", "at", "type", "h")}
-    said = " ".join(f"{key}={value}" for key, value in rest.items())
+    said = " ".join(f"{key}={_shown(value)}" for key, value in rest.items())
     return f"{event['seq']} {event['at']} {event['type']} {said}".rstrip()
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
 def verify_text(data: Data) -> str:

@@ -187,7 +187,9 @@ def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> st
             return body[key][0]
     asks = [str(blocker["ask"]) for blocker in meta.get("blockers", ())]
     commands = [shlex.join(command["argv"]) for command in meta.get("commands", ())]
-    return next(iter([*asks, *commands]), None)
+    step = meta.get("step")
+    steps = [] if step is None else [f"step {step['key']} {str(step['outcome']).replace('_', ' ')}"]
+    return next(iter([*asks, *commands, *steps]), None)
 
 
 def row(
