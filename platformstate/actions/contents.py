@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from platformstate.core.tree import Entry
-from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, blob_id
 from platformstate.gitrepo.attributes import Hidden
+from platformstate.gitrepo.objects import missing_object
 from platformstate.gitrepo.versions import read_blobs_up_to
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
@@ -48,9 +48,13 @@ class Blobs:
         missing = [oid for oid in oids if oid is not None and oid not in self._known]
         self._known |= read_blobs_up_to(self._repository, missing, MAX_READ_BYTES)
 
-    def get(self, oid: str | None) -> bytes | int | None:
-        """Return a loaded blob; None for an object that is not here."""
-        return None if oid is None else self._known.get(oid)
+    def get(self, oid: str | None, path: str) -> bytes | int | None:
+        """Return a loaded blob of a path, None for no object. Raises: history_missing when it is not here."""
+        if oid is None:
+            return None
+        if oid not in self._known:
+            raise missing_object(path)
+        return self._known[oid]
 
 
 class GitContents:
@@ -65,14 +69,8 @@ class GitContents:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
         wanted = [path for path in paths if path in self._oids]
         self._blobs.load(self._oids[path] for path in wanted)
-        return {path: self._present(path) for path in wanted}
-
-    def _present(self, path: str) -> bytes | int:
-        data = self._blobs.get(self._oids[path])
-        if data is None:
-            message = f"the content of {path} is not in this clone"
-            raise StateError("history_missing", message, hint="git fetch --refetch", path=path)
-        return data
+        found = {path: self._blobs.get(self._oids[path], path) for path in wanted}
+        return {path: data for path, data in found.items() if data is not None}
 
     def oid(self, path: str, data: bytes | int) -> str | None:
         """Return the blob id that the tree names."""

@@ -184,7 +184,7 @@ class Judging:
         for path, oids in changed:
             if path in self.names and path not in self.data:
                 continue  # A link or folder in its place is its own finding.
-            befores = tuple(self.scope.blobs.get(oid) for oid in oids)
+            befores = tuple(self.scope.blobs.get(oid, path) for oid in oids)
             after = self.data.get(path)
             if isinstance(after, int) or any(isinstance(before, int) for before in befores):
                 continue  # Too large is its own finding, now or when it was written.

@@ -56,7 +56,7 @@ def staged_scope(repository: Repository, base: str | None = None) -> Scope:
     blobs.load(oid for each in changes for change in each for oid in (change.before, change.after))
     selected = _with_partners(path for path in changed if path != ATTRIBUTES)
     selected |= set(paths_naming(repository, _vanished(changed.values())))
-    attributes = blobs.get(changed[ATTRIBUTES].after) if ATTRIBUTES in changed else None
+    attributes = blobs.get(changed[ATTRIBUTES].after, ATTRIBUTES) if ATTRIBUTES in changed else None
     return Scope(
         "staged",
         repository,

@@ -48,7 +48,13 @@ class TaskFolder(NamedTuple):
         return self.files[task_path(self.task_id)]
 
     def checked(self) -> TaskFolder:
-        """Return the folder when every record in it is readable. Raises: task_not_found, state_invalid."""
+        """Return the folder when every record in it is readable, for a command that will write there.
+
+        Raises: task_not_found, state_invalid, path_symlink.
+        """
+        linked = next((found for found in self.problems if found.code == "path_mode_invalid"), None)
+        if linked is not None:
+            raise StateError("path_symlink", linked.message, hint=linked.fix, path=linked.path)
         if self.problems or self.task is None:
             raise self._refusal()
         return self

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from platformstate.errors import StateError
 from platformstate.gitrepo.children import input_file, stream_git
 from platformstate.gitrepo.repository import Repository
 
@@ -43,7 +44,10 @@ def _found(line: str) -> Found | None:
 
 
 def blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes | None]:
-    """Yield the bytes of each named blob in the order asked, None where there is none."""
+    """Yield the bytes of each named blob in the order asked, None where there is none.
+
+    Raises: history_missing for a damaged one, at which git stops.
+    """
     with input_file("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")) as asked:
         child = stream_git(
             ["cat-file", "--batch"],
@@ -62,9 +66,20 @@ def blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes | None
                 data = child.stdout.read(found.size)
                 child.stdout.read(1)
                 yield data if found.type == "blob" else None
+            if child.wait():
+                raise missing_object("an object")
         finally:
             child.stdout.close()
             child.wait()
+
+
+def missing_object(name: str) -> StateError:
+    """Return the error for an object that a tree names but that git cannot read here."""
+    return StateError(
+        "history_missing",
+        f"the content of {name} is missing in this clone, or damaged",
+        hint="git fsck says which; git fetch --refetch brings it back",
+    )
 
 
 def read_blobs(repository: Repository, oids: Sequence[str]) -> list[bytes | None]:

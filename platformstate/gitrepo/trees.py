@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
-from platformstate.gitrepo.objects import blobs
+from platformstate.gitrepo.objects import blobs, missing_object
 from platformstate.gitrepo.repository import Repository
 
 
@@ -19,7 +19,10 @@ class _GitTree:
         self._oids: dict[str, str] = {}
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield path and bytes of each file that is there, in the order asked."""
+        """Yield path and bytes of each file that is there, in the order asked.
+
+        Raises: history_missing for a listed file whose content git cannot read.
+        """
         asked = [path for path in paths if "\n" not in path]
         if not asked:
             return
@@ -28,6 +31,8 @@ class _GitTree:
             if data is not None:
                 COST.read += 1
                 yield path, data
+            elif path in self._oids:
+                raise missing_object(path)
 
     def _kept(self, entries: list[Entry]) -> list[Entry]:
         self._oids.update(

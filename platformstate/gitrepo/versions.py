@@ -9,6 +9,7 @@ from typing import IO, Final, NamedTuple
 from platformstate.cost import COST
 from platformstate.gitrepo.attributes import ATTRIBUTES, Attributed, unsafe_rows
 from platformstate.gitrepo.children import input_file, stream_git
+from platformstate.gitrepo.objects import missing_object
 from platformstate.gitrepo.repository import Repository
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -54,7 +55,8 @@ def _changed(facts: str, path: str, null_oid: str) -> Changed:
 def read_blobs_up_to(repository: Repository, oids: Iterable[str], limit: int) -> dict[str, bytes | int]:
     """Return each blob's bytes by its id, and the size alone of one beyond the limit, with one child.
 
-    What is too large is never held in memory. A missing object is left out.
+    What is too large is never held in memory. A missing object is left out. Raises:
+    history_missing for a damaged one at which git stops.
     """
     wanted = list(dict.fromkeys(oids))
     if not wanted:
@@ -81,6 +83,8 @@ def read_blobs_up_to(repository: Repository, oids: Iterable[str], limit: int) ->
                     found[words[0]] = size
                     _skip(answers, size)
                 answers.read(1)
+    if child.returncode:
+        raise missing_object("an object")
     COST.read += len(found)
     return found
 

@@ -6,7 +6,7 @@ HEAD may stand at any point of it; other content means that a person went on, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from platformstate.store.intents import Intent, IntentFile
@@ -70,6 +70,18 @@ def is_settled(chain: Chain, head: Head) -> bool:
     return chain.last.append and text is not None and target is not None and text.startswith(target)
 
 
+def rests_on(path: str) -> str | None:
+    """Return the record without which a file means nothing: of a run's checkpoint the run itself."""
+    folder, checkpoints, _ = path.rpartition("/checkpoints/")
+    return f"{folder}/run.md" if checkpoints else None
+
+
+def lacking(intent: Intent, head: Head, coming: Container[str]) -> str | None:
+    """Return the record that an intent rests on but that neither HEAD nor a chain holds."""
+    rests = (rests_on(file.path) for file in intent.files if file.after is not None)
+    return next((path for path in rests if path and path not in coming and not head.blobs.get(path)), None)
+
+
 def fits_head(chain: Chain, head: Head) -> bool:
     """Say whether HEAD stands at a point of the chain."""
     if head.blobs.get(chain.path) in chain.points:
@@ -118,12 +130,15 @@ def misfits(
     `head` is None where no commit will be made now.
     """
     found: set[str] = set()
-    for path, chain in chains_of(intents).items():
+    wanted = chains_of(intents)
+    for path, chain in wanted.items():
         if head is not None and is_settled(chain, head):
             continue
         stuck = path in refused or step_for(chain, working.get(path), blob_id) is None
         if stuck or (head is not None and not fits_head(chain, head)):
             found.update(intent.id for intent in intents if path in intent.paths)
+    if head is not None:
+        found.update(intent.id for intent in intents if lacking(intent, head, wanted))
     return frozenset(found)
 
 

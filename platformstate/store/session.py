@@ -15,7 +15,7 @@ from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, blob_id, look_up, read_blobs, states
 from platformstate.gitrepo.identity import person
 from platformstate.gitrepo.writing import Person, refuse_without_identity
-from platformstate.store.chains import Chain, Head
+from platformstate.store.chains import Chain, Head, rests_on
 from platformstate.store.control import Control
 from platformstate.store.failpoints import Failpoints
 from platformstate.store.intents import Intent, Journal
@@ -72,11 +72,12 @@ class Session(NamedTuple):
     def head(self, ref: str, chains: Iterable[Chain]) -> Head:
         """Read a branch and what it holds at the chains' paths, with one child as a rule."""
         wanted = list(chains)
-        names = [f"{ref}:{chain.path}" for chain in wanted]
-        tip, *found = look_up(self.repository, [ref, *names])
+        paths = dict.fromkeys(chain.path for chain in wanted)
+        paths |= dict.fromkeys(base for path in paths if (base := rests_on(path)) is not None)
+        tip, *found = look_up(self.repository, [ref, *(f"{ref}:{path}" for path in paths)])
         blobs = {
-            chain.path: row.oid if row is not None and row.type == "blob" else None
-            for chain, row in zip(wanted, found, strict=True)
+            path: row.oid if row is not None and row.type == "blob" else None
+            for path, row in zip(paths, found, strict=True)
         }
         strange = [
             chain

@@ -129,7 +129,7 @@ class Settler:
         for path in intent.paths:
             if path in refused:
                 raise refused[path]
-        raise record_changed(intent.paths[0])
+        raise record_changed(chains.rests_on(intent.paths[0]) or intent.paths[0])
 
     def _place(self, ours: Sequence[Intent], own: Intent | None, head: Head | None) -> list[Warned]:
         """Write the working files of all chains that HEAD does not hold yet."""

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from platformstate.codec.journal import ZERO_HASH, encode
+from platformstate.codec.render import canonical
 from platformstate.core import places
+from platformstate.core.document import Document
+from platformstate.entities.kinds import RUN as RUN_KIND
+from platformstate.entities.run import Place, opening
+from platformstate.policy.journal import fold
 from platformstate.store import Change, FileChange, Store, Written, open_store
 from tests.conftest import Repo
+
+if TYPE_CHECKING:
+    from platformstate.entities.shapes import Run
 
 STORE_TEXT = (
     'schema: store/1\nid: "7b1d7a52-5c7e-4d0b-9a52-0f6f3a0e4c11"\ncreated_at: "2026-11-20T10:11:30Z"\n'
@@ -65,8 +74,20 @@ def make_store(repo: Repo, *tasks: str) -> Repo:
     repo.write("src/main.py", "print('hello')\n")
     for task in tasks:
         repo.write(places.task_path(task), task_text(task))
+        write_run(repo, task)
     repo.commit("begin")
     return repo
+
+
+def write_run(repo: Repo, task: str) -> None:
+    """Write the run that the checkpoints of a task stand in."""
+    place = Place("vm", "0" * 16, "main", "main", None, "0" * 16, 1)
+    events = opening(RUN, task, "ann", 1, place, "2026-11-20T10:11:30Z")
+    journal = encode(events, seq=0, h=ZERO_HASH)
+    header = fold([{**event, "seq": seq} for seq, event in enumerate(events)]).header
+    path = places.run_path(f"task/{task}", RUN)
+    repo.write(path, canonical(Document(RUN_KIND, path, cast("Run", header))))
+    repo.write(places.journal_path(f"task/{task}", RUN), journal)
 
 
 def opened(place: Repo | Path, **settings: Any) -> Store:
