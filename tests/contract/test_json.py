@@ -70,7 +70,9 @@ def _stream_faults(path: str, ended: Ended) -> list[str]:
     """Return what is wrong with a stream: a document a line, without an envelope."""
     validator = _data(path, False)
     lines = ended.stdout.splitlines()
-    faults = [f"{fault.message}: {line}" for line in lines for fault in validator.iter_errors(json.loads(line))]
+    faults = [
+        f"{fault.message}: {line}" for line in lines for fault in validator.iter_errors(json.loads(line))
+    ]
     return faults + ([f"stderr: {ended.stderr}"] if ended.stderr else [])
 
 
