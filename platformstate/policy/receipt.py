@@ -14,6 +14,7 @@ from platformstate.policy.pin import Pin
 from platformstate.policy.settle import CLOSED_UNDONE
 from platformstate.policy.steps import Event, StepState, Walk
 
+MAX_TABLE_BYTES: Final = 64 * 1024
 TAIL_LINES: Final = 20
 _FAILED: Final = CLOSED_UNDONE | {"open", "rejected", "not_started"}
 _GATE_ANSWERS: Final = {"GateApproved": "approved", "GateRejected": "rejected"}
@@ -79,14 +80,27 @@ def render_summary(state: RunState, pin: Pin | None, tails: Mapping[int, str]) -
 
 
 def step_table(state: RunState, pin: Pin) -> str:
-    """Return the table of a run's steps in Markdown."""
-    lines = ["| # | step | outcome | attempts | exit | s |", "|---|---|---|---|---|---|"]
+    """Return the table of a run's steps in Markdown; of a long list its beginning and its end.
+
+    A record that is read by people has a limit of its size, a list of steps has not.
+    """
+    head = ["| # | step | outcome | attempts | exit | s |", "|---|---|---|---|---|---|"]
+    rows = _rows(state, pin)
+    if sum(len(row.encode()) for row in rows) > MAX_TABLE_BYTES:
+        kept = MAX_TABLE_BYTES // max(len(row.encode()) for row in rows) // 2
+        left_out = f"| … | {len(rows) - 2 * kept} steps are left out here | | | | |"
+        rows = [*rows[:kept], left_out, *rows[-kept:]]
+    return "\n".join([*head, *rows])
+
+
+def _rows(state: RunState, pin: Pin) -> list[str]:
+    rows = []
     for step in pin.steps:
         known = state.walk.at(step.index)
         outcome = "skipped" if step.pinned_skip else "" if known.outcome == "none" else known.outcome
         cells = (step.index, step.key, outcome, len(known.attempts) or "", _exit(known), _seconds(known))
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    return rows
 
 
 def approvals(walk: Walk) -> list[dict[str, Any]]:

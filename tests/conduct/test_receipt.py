@@ -155,3 +155,12 @@ def test_a_summary_without_steps_is_two_lines() -> None:
 
 def test_a_step_that_did_not_run_shows_no_outcome() -> None:
     assert step_table(state_of(PIN), PIN).split("\n")[2] == "| 0 | s0 |  |  |  |  |"
+
+
+def test_the_table_of_a_long_list_shows_its_beginning_and_its_end() -> None:
+    pin = pin_of(*(command(index) for index in range(10_000)))
+    rows = step_table(state_of(pin), pin).split("\n")[2:]
+    assert sum(map(len, rows)) < 70_000
+    assert (rows[0], rows[-1]) == ("| 0 | s0 |  |  |  |  |", "| 9999 | s9999 |  |  |  |  |")
+    left_out = next(row for row in rows if "left out" in row)
+    assert left_out == f"| … | {10_000 - (len(rows) - 1)} steps are left out here | | | | |"
