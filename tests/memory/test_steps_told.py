@@ -9,6 +9,7 @@ import pytest
 
 from platformstate.actions.run_step import begin_step, end_step
 from platformstate.actions.validate import Wish, validate_state
+from platformstate.codec.journal import ZERO_HASH, encode
 from platformstate.errors import StateError
 from platformstate.store import open_store
 from tests.memory.conftest import Memory
@@ -198,3 +199,17 @@ def test_a_step_that_the_journal_does_not_know_is_contradicted(memory: Memory) -
     memory.repo.write(path, memory.text(path).replace("attempt: 1", "attempt: 4"))
     line = next(row for row in memory.brief().answer.data["ground_truth"] if row["claim"] == "step")
     assert (line["verdict"], line["found"]) == ("contradicted", "the journal knows nothing of it")
+
+
+def test_a_run_that_lost_the_task_to_a_later_claim_tells_nothing(memory: Memory) -> None:
+    memory.create(plan=PLAN)
+    run = told(memory, "a=begun")["run"]
+    path = f"state/tasks/gh-460/runs/{run}/events.jsonl"
+    later = run[:-1] + ("a" if run[-1] != "a" else "b")
+    events = [{**event, "fence": 2, "run": later} for event in journal(memory, run)[:1]]
+    memory.repo.write(path.replace(run, later), encode(events, seq=0, h=ZERO_HASH).decode())
+    memory.repo.git("add", "state")
+    memory.repo.git("commit", "-q", "--no-verify", "-m", "claim")
+    assert refused(memory, "a=done", run=run).code == "claim_fenced"
+    with pytest.raises(StateError, match="another run has claimed"):
+        end_step(memory.store(), run, "succeeded")
