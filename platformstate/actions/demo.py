@@ -30,6 +30,8 @@ MID_WRITE: Final = "store.file-temp"
 CODE: Final = "def sync(rows):\n    return [send(row) for row in rows]\n"
 STAGED: Final = "def sync(rows):\n    return [retry(send, row) for row in rows]\n"
 
+_PACKAGE: Final = Path(__file__).resolve().parent.parent.parent
+
 Tell = Callable[[str], None]
 
 
@@ -103,6 +105,9 @@ class Demo:
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONPATH": os.pathsep.join(
+                [str(_PACKAGE), *kept.get("PYTHONPATH", "").split(os.pathsep)]
+            ).rstrip(os.pathsep),  # a hook finds its program by itself, and it must be this one
             "NO_COLOR": "1",
         }
 
@@ -127,11 +132,7 @@ def _put_program(folder: Path) -> None:
     """Put a platformctl of this very program first on the path, wherever it was started from."""
     program = folder / "bin" / "platformctl"
     program.parent.mkdir()
-    package = Path(__file__).resolve().parent.parent.parent
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(package))}${{PYTHONPATH:+":$PYTHONPATH"}}\n'
-        f'export PYTHONPATH\nexec {shlex.quote(sys.executable)} -m platformstate "$@"\n'
-    )
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m platformstate "$@"\n')
     program.chmod(0o755)
 
 
