@@ -578,20 +578,7 @@ Step = TypedDict(
         "on_fail": NotRequired[Literal["suspend", "fail"]],
         "expect": NotRequired[StepExpect],
         "recheck": NotRequired[Literal["trailing", "always", "never"]],
-        "checkpoint_kind": NotRequired[
-            Literal[
-                "start",
-                "plan",
-                "progress",
-                "decision",
-                "blocker",
-                "failed_attempt",
-                "verification",
-                "handoff",
-                "rescue",
-                "end",
-            ]
-        ],
+        "checkpoint_kind": NotRequired[Literal["start", "plan", "progress", "decision", "blocker", "failed_attempt", "verification", "handoff", "rescue", "end"]],
         "summary": NotRequired[str],
         "next_action": NotRequired[str],
         "prompt": NotRequired[str],
