@@ -44,6 +44,16 @@ WRITE = READ | {"git", "gitdb", "logging"}
 REFERENCE = READ | {"jsonschema", "referencing", "rpds"}
 IMPORT = WRITE | {"frontmatter"}
 CHECKPOINT = "memory checkpoint create --task one --kind progress --done tests --next more"
+PROCEDURE = """---
+schema: procedure/1
+id: demo
+
+title: Demo
+
+steps:
+  - {key: first, kind: command, run: "true", idempotent: true}
+---
+"""
 
 ROWS: dict[str, set[str]] = {
     "--version": set(),
@@ -58,6 +68,18 @@ ROWS: dict[str, set[str]] = {
     "task show one": READ,
     "memory brief --task one": READ,
     "memory checkpoint list --task one": READ,
+    "procedure list": READ,
+    "procedure show demo": READ,
+    "procedure lint demo": READ,
+    "procedure conduct demo --dry-run": READ,
+    "run list": READ,
+    "run show RUN": READ,
+    "run steps RUN": READ,
+    "run tail RUN": READ,
+    "run verify RUN": READ,
+    "run resume RUN --dry-run": READ,
+    "procedure conduct demo --new": WRITE,
+    "procedure conduct demo --new --no-commit": READ,
     "fmt --check": READ,
     "schema list": READ,
     "doctor": READ,
@@ -80,6 +102,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repo.commit()
     for line in ("init", "task create --id one --title One --accept works", CHECKPOINT):
         assert _run(repo.root, line).returncode == 0
+    repo.write("state/procedures/demo/procedure.md", PROCEDURE)
+    repo.commit()
+    assert _run(repo.root, "procedure conduct demo").returncode == 0
     return repo.root
 
 
@@ -103,8 +128,10 @@ def _loaded(importtime: str) -> set[str]:
 
 @pytest.mark.parametrize("line", ROWS)
 def test_70_02_a_command_loads_only_its_row(store: Path, line: str) -> None:
-    ran = _run(store, line)
+    run = next(store.glob("state/procedures/demo/runs/*")).name
+    ran = _run(store, line.replace("RUN", run))
     assert "internal_error" not in ran.stderr
+    assert "_not_found" not in ran.stderr
     assert _loaded(ran.stderr) - ROWS[line] == set()
 
 

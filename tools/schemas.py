@@ -10,7 +10,17 @@ import jsonschema
 
 ROOT: Final = Path(__file__).parent.parent
 SCHEMAS: Final = ROOT / "schemas"
-ORDER: Final = ("task", "run", "checkpoint", "event", "receipt", "evidence", "store")
+ORDER: Final = (
+    "task",
+    "run",
+    "checkpoint",
+    "event",
+    "receipt",
+    "evidence",
+    "store",
+    "procedure",
+    "resolved_steps",
+)
 
 Schema = dict[str, Any]
 

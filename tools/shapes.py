@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import Any, Final
 
 from tools.schemas import Schema, resolved
@@ -21,20 +22,29 @@ def shapes(schemas: dict[str, Schema]) -> str:
     """Return the text of the module."""
     classes: dict[str, str] = {}
     for schema in schemas.values():
-        _add_class(classes, schema, schema["x-kind"]["name"].title(), schema)
+        _add_class(classes, schema, _camel(schema["x-kind"]["name"]), schema)
     return HEAD + "\n" + "\n\n".join(classes.values())
 
 
 def _add_class(classes: dict[str, str], schema: Schema, name: str, node: Schema) -> str:
     required = node.get("required", ())
-    lines = [f"class {name}(TypedDict):\n"]
-    if node.get("description"):
-        lines.append(f'    """{node["description"]}"""\n\n')
+    fields = {}
     for key, child in node["properties"].items():
         shown = _annotation(classes, schema, f"{name}{_camel(key)}", child)
-        lines.append(_field(key, shown if key in required else f"NotRequired[{shown}]"))
-    classes[name] = "".join(lines)
+        fields[key] = shown if key in required else f"NotRequired[{shown}]"
+    classes[name] = (_call if any(map(iskeyword, fields)) else _class)(name, node, fields)
     return name
+
+
+def _class(name: str, node: Schema, fields: dict[str, str]) -> str:
+    described = f'    """{node["description"]}"""\n\n' if node.get("description") else ""
+    return f"class {name}(TypedDict):\n{described}" + "".join(map(_field, fields, fields.values()))
+
+
+def _call(name: str, _node: Schema, fields: dict[str, str]) -> str:
+    """Write a record that has a field of a name that Python keeps for itself, such as `with`."""
+    listed = "".join(f'        "{key}": {shown},\n' for key, shown in fields.items())
+    return f'{name} = TypedDict(\n    "{name}",\n    {{\n{listed}    }},\n)\n'
 
 
 def _field(key: str, annotation: str) -> str:

@@ -24,8 +24,8 @@ class Answer(NamedTuple):
 
     @property
     def status(self) -> int:
-        """The exit status: the error's where there is one."""
-        return self.exit_status if self.error is None else self.error.exit_status
+        """The exit status: its own (a signal's, say), else the error's where there is one."""
+        return self.exit_status or (0 if self.error is None else self.error.exit_status)
 
 
 def written(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
+from platformstate.actions.brief_conducts import CONDUCTED, conducts_of
 from platformstate.actions.brief_findings import found_at, found_here
 from platformstate.actions.task_folder import (
     TaskFolder,
@@ -18,7 +19,7 @@ from platformstate.actions.task_folder import (
 )
 from platformstate.core import ids
 from platformstate.core.instants import moment
-from platformstate.core.places import place_of
+from platformstate.core.places import place_of, subject_folder
 from platformstate.errors import StateError, shown
 from platformstate.policy.brief import Known, brief_of, last_sign_of_life
 from platformstate.policy.brief_sections import Signs
@@ -28,6 +29,7 @@ from platformstate.policy.ground_truth import Found
 
 if TYPE_CHECKING:
     from platformstate.core.tree import Tree
+    from platformstate.gitrepo import CommitTree
     from platformstate.store import Store
 
 
@@ -73,17 +75,21 @@ def brief_task(
         chosen = task_requests.one_of("run", run, [known.id for known in folder.runs], name)
     chain = chain_of(folder.runs, folder.checkpoints, chosen)
     needed, unread = read_tasks(source.trees[0], folder.document.meta.get("depends_on", ()), follow=False)
-    known = _known(store, folder, chain, source, needed)
-    signs = Signs(last_sign_of_life(chain), now, tuple(sorted(chain.superseded_by.items())))
+    conducts, broken = conducts_of(store, name, source.trees, at_commit=source.at is not None)
+    known = _known(store, folder, chain, source, needed)._replace(conducts=conducts)
+    pinned = chain.run is not None and chain.run.pin is not None
+    signs = Signs(last_sign_of_life(chain), now, tuple(sorted(chain.superseded_by.items())), pinned)
     brief = brief_of(known)
     text, budget = brief_text(brief, signs, max_tokens)
-    problems = [*folder.problems, *unread]
+    problems = [*folder.problems, *unread, *broken]
     return Brief(Answer({**brief, "budget": budget}, error=unreadable(problems) if problems else None), text)
 
 
 def _folder(store: Store, task: str, source: _Source) -> TaskFolder:
     """Return the task's folder as all sources hold it. Raises: task_not_found, id_ambiguous."""
-    if source.at is not None:
+    from platformstate.gitrepo import CommitTree
+
+    if isinstance(source.trees[0], CommitTree):
         return _folder_at(source.trees[0], task)
     name = _task_in(store, task, source)
     folder = merged([read_task_folder(tree, name) for tree in source.trees])
@@ -151,12 +157,13 @@ def _source(store: Store, at: str | None, refs: Sequence[str]) -> _Source:
     return _Source((store.tree(), *trees), (here, *names), None)
 
 
-def _folder_at(tree: Tree, prefix: str) -> TaskFolder:
+def _folder_at(tree: CommitTree, prefix: str) -> TaskFolder:
     """Return the folder of the task that a prefix stands for in a commit.
 
     Raises: task_not_found, id_ambiguous.
     """
     if ids.is_id(prefix):
+        tree.list_together(subject_folder(f"task/{prefix}"), *CONDUCTED)
         folder = read_task_folder(tree, prefix)
         if folder.task is not None or folder.problems:
             return folder

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.checkpoint_list import checkpoint_json
+from platformstate.actions.checkpoint_step import ToldStep, journal_held, stands_at, tell_step
 from platformstate.actions.git_facts import git_fields
 from platformstate.actions.run_opening import OpenedRun, open_run, run_meant
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from platformstate.entities.shapes import Checkpoint
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.store import Store
-    from platformstate.store.change import Change
+    from platformstate.store.change import Change, FileChange
 
 Commands = list[dict[str, Any]]
 
@@ -60,7 +61,8 @@ def create_checkpoint(
 
     `inside_run` is the run of a wrapper around this command. Raises: task_not_found, run_not_found,
     criterion_not_found, checkpoint_not_found, checkpoint_empty, task_not_ready, actor_mismatch,
-    checkpoint_author_mismatch, state_invalid, idempotency_conflict, and what a write raises.
+    checkpoint_author_mismatch, state_invalid, idempotency_conflict, step_not_found, step_out_of_order,
+    run_transition_refused, claim_fenced, and what a write raises.
     """
     from platformstate.gitrepo.facts import work_facts
 
@@ -77,10 +79,14 @@ def create_checkpoint(
         _refuse_early(folder, request, run)
         commands += _commands(store, request, warnings, exec_limit_s)
     asked = _Asked(task, request, inside_run, mark, commands, work_facts(store.repository))
-    independent = run is not None and mark is None
+    tells = "step" in request
+    independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
-    done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
-    said, run_opened, created = done.change.data
+    with journal_held(store, task, run.id if run is not None and tells else None):
+        done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
+    said, run_opened, created, step = done.change.data
+    if step is not None and not store.dry_run:
+        step.site.lease.write_position(step.position)
     data = {
         "checkpoint": checkpoint_json(said),
         "path": said.path,
@@ -96,6 +102,8 @@ def _refuse_early(folder: TaskFolder, request: checkpoints.CheckpointRequest, ru
     """Refuse what can be refused before a command of the request is executed."""
     if run is None:
         lifecycle.refuse_start(folder.document.meta)
+    if "step" in request:
+        checkpoints.step_said(request["step"])
     _claims(folder, request)
     _superseded(folder, request)
     _refuse_long(checkpoints.statements(request), folder.task_id)
@@ -108,12 +116,13 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
     folder = folder or read_task_folder(store.tree(), asked.task).checked()
     earlier = _earlier(folder, asked.mark)
     if earlier is not None:
-        return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, False, False))
+        return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, False, False, None))
     at = store.now()
     run = run_meant(store, folder, asked.request.get("run"), asked.inside_run)
     opened = open_run(store, folder, at) if run is None else None
     header = opened.header if opened is not None else (run.header if run is not None else {})
-    said = _checkpoint(store, asked, folder, header, at)
+    step = _step(store, asked, folder, header, opened, at)
+    said = _checkpoint(store, asked, folder, header, at, stands_at(run) if step is None else step.field)
     text = _text(said)
     trailers = (
         ("Task", asked.task),
@@ -121,16 +130,39 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
         ("Checkpoint", said.id),
         ("Actor", store.actor),
     )
-    files = (*_files_of(opened), FileChange(said.path, None, text))
-    return Change(f"checkpoint: create {said.id}", trailers, files, (said, opened is not None, True))
+    files = (*_files_of(opened, step), FileChange(said.path, None, text))
+    return Change(f"checkpoint: create {said.id}", trailers, files, (said, opened is not None, True, step))
 
 
-def _files_of(opened: OpenedRun | None) -> tuple[Any, ...]:
-    return () if opened is None else opened.files
+def _step(
+    store: Store,
+    asked: _Asked,
+    folder: TaskFolder,
+    header: Mapping[str, Any],
+    opened: OpenedRun | None,
+    at: str,
+) -> ToldStep | None:
+    if "step" not in asked.request:
+        return None
+    said = checkpoints.step_said(asked.request["step"])
+    events = () if opened is None else opened.events
+    return tell_step(store, folder, str(header["id"]), events, said, at)
+
+
+def _files_of(opened: OpenedRun | None, step: ToldStep | None) -> Iterator[FileChange]:
+    """Yield the files besides the checkpoint; those of a step stand for the ones that open its run."""
+    told = {} if step is None else {file.path: file for file in step.files}
+    yield from (file for file in (() if opened is None else opened.files) if file.path not in told)
+    yield from told.values()
 
 
 def _checkpoint(
-    store: Store, asked: _Asked, folder: TaskFolder, header: Mapping[str, Any], at: str
+    store: Store,
+    asked: _Asked,
+    folder: TaskFolder,
+    header: Mapping[str, Any],
+    at: str,
+    step: Mapping[str, Any] | None,
 ) -> CheckpointFacts:
     request, run = asked.request, str(header["id"])
     siblings = [said for said in folder.checkpoints if said.meta["run"] == run]
@@ -145,6 +177,7 @@ def _checkpoint(
         "author": store.actor,
         **checkpoints.basis_of(request),
         **git_fields(store.repository, asked.facts, siblings, header, request.get("file", ())),
+        **({} if step is None else {"step": dict(step)}),
     }
     lists = {
         "criteria": _claims(folder, request),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.demo_procedure import conduct_killed, conduct_resumed
 from platformstate.core.places import task_path
 from platformstate.errors import StateError
 from platformstate.runner import Captured, run_captured
@@ -28,6 +29,8 @@ LIMIT_S: Final = 120.0
 MID_WRITE: Final = "store.file-temp"
 CODE: Final = "def sync(rows):\n    return [send(row) for row in rows]\n"
 STAGED: Final = "def sync(rows):\n    return [retry(send, row) for row in rows]\n"
+
+_PACKAGE: Final = Path(__file__).resolve().parent.parent.parent
 
 Tell = Callable[[str], None]
 
@@ -102,6 +105,9 @@ class Demo:
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONPATH": os.pathsep.join(
+                [str(_PACKAGE), *kept.get("PYTHONPATH", "").split(os.pathsep)]
+            ).rstrip(os.pathsep),  # a hook finds its program by itself, and it must be this one
             "NO_COLOR": "1",
         }
 
@@ -114,6 +120,8 @@ def run_demo(tell: Tell) -> Answer:
         _put_program(folder)
         for part in (_prepare, _record, _kill, _recover, _refuse, _hand_on):
             part(demo)
+        conduct_killed(demo, TASK)
+        conduct_resumed(demo)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     commands = sum(len(step["commands"]) for step in demo.steps)
@@ -124,11 +132,7 @@ def _put_program(folder: Path) -> None:
     """Put a platformctl of this very program first on the path, wherever it was started from."""
     program = folder / "bin" / "platformctl"
     program.parent.mkdir()
-    package = Path(__file__).resolve().parent.parent.parent
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(package))}${{PYTHONPATH:+":$PYTHONPATH"}}\n'
-        f'export PYTHONPATH\nexec {shlex.quote(sys.executable)} -m platformstate "$@"\n'
-    )
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m platformstate "$@"\n')
     program.chmod(0o755)
 
 

@@ -5,7 +5,7 @@ No check raises or prints; the findings are values, sorted by place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from platformstate import validation
@@ -26,6 +26,7 @@ from platformstate.policy.identity import (
     journal_identity_problems,
 )
 from platformstate.policy.journal import journal_problems
+from platformstate.policy.pin_rules import pin_problems
 from platformstate.policy.references import CHAINS, cross_problems, references, target_path
 from platformstate.policy.run_header import header_problems, run_actor
 from platformstate.policy.secrets import find_secrets
@@ -94,6 +95,11 @@ class Judging:
             self._load(missing)
 
     def _context(self) -> Iterator[str]:
+        for path, judged in self.judged.items():
+            if judged.rows is not None:
+                yield path.removesuffix("events.jsonl") + "resolved_steps.json"
+            elif path.endswith("/resolved_steps.json"):
+                yield path.removesuffix("resolved_steps.json") + "events.jsonl"
         for document in self._documents():
             if document.kind.name == "checkpoint":
                 yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
@@ -127,8 +133,14 @@ class Judging:
                 yield from checkpoint_problems(document, self._run_actor(document.path))
             elif document.kind.name == "run":
                 yield from self._header_problems(document)
-        for path in self.selected & self.judged.keys():
+        for path in self._journals():
             yield from self._journal_problems(path)
+
+    def _journals(self) -> frozenset[str]:
+        """Return the journals to judge: the selected ones, and those beside a selected pin."""
+        pins = {path for path in self.selected if path.endswith("/resolved_steps.json")}
+        beside = {path.removesuffix("resolved_steps.json") + "events.jsonl" for path in pins}
+        return (self.selected | beside) & self.judged.keys()
 
     def _run_actor(self, checkpoint: str) -> str | None:
         folder = checkpoint.rpartition("/checkpoints/")[0]
@@ -151,8 +163,19 @@ class Judging:
         place = places.place_of(path)
         if place is None or place.kind != "event" or self.judged[path].rows is None:
             return
-        yield from chain_problems(rows, path) or journal_problems(rows, path)
+        yield from (
+            chain_problems(rows, path) or journal_problems(rows, path) or self._pin_problems(path, rows)
+        )
         yield from journal_identity_problems(rows, path)
+
+    def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+        """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
+        pin = path.removesuffix("events.jsonl") + "resolved_steps.json"
+        judged, data = self.judged.get(pin), self.data.get(pin)
+        if judged is not None and judged.document is None:
+            return
+        value = None if judged is None or judged.document is None else judged.document.meta
+        yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
 
     def _histories(self) -> list[FileHistory]:
         changed = self._changed()

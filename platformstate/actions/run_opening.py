@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class OpenedRun(NamedTuple):
-    """A run that comes to be: its folded header, and the files that open it."""
+    """A run that comes to be: its folded header, the files that open it, the events of its journal."""
 
     header: Mapping[str, Any]
     files: tuple[FileChange, ...]
+    events: tuple[dict[str, Any], ...]
 
 
 def run_meant(store: Store, folder: TaskFolder, asked: str | None, inside_run: str | None) -> RunFacts | None:
@@ -74,7 +75,7 @@ def open_run(store: Store, folder: TaskFolder, at: str) -> OpenedRun:
         FileChange(run_path(subject, name), None, text),
         FileChange(journal_path(subject, name), None, journal, append=True),
     )
-    return OpenedRun(header, files)
+    return OpenedRun(header, files, tuple(events))
 
 
 def _folded(events: list[dict[str, Any]]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from platformstate.entities.shapes import Task
     from platformstate.validation import Judged
 
-_PARTS: Final = ("task", "run", "event", "checkpoint")
+_PARTS: Final = ("task", "run", "event", "resolved_steps", "checkpoint")
 _FREE: Final = ("artifacts", "logs")
 
 
@@ -75,20 +75,16 @@ def read_task_folder(tree: Tree, task_id: str) -> TaskFolder:
     wanted = [path for path, place in places.items() if place is not None and place.kind in _PARTS]
     files = dict(tree.read(wanted))
     judged = {path: _judged(path, data) for path, data in files.items()}
-    by_kind: dict[str, list[tuple[Place, str]]] = {kind: [] for kind in _PARTS}
-    for path in judged:
-        place = places[path]
-        if place is not None:
-            by_kind[place.kind].append((place, path))
+    of_kind = {kind: {p: at for p in judged if (at := places[p]) and at.kind == kind} for kind in _PARTS}
     problems = [problem for read in judged.values() for problem in errors_of(read.problems)]
-    runs, faults = _runs([(place, judged[path]) for place, path in by_kind["event"]], by_kind["run"])
+    runs, faults = _runs(of_kind["event"].values(), of_kind["run"].values(), judged, files)
     faults += [not_a_file(entry.path) for entry in entries if _hides_records(entry)]
     found = judged.get(task_path(task_id))
     return TaskFolder(
         task_id=task_id,
         task=None if found is None else found.document,
         runs=tuple(sorted(runs, key=lambda run: (run.header.get("attempt", 1), run.id))),
-        checkpoints=_checkpoints(judged[path].document for _, path in by_kind["checkpoint"]),
+        checkpoints=_checkpoints(judged[path].document for path in of_kind["checkpoint"]),
         problems=(*problems, *faults),
         files=files,
     )
@@ -185,25 +181,25 @@ def _judged(path: str, data: bytes) -> Judged:
 
 
 def _runs(
-    journals: Iterable[tuple[Place, Judged]], headers: Iterable[tuple[Place, str]]
+    journals: Iterable[Place],
+    headers: Iterable[Place],
+    judged: Mapping[str, Judged],
+    files: Mapping[str, bytes],
 ) -> tuple[list[RunFacts], list[Problem]]:
     """Fold each journal; a header without one is a run that nobody can vouch for."""
-    from platformstate.codec.journal import chain_problems
+    from platformstate.actions.run_reading import run_of
     from platformstate.core.places import journal_path
-    from platformstate.policy.journal import fold, journal_problem, journal_problems
+    from platformstate.policy.journal import journal_problem
 
-    runs, problems, told = [], [], set()
-    for place, judged in journals:
+    runs: list[RunFacts] = []
+    problems: list[Problem] = []
+    told = set()
+    for place in journals:
         told.add(place.id)
-        if judged.rows is None:
-            continue
-        path = journal_path(str(place.subject), place.id)
-        faults = [*chain_problems(judged.rows, path), *journal_problems(judged.rows, path)]
-        problems += faults[:1]
-        if not faults:
-            events = [event for _, event in judged.rows]
-            runs.append(RunFacts(fold(events).header, events[-1]["at"]))
-    for place, _ in headers:
+        run, faults = run_of(place, judged, files)
+        problems += faults
+        runs += [run] if run is not None else []
+    for place in headers:
         if place.id not in told:
             path = journal_path(str(place.subject), place.id)
             problems.append(journal_problem(path, 1, "the run has a header but no journal"))

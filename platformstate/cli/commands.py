@@ -42,6 +42,10 @@ COMMANDS: Final = {
     "schema": Home("platformstate.cli.schema:schema", "Show the schemas of the records."),
     "task": Home("platformstate.cli.task:task", "Work with tasks."),
     "memory": Home("platformstate.cli.memory:memory", "Record where work stands, and read it back."),
+    "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
+    "run": Home(
+        "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
+    ),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
 }
 

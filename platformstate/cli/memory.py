@@ -73,6 +73,7 @@ def checkpoint() -> None:
 @options(_SAID, multiple=True)
 @click.option("--next", type=TEXT, metavar="T", help="The one action to take next.")
 @click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
+@click.option("--step", metavar="KEY=begun|done|failed", help="Say so of the next pinned step of the run.")
 @click.option("--supersedes", metavar="ID", help="The earlier checkpoint that it corrects.")
 @click.option(
     "--from", "source", type=SOURCE, metavar="FILE|-", help="A filled checkpoint template; flags override it."

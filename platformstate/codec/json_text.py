@@ -72,12 +72,21 @@ def parse_text(text: str, path: str, *, line: int = 1) -> tuple[Any | None, tupl
 
 def fast_value(text: str) -> Any:
     """Return the value of JSON text in which nothing needs a second look. Raises ValueError otherwise."""
-    if _DIGITS.search(text) or text.count(",") >= limits.MAX_ITEMS or too_deep(text) is not None:
+    if _DIGITS.search(text) or too_deep(text) is not None:
         raise Doubtful
     value = _READER.decode(text)
+    if text.count(",") >= limits.MAX_ITEMS and _too_long(value):
+        raise Doubtful
     if "\\" in text and _ESCAPES.search(text) and _hides(value):
         raise Doubtful
     return value
+
+
+def _too_long(value: Any) -> bool:
+    """Say whether a list holds more items than a record may."""
+    if isinstance(value, dict):
+        return any(map(_too_long, value.values()))
+    return isinstance(value, list) and (len(value) > limits.MAX_ITEMS or any(map(_too_long, value)))
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ PLACES: Final = {
     "receipt": "{subject}/runs/{id}/run_receipt.json",
     "evidence": "evidence/{id}.json",
     "store": "store.yaml",
+    "procedure": "procedures/{id}/procedure.md",
+    "resolved_steps": "{subject}/runs/{id}/resolved_steps.json",
 }
 
 
@@ -67,6 +69,145 @@ def _holder_shape() -> Shape:
             "clone": Shape(types=("string",), required=True),
             "host": Shape(types=("string",), required=True),
             "pid": Shape(types=("integer",), required=True),
+        },
+    )
+
+
+@cache
+def _guard_shape() -> Shape:
+    return Shape(
+        types=("object",),
+        flow=True,
+        keys={
+            "key": Shape(types=("string",), required=True),
+            "run": Shape(types=("string",)),
+            "argv": Shape(types=("array",), items=Shape(types=("string",))),
+            "timeout": Shape(types=("integer", "string")),
+        },
+    )
+
+
+@cache
+def _step_shape() -> Shape:
+    return Shape(
+        types=("object",),
+        flow=True,
+        keys={
+            "key": Shape(types=("string",), required=True),
+            "kind": Shape(types=("string",), required=True),
+            "when": Shape(
+                types=("object",),
+                keys={
+                    "param": Shape(types=("string",), required=True),
+                    "in": Shape(types=("array",), items=Shape(types=("string", "integer", "boolean"))),
+                    "not_in": Shape(types=("array",), items=Shape(types=("string", "integer", "boolean"))),
+                },
+            ),
+            "run": Shape(types=("string",)),
+            "argv": Shape(types=("array",), items=Shape(types=("string",))),
+            "cwd": Shape(types=("string",)),
+            "idempotent": Shape(types=("boolean",)),
+            "done_when": Shape(
+                types=("object",),
+                keys={
+                    "run": Shape(types=("string",)),
+                    "argv": Shape(types=("array",), items=Shape(types=("string",))),
+                    "absent_rc": Shape(types=("array",), items=Shape(types=("integer",))),
+                    "timeout": Shape(types=("integer", "string")),
+                },
+            ),
+            "timeout": Shape(types=("integer", "string")),
+            "grace": Shape(types=("integer", "string")),
+            "retries": Shape(types=("integer",)),
+            "retry_delay": Shape(types=("integer", "string")),
+            "retry_safe_rc": Shape(types=("array",), items=Shape(types=("integer",))),
+            "success_rc": Shape(types=("array",), items=Shape(types=("integer",))),
+            "capture": Shape(types=("string",)),
+            "on_fail": Shape(types=("string",)),
+            "expect": Shape(
+                types=("object",),
+                keys={
+                    "exit_code": Shape(types=("integer",)),
+                    "stdout": Shape(types=("string",)),
+                    "stdout_contains": Shape(types=("string",)),
+                },
+            ),
+            "recheck": Shape(types=("string",)),
+            "checkpoint_kind": Shape(types=("string",)),
+            "summary": Shape(types=("string",)),
+            "next_action": Shape(types=("string",)),
+            "prompt": Shape(types=("string",)),
+            "approvers": Shape(types=("array",), items=Shape(types=("string",))),
+            "procedure": Shape(types=("string",), ref="procedure"),
+            "with": Shape(types=("object",)),
+            "instruct": Shape(types=("string",)),
+            "evidence": Shape(types=("string",)),
+            "verify": Shape(
+                types=("object",),
+                keys={
+                    "run": Shape(types=("string",)),
+                    "argv": Shape(types=("array",), items=Shape(types=("string",))),
+                    "timeout": Shape(types=("integer", "string")),
+                },
+            ),
+        },
+    )
+
+
+@cache
+def _pinned_step_shape() -> Shape:
+    return Shape(
+        types=("object",),
+        keys={
+            "index": Shape(types=("integer",), required=True),
+            "key": Shape(types=("string",), required=True),
+            "kind": Shape(types=("string",), required=True),
+            "pinned_skip": Shape(types=("boolean",), required=True),
+            "step_sha256": Shape(types=("string",), required=True),
+            "argv": Shape(types=("array",), items=Shape(types=("string",))),
+            "cwd": Shape(types=("string",)),
+            "env": Shape(types=("object",)),
+            "timeout": Shape(types=("integer",)),
+            "grace": Shape(types=("integer",)),
+            "on_fail": Shape(types=("string",)),
+            "idempotent": Shape(types=("boolean",)),
+            "done_when": Shape(
+                types=("object", "null"),
+                keys={
+                    "argv": Shape(types=("array",), required=True, items=Shape(types=("string",))),
+                    "absent_rc": Shape(types=("array",), required=True, items=Shape(types=("integer",))),
+                    "timeout": Shape(types=("integer",), required=True),
+                },
+            ),
+            "retries": Shape(types=("integer",)),
+            "retry_delay": Shape(types=("integer",)),
+            "retry_safe_rc": Shape(types=("array",), items=Shape(types=("integer",))),
+            "success_rc": Shape(types=("array",), items=Shape(types=("integer",))),
+            "capture": Shape(types=("string", "null")),
+            "expect": Shape(
+                types=("object",),
+                keys={
+                    "exit_code": Shape(types=("integer",), required=True),
+                    "stdout": Shape(types=("string", "null"), required=True),
+                    "stdout_contains": Shape(types=("string", "null"), required=True),
+                },
+            ),
+            "recheck": Shape(types=("string",)),
+            "checkpoint_kind": Shape(types=("string",)),
+            "summary": Shape(types=("string",)),
+            "next_action": Shape(types=("string", "null")),
+            "prompt": Shape(types=("string",)),
+            "approvers": Shape(types=("array",), items=Shape(types=("string",))),
+            "instruct": Shape(types=("string",)),
+            "evidence": Shape(types=("string",)),
+            "verify": Shape(
+                types=("object", "null"),
+                keys={
+                    "argv": Shape(types=("array",), required=True, items=Shape(types=("string",))),
+                    "timeout": Shape(types=("integer",), required=True),
+                },
+            ),
+            "verify_text": Shape(types=("string", "null")),
         },
     )
 
@@ -663,6 +804,99 @@ def _store() -> KindSpec:
     )
 
 
+def _procedure() -> KindSpec:
+    return KindSpec(
+        name="procedure",
+        version=1,
+        path="procedures/{id}/procedure.md",
+        container="markdown",
+        id="given",
+        shape=Shape(
+            types=("object",),
+            keys={
+                "schema": Shape(types=("string",), group="identity", required=True),
+                "id": Shape(types=("string",), group="identity", immutable=True, required=True),
+                "title": Shape(types=("string",), group="title", required=True),
+                "params": Shape(types=("object",), group="params"),
+                "secrets": Shape(
+                    types=("array",),
+                    group="requires",
+                    merge="set",
+                    items=Shape(types=("string",)),
+                ),
+                "requires": Shape(types=("array",), group="requires", merge="by:key", items=_guard_shape()),
+                "steps": Shape(
+                    types=("array",),
+                    group="steps",
+                    required=True,
+                    merge="by:key",
+                    items=_step_shape(),
+                ),
+                "agent_may_decide": Shape(types=("boolean",), group="limits"),
+                "output_limit": Shape(types=("integer",), group="limits"),
+            },
+        ),
+    )
+
+
+def _resolved_steps() -> KindSpec:
+    return KindSpec(
+        name="resolved_steps",
+        version=1,
+        path="{subject}/runs/{id}/resolved_steps.json",
+        container="json",
+        id="minted",
+        shape=Shape(
+            types=("object",),
+            keys={
+                "agent_may_decide": Shape(types=("boolean",), required=True),
+                "called": Shape(
+                    types=("array",),
+                    required=True,
+                    items=Shape(
+                        types=("object",),
+                        keys={
+                            "blob": Shape(types=("string",), required=True),
+                            "id": Shape(types=("string",), required=True),
+                        },
+                    ),
+                ),
+                "expander": Shape(types=("integer",), required=True),
+                "output_limit": Shape(types=("integer",), required=True),
+                "params": Shape(types=("object",), required=True),
+                "requires": Shape(
+                    types=("array",),
+                    required=True,
+                    items=Shape(
+                        types=("object",),
+                        keys={
+                            "argv": Shape(types=("array",), required=True, items=Shape(types=("string",))),
+                            "env": Shape(types=("object",), required=True),
+                            "key": Shape(types=("string",), required=True),
+                            "timeout": Shape(types=("integer",), required=True),
+                        },
+                    ),
+                ),
+                "schema": Shape(types=("string",), required=True),
+                "secrets": Shape(types=("array",), required=True, items=Shape(types=("string",))),
+                "source": Shape(
+                    types=("object",),
+                    required=True,
+                    keys={
+                        "blob": Shape(types=("string",), required=True),
+                        "id": Shape(types=("string",), required=True),
+                        "kind": Shape(types=("string",), required=True),
+                        "path": Shape(types=("string",), format="repo-path", required=True),
+                    },
+                ),
+                "steps": Shape(types=("array",), required=True, items=_pinned_step_shape()),
+            },
+        ),
+        immutable=True,
+        max_bytes=16777216,
+    )
+
+
 KINDS: Final = Specs(
     {
         "task": _task,
@@ -672,5 +906,7 @@ KINDS: Final = Specs(
         "receipt": _receipt,
         "evidence": _evidence,
         "store": _store,
+        "procedure": _procedure,
+        "resolved_steps": _resolved_steps,
     }
 )

@@ -21,9 +21,7 @@ _SUBJECT_KINDS: Final = {folder: kind for kind, folder in SUBJECT_FOLDERS.items(
 
 _OTHER_PLACES: Final = (
     ("job", "jobs/{id}/job.md"),
-    ("procedure", "procedures/{id}/procedure.md"),
     ("ledger", "jobs/{owner}/ledger/{id}.jsonl"),
-    ("resolved_steps", "{subject}/runs/{id}/resolved_steps.json"),
     ("summary", "{subject}/runs/{id}/summary.md"),
     ("log", "{subject}/runs/{run}/logs/{id}.log"),
     ("artifact", "{subject}/runs/{run}/artifacts/{rest}"),

@@ -16,6 +16,7 @@ MAX_ITEMS: Final = 50
 MAX_ITEM_CHARACTERS: Final = 4000
 KINDS: Final = choices(Checkpoint, "kind")
 WAITS_ON: Final = choices(CheckpointBlockersItem, "waits_on")
+STEP_WORDS: Final = ("begun", "done", "failed")
 CRITERION_CLAIMS: Final = choices(CheckpointCriteriaItem, "state")
 SECTIONS: Final = {
     "done": "Done",
@@ -56,6 +57,7 @@ class CheckpointRequest(TypedDict, total=False):
     exec: Sequence[str]
     blocker: Sequence[str]
     file: Sequence[str]
+    step: str
     supersedes: str
 
 
@@ -99,6 +101,18 @@ def criterion_claim(text: str) -> tuple[str, str]:
     return name.strip(), state
 
 
+def step_said(text: str) -> tuple[str, str]:
+    """Return key and word that `KEY=begun|done|failed` says. Raises: usage_invalid."""
+    key, _, word = text.rpartition("=")
+    if not key.strip() or word not in STEP_WORDS:
+        raise StateError(
+            "usage_invalid",
+            f"--step {shown(text)!r} is not of the form KEY=begun, KEY=done or KEY=failed",
+            hint="--step schema=begun",
+        )
+    return key.strip(), word
+
+
 def said_command(text: str, at: str) -> dict[str, Any]:
     """Return the command that `--ran "EXIT CMD"` tells of. Raises: usage_invalid."""
     exit_code, _, command = text.strip().partition(" ")
@@ -129,19 +143,19 @@ def command_words(flag: str, text: str) -> list[str]:
 
 def refuse_empty(request: CheckpointRequest) -> None:
     """Raise checkpoint_empty when a checkpoint that must say something says nothing."""
-    said = ("summary", "blocker", "criterion", "ran", "exec", *FLAGS)
+    said = ("summary", "blocker", "criterion", "ran", "exec", "step", *FLAGS)
     if request["kind"] in NEEDS_NO_STATEMENT or any(request.get(flag) for flag in said):
         return
     raise StateError(
         "checkpoint_empty",
-        f"a {request['kind']} checkpoint needs a statement, a command or a criterion",
+        f"a {request['kind']} checkpoint needs a statement, a command, a criterion or a step",
         hint='add for example --summary "what is done now"',
     )
 
 
 def basis_of(request: CheckpointRequest) -> dict[str, str]:
     """Return basis and confidence: only what was executed here and now, alone, is verified."""
-    claims = ("summary", "blocker", "criterion", "ran", *FLAGS)
+    claims = ("summary", "blocker", "criterion", "ran", "step", *FLAGS)
     if request.get("exec") and not any(request.get(flag) for flag in claims):
         return {"basis": "tool_receipt", "confidence": "verified"}
     return {"basis": "self_report", "confidence": "claimed"}
@@ -173,7 +187,9 @@ def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> st
             return body[key][0]
     asks = [str(blocker["ask"]) for blocker in meta.get("blockers", ())]
     commands = [shlex.join(command["argv"]) for command in meta.get("commands", ())]
-    return next(iter([*asks, *commands]), None)
+    step = meta.get("step")
+    steps = [] if step is None else [f"step {step['key']} {str(step['outcome']).replace('_', ' ')}"]
+    return next(iter([*asks, *commands, *steps]), None)
 
 
 def row(

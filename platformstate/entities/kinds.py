@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Final
 from platformstate.core.kind import Kind
 
 if TYPE_CHECKING:
-    from platformstate.entities.shapes import Checkpoint, Event, Evidence, Receipt, Run, Store, Task
+    from platformstate.entities.shapes import (
+        Checkpoint,
+        Event,
+        Evidence,
+        Procedure,
+        Receipt,
+        ResolvedSteps,
+        Run,
+        Store,
+        Task,
+    )
 
 TASK: Final[Kind[Task]] = Kind("task")
 RUN: Final[Kind[Run]] = Kind("run")
@@ -16,3 +26,5 @@ EVENT: Final[Kind[Event]] = Kind("event")
 RECEIPT: Final[Kind[Receipt]] = Kind("receipt")
 EVIDENCE: Final[Kind[Evidence]] = Kind("evidence")
 STORE: Final[Kind[Store]] = Kind("store")
+PROCEDURE: Final[Kind[Procedure]] = Kind("procedure")
+RESOLVED_STEPS: Final[Kind[ResolvedSteps]] = Kind("resolved_steps")

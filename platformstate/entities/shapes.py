@@ -502,3 +502,201 @@ class Store(TypedDict):
     id: str
     created_at: str
     live_database: NotRequired[StoreLiveDatabase]
+
+
+class Param(TypedDict):
+    type: Literal["string", "integer", "boolean"]
+    default: NotRequired[str | int | bool]
+    choices: NotRequired[list[str | int | bool]]
+    format: NotRequired[Literal["text", "slug", "semver", "commit", "path", "date"]]
+    min: NotRequired[int]
+    max: NotRequired[int]
+    max_length: NotRequired[int]
+    help: NotRequired[str]
+
+
+class Guard(TypedDict):
+    key: str
+    run: NotRequired[str]
+    argv: NotRequired[list[str]]
+    timeout: NotRequired[int | str]
+
+
+StepWhen = TypedDict(
+    "StepWhen",
+    {
+        "param": str,
+        "in": NotRequired[list[str | int | bool]],
+        "not_in": NotRequired[list[str | int | bool]],
+    },
+)
+
+
+class StepDoneWhen(TypedDict):
+    """A read-only command: exit 0 means done, absent_rc not done."""
+
+    run: NotRequired[str]
+    argv: NotRequired[list[str]]
+    absent_rc: NotRequired[list[int]]
+    timeout: NotRequired[int | str]
+
+
+class StepExpect(TypedDict):
+    """What must hold of a check's end and output."""
+
+    exit_code: NotRequired[int]
+    stdout: NotRequired[str]
+    stdout_contains: NotRequired[str]
+
+
+class StepVerify(TypedDict):
+    """A command that must exit 0 before the step can end."""
+
+    run: NotRequired[str]
+    argv: NotRequired[list[str]]
+    timeout: NotRequired[int | str]
+
+
+Step = TypedDict(
+    "Step",
+    {
+        "key": str,
+        "kind": Literal["command", "check", "checkpoint", "gate", "call", "manual"],
+        "when": NotRequired[StepWhen],
+        "run": NotRequired[str],
+        "argv": NotRequired[list[str]],
+        "cwd": NotRequired[str],
+        "idempotent": NotRequired[bool],
+        "done_when": NotRequired[StepDoneWhen],
+        "timeout": NotRequired[int | str],
+        "grace": NotRequired[int | str],
+        "retries": NotRequired[int],
+        "retry_delay": NotRequired[int | str],
+        "retry_safe_rc": NotRequired[list[int]],
+        "success_rc": NotRequired[list[int]],
+        "capture": NotRequired[str],
+        "on_fail": NotRequired[Literal["suspend", "fail"]],
+        "expect": NotRequired[StepExpect],
+        "recheck": NotRequired[Literal["trailing", "always", "never"]],
+        "checkpoint_kind": NotRequired[Literal["start", "plan", "progress", "decision", "blocker", "failed_attempt", "verification", "handoff", "rescue", "end"]],
+        "summary": NotRequired[str],
+        "next_action": NotRequired[str],
+        "prompt": NotRequired[str],
+        "approvers": NotRequired[list[str]],
+        "procedure": NotRequired[str],
+        "with": NotRequired[dict[str, str | int | bool]],
+        "instruct": NotRequired[str],
+        "evidence": NotRequired[Literal["required", "optional"]],
+        "verify": NotRequired[StepVerify],
+    },
+)
+
+
+class Procedure(TypedDict):
+    """A recipe of steps that a run pins and walks."""
+
+    schema: Literal["procedure/1"]
+    id: str
+    title: str
+    params: NotRequired[dict[str, Param]]
+    secrets: NotRequired[list[str]]
+    requires: NotRequired[list[Guard]]
+    steps: list[Step]
+    agent_may_decide: NotRequired[bool]
+    output_limit: NotRequired[int]
+
+
+class ResolvedStepsCalledItem(TypedDict):
+    blob: str
+    id: str
+
+
+class ResolvedStepsRequiresItem(TypedDict):
+    argv: list[str]
+    env: dict[str, str]
+    key: str
+    timeout: int
+
+
+class ResolvedStepsSource(TypedDict):
+    blob: str
+    id: str
+    kind: Literal["procedure", "job", "task"]
+    path: str
+
+
+class PinnedStepDoneWhen(TypedDict):
+    argv: list[str]
+    absent_rc: list[int]
+    timeout: int
+
+
+class PinnedStepExpect(TypedDict):
+    exit_code: int
+    stdout: str | None
+    stdout_contains: str | None
+
+
+class PinnedStepVerify(TypedDict):
+    argv: list[str]
+    timeout: int
+
+
+class PinnedStep(TypedDict):
+    index: int
+    key: str
+    kind: Literal["command", "check", "checkpoint", "gate", "manual"]
+    pinned_skip: bool
+    step_sha256: str
+    argv: NotRequired[list[str]]
+    cwd: NotRequired[str]
+    env: NotRequired[dict[str, str]]
+    timeout: NotRequired[int]
+    grace: NotRequired[int]
+    on_fail: NotRequired[Literal["suspend", "fail"]]
+    idempotent: NotRequired[bool]
+    done_when: NotRequired[PinnedStepDoneWhen | None]
+    retries: NotRequired[int]
+    retry_delay: NotRequired[int]
+    retry_safe_rc: NotRequired[list[int]]
+    success_rc: NotRequired[list[int]]
+    capture: NotRequired[str | None]
+    expect: NotRequired[PinnedStepExpect]
+    recheck: NotRequired[Literal["trailing", "always", "never"]]
+    checkpoint_kind: NotRequired[
+        Literal[
+            "start",
+            "plan",
+            "progress",
+            "decision",
+            "blocker",
+            "failed_attempt",
+            "verification",
+            "handoff",
+            "rescue",
+            "end",
+        ]
+    ]
+    summary: NotRequired[str]
+    next_action: NotRequired[str | None]
+    prompt: NotRequired[str]
+    approvers: NotRequired[list[str]]
+    instruct: NotRequired[str]
+    evidence: NotRequired[Literal["required", "optional"]]
+    verify: NotRequired[PinnedStepVerify | None]
+    verify_text: NotRequired[str | None]
+
+
+class ResolvedSteps(TypedDict):
+    """The step list that a run pinned before its first step and replays as it stands."""
+
+    agent_may_decide: bool
+    called: list[ResolvedStepsCalledItem]
+    expander: int
+    output_limit: int
+    params: dict[str, str | int | bool]
+    requires: list[ResolvedStepsRequiresItem]
+    schema: Literal["resolved_steps/1"]
+    secrets: list[str]
+    source: ResolvedStepsSource
+    steps: list[PinnedStep]

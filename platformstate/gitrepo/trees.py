@@ -47,16 +47,26 @@ class CommitTree(_GitTree):
     def __init__(self, repository: Repository, commit: str) -> None:
         super().__init__(repository, commit)
         self.commit = commit
+        self._listed: dict[str, list[Entry]] = {}
 
     def entries(self, under: str = "state") -> Sequence[Entry]:
         """Return the files at or below a path, sorted by path; empty when nothing is there."""
-        listed = self._repository.run(["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", under])
+        return self._listed[under] if under in self._listed else self._kept(self._list(under))
+
+    def list_together(self, *folders: str) -> None:
+        """List several folders with one child; `entries` of each of them starts none then."""
+        found = self._kept(self._list(*folders))
+        for folder in folders:
+            self._listed[folder] = [entry for entry in found if entry.path.startswith(f"{folder}/")]
+
+    def _list(self, *paths: str) -> list[Entry]:
+        listed = self._repository.run(["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *paths])
         found = []
         for row in _rows(listed):
             facts, _, path = row.partition("\t")
             mode, _, oid = facts.split(" ")
             found.append(Entry(path, mode, oid))
-        return self._kept(found)
+        return found
 
 
 class IndexTree(_GitTree):

@@ -15,8 +15,11 @@ from platformstate.entities.task import DEFAULT_PRIORITY
 from platformstate.policy.chain import Chain, CheckpointFacts, RunFacts
 from platformstate.policy.ground_truth import Found, ground_truth
 from platformstate.policy.lifecycle import STARTS_WORK, ready_command
+from platformstate.policy.walking import cursor
 
 RECENT: Final = 5
+# Of a step that is not done; whatever else it may have become has failed.
+_STEP_OUTCOMES: Final = {"none": "none", "not_started": "none", "open": "in_flight", "unknown": "unknown"}
 _HEADINGS: Final = {"goal": "Goal", "context": "Context", "constraints": "Constraints"}
 
 
@@ -34,6 +37,7 @@ class Known(NamedTuple):
     depends_on: Mapping[str, str | None]
     at_rev: str | None = None
     pending: tuple[str, ...] = ()
+    conducts: tuple[Mapping[str, Any], ...] = ()
 
 
 def brief_of(known: Known) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def brief_of(known: Known) -> dict[str, Any]:
         "recent": [_recent(checkpoint, chain) for checkpoint in chain.checkpoints[::-1][:RECENT]],
         "files": sorted({path for said in chain.checkpoints for path in said.meta.get("files", ())}),
         "runs": [run_row(run, known.checkpoints) for run in known.runs],
-        "conducts": [],
+        "conducts": [dict(conduct) for conduct in known.conducts],
         "late": list(chain.late),
         "pending": list(known.pending),
     }
@@ -79,6 +83,26 @@ def last_sign_of_life(chain: Chain) -> str | None:
 def run_row(run: RunFacts, said: Iterable[CheckpointFacts]) -> dict[str, Any]:
     """Return a run as it stands in a list, with the number of its checkpoints."""
     return runs.row(run.header, sum(checkpoint.meta["run"] == run.id for checkpoint in said))
+
+
+def next_step(run: RunFacts | None) -> dict[str, Any] | None:
+    """Return the first pinned step that is not done, as the run's journal has it."""
+    if run is None or run.pin is None or run.state is None:
+        return None
+    index = cursor(run.pin.steps, run.state.walk)
+    if index is None:
+        return None
+    step, known = run.pin.steps[index], run.state.walk.at(index)
+    return {
+        "run": run.id,
+        "step_index": index,
+        "key": step.key,
+        "total": len(run.pin.steps),
+        "attempt": known.last.number if known.last else 0,
+        "outcome": _STEP_OUTCOMES.get(known.outcome, "failed"),
+        "text": getattr(step, "instruct", None),
+        "verify": getattr(step, "verify_text", None),
+    }
 
 
 def criterion_verdicts(criterion: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,7 +151,7 @@ def _next(known: Known) -> dict[str, Any]:
         "action": action,
         "verify": verify,
         "last_verify": _last_result(known.chain, verify),
-        "step": None,
+        "step": next_step(known.chain.run),
         "commands": _commands(known),
     }
 
@@ -154,12 +178,23 @@ def _commands(known: Known) -> list[str]:
     show = f"platformctl task show {task}"
     record = f'platformctl memory checkpoint create --task {task} --kind {{}} --summary "…" --next "…"'
     if status in STARTS_WORK:
-        return [record.format("progress" if known.chain.run else "start"), show]
+        told = _step_commands(known)
+        return [*told, record.format("progress" if known.chain.run else "start"), show]
     if status in ("intake", "refining") and not known.task.get("acceptance"):
         return [ready_command(task), show]
     if status in ("intake", "refining", "parked"):
         return [f"platformctl task update {task} --status ready", show]
     return [show]
+
+
+def _step_commands(known: Known) -> list[str]:
+    """Return how to tell of the next pinned step, as long as its run goes on."""
+    step, run = next_step(known.chain.run), known.chain.run
+    if step is None or run is None or run.header["status"] != "running":
+        return []
+    word = "done" if step["outcome"] == "in_flight" else "begun"
+    checkpoint = f"platformctl memory checkpoint create --task {known.task['id']} --kind progress"
+    return [f"{checkpoint} --step {step['key']}={word}"]
 
 
 def _trust(chain: Chain, truth: Sequence[Mapping[str, Any]]) -> dict[str, int]:

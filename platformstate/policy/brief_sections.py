@@ -19,12 +19,14 @@ Lines = list[Line]
 class Signs(NamedTuple):
     """What the Markdown says besides the brief's data.
 
-    The last sign of life, now if it was given, and each superseded checkpoint with its successor.
+    The last sign of life, now if it was given, each superseded checkpoint with its successor, and
+    whether the newest run has pinned steps.
     """
 
     last: str | None = None
     now: str | None = None
     superseded: tuple[tuple[str, str], ...] = ()
+    pinned: bool = False
 
 
 def one_level(data: Data) -> int:
@@ -127,8 +129,9 @@ def next_step(data: Data, level: int) -> Lines:
     if step["last_verify"]:
         last = step["last_verify"]
         lines.append(own(f"last result of verify: exit {last['exit_code']} at {last['at']}"))
-    lines.append(own("stop point: no steps are pinned"))
-    return lines + [own(f"    {command}") for command in step["commands"]]
+    lines += _stop_point(data)
+    lines += [own(f"    {command}") for command in step["commands"]]
+    return lines + _conducts(data["conducts"])
 
 
 def ground_truth(data: Data, level: int) -> Lines:
@@ -180,6 +183,56 @@ def history(data: Data, level: int) -> Lines | None:
     lines += [foreign(f"reason of {row['id']}", row["reason"]) for row in data["runs"] if row["reason"]]
     lines += [own(f"superseded: {older} by {newer}") for older, newer in data["signs"].superseded]
     return lines + [own(f"late: {checkpoint}") for checkpoint in data["late"]]
+
+
+def _stop_point(data: Data) -> Lines:
+    """Show the first pinned step that is not done, as the journal has it."""
+    step = data["next"]["step"]
+    if step is None:
+        return [
+            own(
+                f"stop point: {'every pinned step is done' if data['signs'].pinned else 'no steps are pinned'}"
+            )
+        ]
+    tried = f"attempt {step['attempt']} {_OUTCOMES[step['outcome']]}" if step["attempt"] else "not begun"
+    lines = [own(f"stop point: step {step['step_index']} of {step['total']}, {step['key']}, {tried}")]
+    named = (("step", "text"), ("verify the step with", "verify"))
+    return lines + [foreign(name, step[key]) for name, key in named if step[key]]
+
+
+_OUTCOMES: Final = {
+    "none": "never began",
+    "in_flight": "in flight",
+    "failed": "failed",
+    "unknown": "ended nobody knows how",
+}
+
+
+def _conducts(conducts: Sequence[Data]) -> Lines:
+    """Show each conduct for the task that has not ended, and count the others."""
+    going = [stood for stood in conducts if stood["next_action"] != "none"]
+    lines = [line for stood in going[:SHORT_LIST] for line in _conduct(stood)]
+    lines += [own(f"{len(going) - SHORT_LIST} more conducts go on")] if len(going) > SHORT_LIST else []
+    ended = [str(stood["status"]) for stood in conducts if stood["next_action"] == "none"]
+    counts = ", ".join(f"{ended.count(status)} {status}" for status in sorted(set(ended)))
+    return [*lines, own(f"conducts that ended: {counts}")] if ended else lines
+
+
+def _conduct(stood: Data) -> Lines:
+    state = stood["condition"] or stood["status"]
+    reason = f" ({stood['reason']})" if stood["reason"] else ""
+    lines = [
+        own(
+            f"conduct {stood['run']} of {stood['subject']}: {state}{reason}, "
+            f"{stood['steps_done']} of {stood['steps_total']} steps done"
+        )
+    ]
+    at = stood["stopped_at"]
+    if at is not None:
+        what = "side-effecting " if at["side_effecting"] else ""
+        how = f"attempt {at['attempt']} {at['outcome']}" if at["attempt"] else "not begun"
+        lines.append(own(f"  stands at step {at['step_index']}, {at['key']}, a {what}{at['kind']}: {how}"))
+    return lines + [own(f"    {command}") for command in stood["next"]]
 
 
 def _criterion(criterion: Data, text: str) -> Line:

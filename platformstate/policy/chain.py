@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from platformstate.policy.journal import RunState
+    from platformstate.policy.pin import Pin
 
 
 class RunFacts(NamedTuple):
-    """A run at the task: its folded header, and the instant of its journal's last event."""
+    """A run at the task: its folded header, and the instant of its journal's last event.
+
+    `state` and `pin` are the journal's fold and the steps that it recorded; `fault` says why the
+    recorded steps cannot be believed.
+    """
 
     header: Mapping[str, Any]
     last_event_at: str | None = None
+    state: RunState | None = None
+    pin: Pin | None = None
+    fault: str | None = None
 
     @property
     def id(self) -> str:

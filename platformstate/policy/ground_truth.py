@@ -9,7 +9,9 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from platformstate.policy.chain import Chain, CheckpointFacts
+from platformstate.policy.chain import Chain, CheckpointFacts, RunFacts
+from platformstate.policy.steps import Walk
+from platformstate.policy.walking import cursor, where
 
 MAX_COMMANDS: Final = 20
 VERDICTS: Final = ("contradicted", "unverifiable", "confirmed")
@@ -35,7 +37,7 @@ def ground_truth(chain: Chain, acceptance: Sequence[Mapping[str, Any]], found: F
     if not standing:
         return []
     lines = [*_git_lines(standing[0], found), *_criterion_lines(standing, acceptance)]
-    lines += _command_lines(chain.checkpoints, standing)
+    lines += [*_command_lines(chain.checkpoints, standing), _step_line(chain)]
     return sorted(lines, key=lambda line: VERDICTS.index(line["verdict"]))
 
 
@@ -72,6 +74,43 @@ def _dirty_verdict(dirty: int, found: Found) -> tuple[str, str]:
     if found.dirty is None:
         return "that worktree is not this one", "unverifiable"
     return f"{found.dirty} paths", "confirmed" if found.dirty == dirty else "contradicted"
+
+
+def _step_line(chain: Chain) -> dict[str, Any]:
+    """Compare the newest step that a checkpoint speaks of with the journal of its run."""
+    said = next((told for told in chain.standing if "step" in told.meta), None)
+    newest = said or chain.standing[0]
+    run = next(run for run in chain.runs if run.id == newest.meta["run"])
+    step = None if said is None else said.meta["step"]
+    text = "none" if step is None else _step_text(step)
+    return _line("step", newest, text, *_step_verdict(run, step))
+
+
+def _step_text(step: Mapping[str, Any]) -> str:
+    return f"step {step['step_index']} {step['key']}, attempt {step['attempt']} {step['outcome']}"
+
+
+def _step_verdict(run: RunFacts, step: Mapping[str, Any] | None) -> tuple[str, str]:
+    if run.fault is not None:
+        return f"the run's steps do not verify: {run.fault}", "contradicted"
+    if run.pin is None or run.state is None:
+        return "no steps are pinned", "unverifiable" if step is None else "contradicted"
+    index = cursor(run.pin.steps, run.state.walk) if step is None else step["step_index"]
+    if index is None:
+        return "the journal verifies: every pinned step is done", "confirmed"
+    if step is None:
+        return f"the journal verifies: {_step_text(where(run.pin.steps, run.state.walk, index))}", "confirmed"
+    known = run.pin.steps[index] if index < len(run.pin.steps) else None
+    if known is None or known.key != step["key"] or not _was_tried(run.state.walk, step):
+        return "the journal knows nothing of it", "contradicted"
+    return f"the journal verifies: {_step_text(where(run.pin.steps, run.state.walk, index))}", "confirmed"
+
+
+def _was_tried(walk: Walk, step: Mapping[str, Any]) -> bool:
+    """Say whether a journal knows the attempt that a checkpoint speaks of; it may have gone on since."""
+    if step["outcome"] in ("none", "skipped", "carried"):
+        return True
+    return bool(step["attempt"] <= len(walk.at(step["step_index"]).attempts))
 
 
 def _criterion_lines(

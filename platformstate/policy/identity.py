@@ -17,8 +17,8 @@ from platformstate.errors import Problem, shown
 def identity_problems(document: Document[Any]) -> tuple[Problem, ...]:
     """Return where a record names another id, task, run or subject than its path does."""
     place = places.place_of(document.path)
-    if place is None or document.kind.name in ("store", "template"):
-        return ()
+    if place is None or document.kind.name in ("store", "template", "resolved_steps"):
+        return ()  # they name no id: there is one store, and a pin is of any run with these steps
     return tuple(_mismatches(document, _expected(document.kind.name, place)))
 
 

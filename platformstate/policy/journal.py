@@ -1,17 +1,17 @@
 """The state machine of a run: fold its journal, and say where it breaks its own rules. Pure.
 
-The journal is the authority; `run.md` is a projection of it. Reading continues at the first fault
+What it says of steps is `steps`. The journal is the authority; `run.md` is a projection of it. Reading continues at the first fault
 only to report it: a journal with a fault folds to nothing. The hash chain is `codec.journal`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from platformstate.errors import Problem, shown
-
-Event = Mapping[str, Any]
+from platformstate.policy.steps import OUTCOMES, Walk
+from platformstate.policy.steps import Event as Event
 
 # from -> event -> to: all else is refused. RunFailed from suspended only directly after a rejection.
 TRANSITIONS: Final[Mapping[str | None, Mapping[str, str]]] = {
@@ -35,24 +35,17 @@ TRANSITIONS: Final[Mapping[str | None, Mapping[str, str]]] = {
 }
 TERMINAL: Final = frozenset(status for status, following in TRANSITIONS.items() if status and not following)
 RUN_EVENTS: Final = frozenset(event for following in TRANSITIONS.values() for event in following)
-CLOSING: Final = frozenset(
-    {"StepSucceeded", "StepFailed", "StepTimedOut", "StepCancelled", "StepNotStarted", "StepUnknown"}
-)
-SETTLING: Final = frozenset({"StepSkipped", "StepCarried"})
-STEP_EVENTS: Final = CLOSING | SETTLING | {"StepStarted", "RetryScheduled", "GateWaiting"}
 OTHER_EVENTS: Final = frozenset(
     {
         "ResolvedStepsRecorded",
-        "GateApproved",
-        "GateRejected",
-        "CheckpointRecorded",
+        "RetryScheduled",
         "ArtifactRecorded",
         "DecisionRecorded",
         "JournalRepaired",
         "CommitDeferred",
     }
 )
-TYPES: Final = RUN_EVENTS | STEP_EVENTS | OTHER_EVENTS
+TYPES: Final = RUN_EVENTS | frozenset(OUTCOMES) | OTHER_EVENTS
 
 # Fields that RunDefined says and run.md repeats, in the order of run.md.
 _PLACE_FIELDS: Final = (
@@ -80,6 +73,9 @@ class RunState(NamedTuple):
     header: Mapping[str, Any]
     steps: Mapping[int, str] = {}
     open_attempt: tuple[int, int] | None = None
+    walk: Walk = Walk()  # of a run that says nothing of steps; never grown
+    holder: Event | None = None
+    stopped_at: int | None = None
 
 
 class JournalBroken(ValueError):
@@ -92,12 +88,9 @@ class JournalBroken(ValueError):
 
 def fold(events: Sequence[Event]) -> RunState:
     """Return the state of the run that these events make. Raises JournalBroken at the first bad one."""
-    folding = _Folding()
-    for index, event in enumerate(events):
-        fault = folding.fault(index, event)
-        if fault is not None:
-            raise JournalBroken(index, *fault)
-        folding.apply(event)
+    folding = Folding()
+    for event in events:
+        folding.take(event)
     if folding.status is None:
         raise JournalBroken(0, "run_journal_corrupt", "the journal is empty")
     return folding.state()
@@ -119,21 +112,29 @@ def journal_problem(path: str, line: int, reason: str, code: str = "run_journal_
     return Problem(path=path, line=line, col=1, code=code, message=f"line {line}: {reason}", fix=fix)
 
 
-class _Folding:
-    """The fold in progress: what has been seen so far."""
+class Folding:
+    """A fold in progress: what has been seen so far, for a journal that grows while it is read."""
 
     def __init__(self) -> None:
         self.status: str | None = None
         self.reason: str | None = None
         self.defined: Event = {}
-        self.pin: Event | None = None
+        self.count = 0
         self.started_at: str | None = None
         self.ended_at: str | None = None
         self.exit_code: int | None = None
         self.last: Event = {}
-        self.steps: dict[int, str] = {}
-        self.attempts: dict[int, int] = {}
-        self.open: tuple[int, int] | None = None
+        self.walk = Walk()
+        self.holder: Event | None = None
+        self.stopped_at: int | None = None
+
+    def take(self, event: Event) -> None:
+        """Take the next event into account. Raises JournalBroken when it may not stand here."""
+        fault = self.fault(self.count, event)
+        if fault is not None:
+            raise JournalBroken(self.count, *fault)
+        self.apply(event)
+        self.count += 1
 
     def fault(self, index: int, event: Event) -> tuple[str, str] | None:
         """Return code and reason when an event may not stand here."""
@@ -147,7 +148,7 @@ class _Folding:
             reason = f"at {event.get('at')} is before the event above"
         elif self.status in TERMINAL:
             reason = f"{type_} follows the end of the run, which {self.status}"
-        elif type_ == "ResolvedStepsRecorded" and self.pin is not None:
+        elif type_ == "ResolvedStepsRecorded" and self.walk.pin is not None:
             return "run_pin_repeated", "the run's steps are pinned a second time"
         else:
             reason = self._transition_fault(event) or self._step_fault(event)
@@ -161,76 +162,25 @@ class _Folding:
             return f"{type_} is not possible when the run is {self.status or 'not defined'}"
         if type_ == "RunFailed" and self.status == "suspended" and self.last.get("type") != "GateRejected":
             return "RunFailed of a suspended run follows GateRejected only"
-        if type_ == "RunSucceeded" and self.open is not None:
-            return f"RunSucceeded while step {self.open[0]} attempt {self.open[1]} is open"
+        if type_ == "RunSucceeded" and self.walk.open is not None:
+            index, attempt = self.walk.open
+            return f"RunSucceeded while step {index} attempt {attempt} is open"
         if type_ == "RunDefined" and not _is_subject(event.get("subject")):
             return "subject is not <kind>/<id>"
         return None
 
     def _step_fault(self, event: Event) -> str | None:
-        rule = _STEP_RULES.get(event["type"])
-        return None if rule is None else rule(self, event)
-
-    def _pin_fault(self, _event: Event) -> str | None:
-        return "the steps are pinned after a step began" if self.steps or self.open else None
-
-    def _start_fault(self, event: Event) -> str | None:
-        step, attempt = _place(event)
-        if self.status != "running":
-            return f"step {step} begins while the run is {self.status}"
-        if self.open is not None:
-            return f"step {step} begins while step {self.open[0]} attempt {self.open[1]} is open"
-        if self.steps.get(step) == "succeeded":
-            return f"step {step} begins although it has succeeded"
-        return self._index_fault(step) or self._attempt_fault(step, attempt)
-
-    def _closing_fault(self, event: Event) -> str | None:
-        step, attempt = _place(event)
-        if self.open is not None:
-            if (step, attempt) != self.open:
-                return f"{event['type']} of step {step} attempt {attempt} while {self.open[0]}.{self.open[1]} is open"
-            return None
-        if self.attempts.get(step) == attempt:
-            return self._restated_fault(event, step)
-        return self._index_fault(step) or self._attempt_fault(step, attempt)
-
-    def _restated_fault(self, event: Event, step: int) -> str | None:
-        """Refuse a second closing but for one restatement of a failure, by a probe or a decision."""
-        if self.steps.get(step) == "succeeded":
-            return f"step {step} is closed twice"
-        if event["type"] != "StepSucceeded" or event.get("by") not in ("probe", "decision"):
-            return f"step {step} attempt {self.attempts[step]} is closed twice"
-        return None
-
-    def _settling_fault(self, event: Event) -> str | None:
-        step = int(event["step_index"])
-        if self.open is not None:
-            return f"{event['type']} of step {step} while step {self.open[0]} is open"
-        if self.steps.get(step) in ("succeeded", "skipped", "carried"):
-            return f"step {step} is done twice"
-        return self._index_fault(step)
-
-    def _index_fault(self, step: int) -> str | None:
-        if self.pin is not None and step >= int(self.pin["step_count"]):
-            return f"step_index {step} is outside the {self.pin['step_count']} pinned steps"
-        return None
-
-    def _attempt_fault(self, step: int, attempt: int) -> str | None:
-        expected = self.attempts.get(step, 0) + 1
-        return None if attempt == expected else f"attempt {attempt} of step {step}, {expected} was expected"
+        if event["type"] == "StepStarted" and self.status == "suspended" and "actor" not in event:
+            return f"step {event['step_index']} begins while the run is suspended"
+        return self.walk.fault(event, self.status)
 
     def apply(self, event: Event) -> None:
         """Take an event that has no fault into account."""
         type_ = event["type"]
         if type_ in RUN_EVENTS:
             self._apply_run(event)
-        elif type_ == "ResolvedStepsRecorded":
-            self.pin = event
-        elif type_ == "StepStarted":
-            self.open = _place(event)
-            self.attempts[self.open[0]] = self.open[1]
-        elif type_ in CLOSING or type_ in SETTLING or type_ in _GATES:
-            self._apply_step(event)
+        else:
+            self.walk.apply(event)
         self.last = event
 
     def _apply_run(self, event: Event) -> None:
@@ -242,17 +192,25 @@ class _Folding:
         elif type_ == "RunStarted":
             self.started_at = event["at"]
         if self.status in TERMINAL:
-            self.ended_at, self.exit_code, self.open = event["at"], event.get("exit_code"), None
-
-    def _apply_step(self, event: Event) -> None:
-        step = int(event["step_index"])
-        self.steps[step] = _OUTCOMES[event["type"]]
-        if "attempt" in event:
-            self.attempts[step] = int(event["attempt"])
-        self.open = None
+            self.ended_at, self.exit_code = event["at"], event.get("exit_code")
+        if type_ in ("RunSuspended", "RunFailed"):
+            self.stopped_at = event.get("step_index")
+        self.holder = event.get("holder", self.holder)
 
     def state(self) -> RunState:
-        return RunState(str(self.status), self.reason, self._header(), dict(self.steps), self.open)
+        """Return the state so far; its walk goes on with the fold."""
+        steps = {index: step.outcome for index, step in self.walk.steps.items() if step.outcome != "open"}
+        open_attempt = None if self.status in TERMINAL else self.walk.open
+        return RunState(
+            str(self.status),
+            self.reason,
+            self._header(),
+            steps,
+            open_attempt,
+            self.walk,
+            self.holder,
+            self.stopped_at,
+        )
 
     def _header(self) -> dict[str, Any]:
         defined = self.defined
@@ -266,9 +224,9 @@ class _Folding:
             "attempt": defined.get("attempt", 1),
         }
         header |= {name: defined[name] for name in _PLACE_FIELDS if name in defined}
-        if self.pin is not None:
+        if self.walk.pin is not None:
             names = {"count": "step_count", "sha256": "steps_sha256", "source_blob": "source_blob"}
-            header["steps"] = {short: self.pin.get(name) for short, name in names.items()}
+            header["steps"] = {short: self.walk.pin.get(name) for short, name in names.items()}
         header |= {"started_at": self.started_at, "ended_at": self.ended_at, "exit_code": self.exit_code}
         return {
             key: value
@@ -278,30 +236,6 @@ class _Folding:
 
 
 _NULLABLE: Final = frozenset({"branch", "base_commit"})
-_GATES: Final = frozenset({"GateApproved", "GateRejected", "GateWaiting"})
-_OUTCOMES: Final[Mapping[str, str]] = {
-    "StepSucceeded": "succeeded",
-    "StepFailed": "failed",
-    "StepTimedOut": "timed_out",
-    "StepCancelled": "cancelled",
-    "StepNotStarted": "not_started",
-    "StepUnknown": "unknown",
-    "StepSkipped": "skipped",
-    "StepCarried": "carried",
-    "GateWaiting": "waiting",
-    "GateApproved": "approved",
-    "GateRejected": "rejected",
-}
-_STEP_RULES: Final[Mapping[str, Callable[[_Folding, Event], str | None]]] = {
-    "ResolvedStepsRecorded": _Folding._pin_fault,
-    "StepStarted": _Folding._start_fault,
-    **dict.fromkeys(CLOSING, _Folding._closing_fault),
-    **dict.fromkeys(SETTLING, _Folding._settling_fault),
-}
-
-
-def _place(event: Event) -> tuple[int, int]:
-    return int(event["step_index"]), int(event["attempt"])
 
 
 def _is_subject(value: object) -> bool:

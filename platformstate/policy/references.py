@@ -90,8 +90,8 @@ def target_path(document: Document[Any], reference: Reference, present: Collecti
     place = places.place_of(document.path)
     subject = (place.subject if place else None) or ""
     path: str | None
-    if reference.kind == "task":
-        path = places.task_path(reference.target)
+    if reference.kind in SUBJECT_FILES:
+        path = SUBJECT_FILES[reference.kind].format(reference.target)
     elif reference.kind == "subject":
         kind, _, name = reference.target.partition("/")
         path = SUBJECT_FILES.get(kind, "{}").format(name)

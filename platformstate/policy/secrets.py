@@ -60,11 +60,7 @@ def find_secrets(text: str, path: str, allowed: frozenset[str] = frozenset()) ->
 
 def secrets(text: str, allowed: frozenset[str] = frozenset()) -> list[Secret]:
     """Return the secrets of a text by position; of two that overlap the first, longest one."""
-    lowered = text.lower()
-    found = sorted(
-        (secret for rule in RULES for secret in _matches(rule, text, lowered)),
-        key=lambda secret: (secret.start, -secret.end),
-    )
+    found = sorted((secret for _, secret in matches(text)), key=lambda secret: (secret.start, -secret.end))
     kept: list[Secret] = []
     for secret in found:
         if kept and secret.start < kept[-1].end:
@@ -99,15 +95,24 @@ def fingerprint(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:ALLOWED_DIGITS]
 
 
-def _matches(rule: Rule, text: str, lowered: str) -> Iterator[Secret]:
-    if not any(literal in (lowered if rule.lower else text) for literal in rule.literals):
-        return
+def matches(text: str, begin: int = 0) -> Iterator[tuple[int, Secret]]:
+    """Yield every secret that a rule finds from `begin` on, overlapping ones too, in no order.
+
+    With each goes where its match starts: for an assignment that is the name, before the value.
+    """
+    lowered = text.lower()
+    for rule in RULES:
+        if any(literal in (lowered if rule.lower else text) for literal in rule.literals):
+            yield from _matches(rule, text, begin)
+
+
+def _matches(rule: Rule, text: str, begin: int) -> Iterator[tuple[int, Secret]]:
     pattern = _compiled(rule.expression, rule.lower)
     group = "value" if "value" in pattern.groupindex else 0
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(text, begin):
         value = match.group(group)
         if not _is_placeholder(value) and rule.accept(value):
-            yield Secret(rule.name, match.start(group), match.end(group))
+            yield match.start(), Secret(rule.name, match.start(group), match.end(group))
 
 
 def _problem(text: str, path: str, secret: Secret, line: int, col: int) -> Problem:

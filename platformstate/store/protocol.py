@@ -202,7 +202,7 @@ class Write:
                 raise refused[file.path]
             now = working[file.path]
             has_grown = file.append and now is not None and now.startswith(file.before or b"\0")
-            if now != file.before and not has_grown:
+            if now not in (file.before, file.after) and not has_grown:
                 raise record_changed(file.path)
 
     def _intent(

@@ -18,7 +18,7 @@ from platformstate.validation.versions import version_finding
 from platformstate.validation.wording import Finding, findings, pointer
 
 _OPEN: Final = Shape()
-_LATER_KINDS: Final = frozenset({"job", "procedure"})
+_LATER_KINDS: Final = frozenset({"job"})
 
 
 class Judged(NamedTuple):

@@ -66,7 +66,10 @@ SCALES: Final = {
     "50k": Scale("50k", 5_000, 5_000),
     "tasks-5k": Scale("tasks-5k", 5_000, 20, linked=True),
 }
-LATER: Final = {"jobs-10k": "jobs do not exist yet", "steps-10k": "procedures do not exist yet"}
+LATER: Final = {
+    "jobs-10k": "jobs do not exist yet",
+    "steps-10k": "G20 makes its run of 10,000 steps at every scale",
+}
 
 
 @dataclass(frozen=True, slots=True)

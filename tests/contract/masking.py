@@ -22,6 +22,7 @@ _PATTERNS = (
 )
 _ABBREVIATED = re.compile(r"(?<![0-9a-f#<-])[0-9a-f]{12}(?![0-9a-f>])")
 _FENCE = re.compile(r"\bdata-[0-9a-f]{12}\b")
+_TOLD_MILLISECONDS = re.compile(r"\bms=[0-9]+")
 _MILLISECONDS = re.compile(r'("(?:ms|waited_ms)": ?)[0-9]+')
 _SECONDS = re.compile(r"(\d\d-\d\dT\d\d:\d\d):0[0-9]Z")
 _REPORT = re.compile(r"report-\w{8}\.txt")
@@ -49,9 +50,10 @@ class Masks:
 
     def look(self, typed: str) -> None:
         """Name the records that have come to be on disk; `typed` are the lines so far."""
-        tasks = self._root / "state" / "tasks"
-        for kind, pattern in (("run", "*/runs/*"), ("checkpoint", "*/runs/*/checkpoints/*.md")):
-            for path in sorted(tasks.glob(pattern), key=lambda found: found.stem):
+        state = self._root / "state"
+        tasks = state / "tasks"
+        for kind, pattern in (("run", "*/*/runs/*"), ("checkpoint", "*/*/runs/*/checkpoints/*.md")):
+            for path in sorted(state.glob(pattern), key=lambda found: found.stem):
                 self._name(path.stem, kind)
         for path in sorted(tasks.glob("*")):
             if path.name not in typed:
@@ -73,6 +75,7 @@ class Masks:
         text = _ABBREVIATED.sub(self._abbreviated, text)
         text = _SECONDS.sub(r"\1:00Z", text)
         text = _DEMO.sub("<demo>", text)
+        text = _TOLD_MILLISECONDS.sub("ms=<ms>", text)
         text = _REPORT.sub("report-<name>.txt", text)
         return _PID.sub(r'\1"<pid>"', _MILLISECONDS.sub(r'\1"<ms>"', text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,9 @@ from platformstate.errors import exit_status, registry
 from tests.contract import commands, shapes, transcripts
 from tests.contract.sandbox import Ended, Zygote, is_ours
 
+STREAMS = frozenset({"run tail"})
+CONDUCTING = frozenset({"procedure conduct", "run resume"})
+PROGRESS = re.compile(r"^\d+/\d+ [a-z0-9/-]+: \w+\n", re.MULTILINE)
 PENDING = 6
 KILLED = 128
 
@@ -47,7 +51,11 @@ def _faults(step: transcripts.Step, ended: Ended) -> list[str]:
         return [f"exit {ended.status}, in text {step.status}: {ended.stdout}{ended.stderr}"]
     if ended.status >= KILLED:
         return []
-    faults = [] if ended.stderr == "" else [f"stderr: {ended.stderr}"]
+    path = commands.meant(step.line)
+    if path in STREAMS and ended.status == 0:
+        return _stream_faults(path, ended)
+    told = PROGRESS.sub("", ended.stderr) if path in CONDUCTING else ended.stderr
+    faults = [f"stderr: {told}"] if told else []
     if ended.stdout.count("\n") != 1 or not ended.stdout.isascii():
         faults.append("stdout is not one line of ASCII")
     document = json.loads(ended.stdout)
@@ -56,6 +64,16 @@ def _faults(step: transcripts.Step, ended: Ended) -> list[str]:
     ]
     faults += _ends(document, ended.status)
     return faults + _data_faults(step.line, document)
+
+
+def _stream_faults(path: str, ended: Ended) -> list[str]:
+    """Return what is wrong with a stream: a document a line, without an envelope."""
+    validator = _data(path, False)
+    lines = ended.stdout.splitlines()
+    faults = [
+        f"{fault.message}: {line}" for line in lines for fault in validator.iter_errors(json.loads(line))
+    ]
+    return faults + ([f"stderr: {ended.stderr}"] if ended.stderr else [])
 
 
 def _ends(document: dict[str, Any], status: int) -> list[str]:

@@ -18,7 +18,9 @@ def test_the_demo_runs_every_step_and_removes_its_folder(platformctl: Platformct
     ran = platformctl("demo", cwd=tmp_path, env={"TMPDIR": str(place), "GIT_CONFIG_GLOBAL": "/dev/null"})
     assert ran.status == 0, ran.stdout + ran.stderr
     assert "PLATFORMSTATE_FAILPOINT=store.file-temp platformctl memory checkpoint create" in ran.stdout
-    assert ran.stdout.count("✓") >= 12
+    assert "PLATFORMSTATE_FAILPOINT=conduct.spawned@1 platformctl procedure conduct" in ran.stdout
+    assert "✓ every effect happened once" in ran.stdout
+    assert ran.stdout.count("✓") >= 20
     assert "every promise held" in ran.stdout
     assert os.listdir(place) == []
     assert "\x1b" not in ran.stdout + ran.stderr
@@ -28,9 +30,9 @@ def test_the_demo_answers_in_one_document(platformctl: Platformctl, tmp_path: Pa
     document = platformctl("demo", "--json", cwd=tmp_path).document
     assert document["ok"] is True
     steps = document["data"]["steps"]
-    assert [step["step"] for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert [step["step"] for step in steps] == [1, 2, 3, 4, 5, 6, 7, 8]
     exits = {each["exit"] for step in steps for each in step["commands"]}
-    assert exits == {0, 1, 137}
+    assert exits == {0, 1, 6, 137}
 
 
 def test_a_broken_promise_ends_the_walk_with_what_happened(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ def verdicts(memory: Memory, **wanted: Any) -> dict[str, str]:
     return {line["claim"].partition(":")[0]: line["verdict"] for line in lines}
 
 
+def of_git(memory: Memory) -> dict[str, str]:
+    """Return the verdicts about what git knows."""
+    return {claim: verdict for claim, verdict in verdicts(memory).items() if claim != "step"}
+
+
 def test_a_brief_has_every_key_and_all_headings_from_the_start(memory: Memory) -> None:
     memory.create(accept=[])
     brief = memory.brief()
@@ -69,6 +74,7 @@ def test_the_next_agent_sees_what_the_last_one_left(memory: Memory) -> None:
         "dirty": "confirmed",
         "criterion": "unverifiable",
         "command": "confirmed",
+        "step": "unverifiable",
     }
 
 
@@ -107,11 +113,11 @@ def test_a_deleted_branch_and_other_dirt_are_contradicted(memory: Memory) -> Non
     memory.repo.git("checkout", "-q", "-b", "codex/460")
     memory.repo.write("src/b.py", "b\n")
     memory.say()
-    assert verdicts(memory) == {"commit": "confirmed", "branch": "confirmed", "dirty": "confirmed"}
+    assert of_git(memory) == {"commit": "confirmed", "branch": "confirmed", "dirty": "confirmed"}
     memory.repo.git("checkout", "-q", "-B", "main")
     memory.repo.git("branch", "-q", "-D", "codex/460")
     (memory.repo.root / "src/b.py").unlink()
-    assert verdicts(memory) == {"commit": "confirmed", "branch": "contradicted", "dirty": "contradicted"}
+    assert of_git(memory) == {"commit": "confirmed", "branch": "contradicted", "dirty": "contradicted"}
 
 
 def test_a_remote_branch_counts_and_another_clone_knows_no_dirt(memory: Memory, tmp_path: Path) -> None:
@@ -122,7 +128,7 @@ def test_a_remote_branch_counts_and_another_clone_knows_no_dirt(memory: Memory, 
     memory.repo.root = tmp_path / "clone"
     memory.repo.git("checkout", "-q", "-b", "elsewhere")
     memory.repo.git("branch", "-q", "-D", "codex/460")
-    assert verdicts(memory) == {"commit": "confirmed", "branch": "confirmed", "dirty": "unverifiable"}
+    assert of_git(memory) == {"commit": "confirmed", "branch": "confirmed", "dirty": "unverifiable"}
 
 
 def test_a_said_command_is_contradicted_by_a_later_execution(memory: Memory) -> None:
@@ -255,6 +261,7 @@ def test_a_brief_at_a_commit_reads_nothing_else(memory: Memory) -> None:
         "commit": "confirmed",
         "branch": "unverifiable",
         "dirty": "unverifiable",
+        "step": "unverifiable",
     }
     assert str(memory.repo.root) not in brief.text
     with pytest.raises(StateError) as refused:

@@ -50,6 +50,16 @@ def test_a_reference_leads_to_a_record_of_its_kind(fields: dict[str, Any], codes
     assert [problem.code for problem in cross_problems([run(**fields)], PRESENT)] == codes
 
 
+def test_a_call_leads_to_a_procedure() -> None:
+    steps = [{"key": "roll", "kind": "call", "procedure": name} for name in ("deploy", "nightly")]
+    path = "state/procedures/release/procedure.md"
+    caller = Document(
+        Kind[Any]("procedure"), path, {"schema": "procedure/1", "id": "release", "steps": steps}
+    )
+    present = PRESENT | {path, "state/procedures/deploy/procedure.md"}
+    assert [problem.code for problem in cross_problems([caller], present)] == ["reference_kind_wrong"]
+
+
 def test_a_circle_is_told_once_with_its_way() -> None:
     edges = {"a": ["b"], "b": ["c", "x"], "c": ["a"], "x": []}
     assert circle_through("a", edges) == ["a", "b", "c"]

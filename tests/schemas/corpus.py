@@ -22,6 +22,8 @@ PLACES: Final = {
     "receipt": f"{RUN}/run_receipt.json",
     "evidence": "state/evidence/operator-20261120t110000z-7fq2ka.json",
     "store": "state/store.yaml",
+    "procedure": "state/procedures/release-hotfix/procedure.md",
+    "resolved_steps": f"{RUN}/resolved_steps.json",
 }
 
 

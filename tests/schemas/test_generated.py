@@ -25,7 +25,7 @@ def test_generated_modules_say_so_on_their_first_line() -> None:
 def test_each_kind_has_a_handle_and_a_shape(name: str) -> None:
     handle = getattr(kinds, name.upper())
     assert handle.name == name
-    shape = getattr(shapes, name.title())
+    shape = getattr(shapes, name.title().replace("_", ""))
     assert list(shape.__annotations__) == list(KINDS[name].shape.keys)
     assert shape.__required_keys__ == {key for key, field in KINDS[name].shape.keys.items() if field.required}
 

@@ -138,7 +138,7 @@ def test_a_journal_tells_its_first_bad_line_only() -> None:
     assert "event 1 breaks the rules of its type" in problem.message
 
 
-@pytest.mark.parametrize("kind", ["job", "procedure"])
+@pytest.mark.parametrize("kind", ["job"])
 def test_a_kind_of_a_later_version_is_not_skipped(kind: str) -> None:
     text = f"---\nschema: {kind}/1\nid: nightly\n---\n"
     (problem,) = problems_of(text, f"state/{kind}s/nightly/{kind}.md")

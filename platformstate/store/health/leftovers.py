@@ -11,11 +11,16 @@ from typing import Any, Final, NamedTuple
 
 from platformstate.files import WorkTree
 from platformstate.files.worktree import TEMPORARY_PREFIX
+from platformstate.runner import Lease
 from platformstate.store import index_entry, lock, recover
 from platformstate.store.health.check import Check, check
 from platformstate.store.intents import Intent
 from platformstate.store.session import Session
 
+_JOURNAL: Final = "events.jsonl"
+_BEFORE_A_RUN: Final = frozenset(
+    {"resolved_steps.json", ".ps-resolved_steps.json", "artifacts", ".ps-events.jsonl", _JOURNAL}
+)
 _TEMPORARY: Final = re.compile(r"\.ps-([0-9]{8}t[0-9]{6}z-[0-9a-z]{6})-[0-9]+")
 
 
@@ -73,6 +78,7 @@ def leftovers(session: Session) -> Iterator[Check]:
     yield from _held(session)
     yield from _git_locks(session)
     yield from _temporary(session)
+    yield from _unborn(session)
     yield from _torn(session)
 
 
@@ -161,6 +167,27 @@ def _temporary(session: Session) -> Iterator[Check]:
     if session.control.own.is_dir() and lock.holder(session.control) is None:
         for left in sorted(session.control.own.iterdir()):
             yield check("temp_files_left", "a writer died with it", str(left), fixable=True)
+
+
+def unborn_runs(session: Session) -> list[str]:
+    """Return the folders of runs of which only the pin was written: without a journal they are no runs."""
+    folders = sorted((session.root / "state" / "procedures").glob("*/runs/*"))
+    return [str(folder.relative_to(session.root)) for folder in folders if _is_unborn(session, folder)]
+
+
+def _is_unborn(session: Session, folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if not {path.name for path in folder.iterdir()} <= _BEFORE_A_RUN:
+        return False
+    journal = folder / _JOURNAL
+    has_begun = journal.exists() and journal.stat().st_size > 0
+    return not has_begun and not Lease(session.repository.common_dir, folder.name).is_held()
+
+
+def _unborn(session: Session) -> Iterator[Check]:
+    for path in unborn_runs(session):
+        yield check("temp_files_left", "a conduct died before its run began", path, fixable=True)
 
 
 def _torn(session: Session) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 
@@ -37,6 +38,8 @@ def repair(session: Session, *, here: bool = False) -> int:
         _lay_out_orphans(session)
         for path in leftovers.temporary_files(session):
             (session.root / path).unlink(missing_ok=True)
+        for path in leftovers.unborn_runs(session):
+            shutil.rmtree(session.root / path)
         _cut_torn_lines(session)
     _tidy(session)
     return settled

@@ -19,8 +19,11 @@ MODULES: Final = {
     "G16": "g16_untracked_cache",
     "G17": "g17_growth",
     "G18": "g18_parse",
+    "G19": "g19_append",
+    "G20": "g20_resume",
     "G23": "g23_memory",
     "G24": "g24_bytes",
+    "G25": "g25_conduct",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",
@@ -30,8 +33,6 @@ LATER: Final = {
     "G11": "the cache does not exist yet",
     "G12": "the cache does not exist yet",
     "G14": "`batch` does not exist yet",
-    "G19": "`run step` does not exist yet",
-    "G20": "`run resume` does not exist yet",
     "G21": "`jobs tick` does not exist yet",
     "G22": "`jobs run` does not exist yet",
 }

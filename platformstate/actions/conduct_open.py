@@ -1,0 +1,314 @@
+"""A run that this process conducts: its lock, its journal as it grows, its commits at boundaries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.actions.run_site import KnownRun, RunSite, corrupt
+from platformstate.core.instants import moment
+from platformstate.core.places import checkpoint_path
+from platformstate.entities.step import CommandStep, Step
+from platformstate.errors import StateError
+from platformstate.files import WorkTree
+from platformstate.policy.journal import TERMINAL, Folding, JournalBroken, RunState
+from platformstate.policy.pin import Pin, step_sha256
+from platformstate.policy.settle import CLOSED_UNDONE
+from platformstate.policy.walking import boundary, captors
+from platformstate.runner import Journal, Position, RunLock, Signals
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+    from platformstate.store.change import FileChange, Written
+
+Event = Mapping[str, Any]
+_FILES: Final = frozenset({"CheckpointRecorded", "ArtifactRecorded"})
+_SYNCED: Final = frozenset(
+    {
+        "RunStarted",
+        "StepStarted",
+        "GateWaiting",
+        "GateApproved",
+        "GateRejected",
+        "DecisionRecorded",
+        "RunSuspended",
+        "RunResumed",
+        "RunSucceeded",
+        "RunFailed",
+        "RunAborted",
+    }
+)
+
+
+@dataclass
+class Conduct:
+    """One process's hold on a run.
+
+    `committed` are the journal's bytes as HEAD (or an intent) has them; `deferred` is why the last
+    commit could not be made. Only a run that is `pinned_here` executes anything of its pin.
+    """
+
+    store: Store
+    site: RunSite
+    pin: Pin
+    lock: RunLock | None
+    journal: Journal
+    folding: Folding
+    signals: Signals | None = None
+    committed: bytes = b""
+    committed_at: float | None = None
+    last: Written | None = None
+    executed: list[int] = field(default_factory=list)
+    pinned_here: bool = False
+    deferred: str | None = None
+    drift: bool = False
+    trusted_ref: str | None = None
+    carried: dict[int, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    in_head: set[str] = field(default_factory=set)
+    told: Callable[[str], None] = lambda line: None
+    asked_to_stop: tuple[str, str, str] | None = None
+    signalled: int | None = None
+    _forgotten: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands now."""
+        return self.folding.state()
+
+    @cached_property
+    def captors(self) -> dict[str, list[CommandStep]]:
+        """The steps that capture something, by the call that they stand in."""
+        return captors(self.pin.steps)
+
+    @property
+    def status(self) -> str:
+        """The run's status."""
+        return str(self.folding.status)
+
+    def reach(self, point: str, index: int | None = None) -> None:
+        """Die here when this failpoint was asked for."""
+        self.store.session.failpoints.reach(f"conduct.{point}", index)
+
+    def event(self, type_: str, **fields: Any) -> dict[str, Any]:
+        """Return an event of this moment; fields that are None are left out."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return {"type": type_, "at": self.store.now(), **given}
+
+    def append(self, *events: Event, torn_at: int | None = None) -> None:
+        """Append events in one write; durable when one of them must be.
+
+        Raises: run_journal_moved, run_journal_corrupt (an event that may not stand there is not written).
+        """
+        sync = any(event["type"] in _SYNCED for event in events)
+        points = self.store.session.failpoints
+        cut = None
+        if torn_at is not None and points.is_asked("conduct.outcome-torn", torn_at):
+            cut = lambda: points.reach("conduct.outcome-torn", torn_at)  # noqa: E731  # one expression
+        self.journal.append(events, sync=sync, cut=cut)
+        self.take()
+        if sync:
+            self._forget()
+
+    def take(self) -> None:
+        """Take into account what the journal holds beyond what was folded."""
+        for event in self.journal.events[self.folding.count :]:
+            try:
+                self.folding.take(event)
+            except JournalBroken as broken:
+                raise corrupt(self.site, broken.index + 1, broken.reason, broken.code) from broken
+
+    def mark(self, step: Step, attempt: int, actor: str | None = None) -> None:
+        """Make an attempt's in-flight marker durable, and say beside it how far the journal has come."""
+        short = step_sha256(step)[:16]
+        self.append(
+            self.event("StepStarted", step_index=step.index, attempt=attempt, step=short, actor=actor)
+        )
+        self.position()
+        self.reach("marker", step.index)
+
+    def position(self) -> None:
+        """Write how far the journal has come beside the run's lock; a run of elsewhere leaves no trace."""
+        recorded = self.folding.walk.pin
+        if recorded is not None and self.pinned_here:
+            last = len(self.journal.events) - 1
+            self.site.lease.write_position(Position(recorded["steps_sha256"], last, self.journal.h))
+
+    def forget_later(self, index: int, attempt: int) -> None:
+        """Remove an attempt's local files once what records it is on the disk."""
+        self._forgotten.append((index, attempt))
+
+    def _forget(self) -> None:
+        for index, attempt in self._forgotten:
+            self.site.lease.forget_attempt(index, attempt)
+        self._forgotten.clear()
+
+    def commit_at(self, event: str) -> None:
+        """Commit the run when an event of this type is a boundary now."""
+        if boundary({"type": event}, self.committed_at, monotonic()):
+            self.commit(event)
+
+    def commit(self, verb: str, *, later: bool = False) -> None:
+        """Commit the run's files as they stand; what cannot be committed now is deferred, never raised.
+
+        `later` writes them so that they agree, and leaves the commit to the next boundary.
+        """
+        from platformstate.store.change import Change
+
+        subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
+        change = Change(subject, self._trailers(), self.files(), defer=later)
+        self.deferred = None
+        try:
+            written = self.store.write(lambda: change)
+        except StateError as refused:
+            self.deferred = refused.code
+            self._defer(refused.code)
+            return
+        self.committed = {file.path: file.after or b"" for file in change.files}[self.site.journal]
+        self.in_head |= {file.path for file in change.files}
+        if later:
+            return
+        self.last, self.committed_at = written, monotonic()
+        if written.state == "pending":
+            self._defer(written.reason or "deferred")
+
+    def _defer(self, reason: str) -> None:
+        self.committed_at = monotonic()
+        if self.status not in TERMINAL:
+            self.append(self.event("CommitDeferred", reason=reason))
+
+    def _trailers(self) -> tuple[tuple[str, str], ...]:
+        header = self.folding.state().header
+        task = (("Task", header["task"]),) if header.get("task") else ()
+        return (*task, ("Run", self.site.named), ("Actor", self.store.actor))
+
+    def text(self) -> bytes:
+        """Return the journal's bytes on the disk."""
+        return WorkTree(self.store.root).bytes_of(self.site.journal) or b""
+
+    def files(self) -> tuple[FileChange, ...]:
+        """Return the files of the run as a commit is to have them."""
+        from platformstate.actions.run_files import header_text
+        from platformstate.store.change import FileChange
+
+        tree = WorkTree(self.store.root)
+        before = tree.bytes_of(self.site.header)
+        header = header_text(self.site, self.state, self.pin, before)
+        new = dict(tree.read(sorted(self._written() - self.in_head)))
+        return (
+            FileChange(self.site.header, before, header),
+            FileChange(self.site.journal, self.committed or None, self.text(), append=True),
+            *(FileChange(path, None, data) for path, data in new.items()),
+        )
+
+    def _written(self) -> set[str]:
+        """Return what stands beside the journal and never changes: pin, checkpoints, logs, artifacts, ending."""
+        site = self.site
+        said = [event for event in self.journal.events if event["type"] in _FILES]
+        wanted = {site.pin, *self.kept, *self._logs()}
+        for event in said:
+            if event["type"] == "CheckpointRecorded":
+                wanted.add(checkpoint_path(site.subject, site.run, event["checkpoint"]))
+            else:
+                wanted.add(f"{site.folder}/{event['path']}")
+        return wanted | {site.receipt, site.summary} if self.status in TERMINAL else wanted
+
+    def _logs(self) -> list[str]:
+        """Return the logs that are kept: of attempts that failed, ran out of time, or nobody knows of."""
+        return [
+            self.site.log(index, attempt.number)
+            for index, step in self.folding.walk.steps.items()
+            for attempt in step.attempts
+            if attempt.outcome in CLOSED_UNDONE
+        ]
+
+    def close(self) -> None:
+        """Let go of the journal and the lock."""
+        self.journal.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    def __enter__(self) -> Conduct:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_VERBS: Final = {
+    "RunStarted": "start",
+    "RunSuspended": "suspend",
+    "RunSucceeded": "end",
+    "RunFailed": "end",
+    "RunAborted": "abort",
+    "DecisionRecorded": "decide",
+    "GateApproved": "approve",
+    "GateRejected": "reject",
+    "StepStarted": "begin",
+    "StepSucceeded": "step",
+}
+
+
+def _head(store: Store, site: RunSite) -> dict[str, bytes | None]:
+    """Return the paths of a run that HEAD holds, with the bytes of its journal."""
+    if store.repository.head is None:
+        return {}
+    tree = store.tree("HEAD")
+    held: dict[str, bytes | None] = dict.fromkeys(entry.path for entry in tree.entries(site.folder))
+    return {**held, **dict(tree.read([site.journal]))}
+
+
+def _committed_at(conduct: Conduct) -> float | None:
+    """Return when the run was last committed, by the last event that HEAD holds; None when it never was."""
+    count = conduct.committed.count(b"\n")
+    if not 0 < count <= len(conduct.journal.events):
+        return None
+    age = moment(conduct.store.now()) - moment(str(conduct.journal.events[count - 1]["at"]))
+    return monotonic() - max(0.0, age.total_seconds())
+
+
+def is_pinned(store: Store, site: RunSite, state: RunState) -> bool:
+    """Say whether a conduct of a run began in this clone on this host, with this very pin.
+
+    What came with the tree can name our clone and host; only the file beside the lock cannot be brought.
+    """
+    from platformstate.store.place import place_of_work
+
+    here = place_of_work(store.repository)
+    holder, recorded, position = state.holder, state.walk.pin, site.lease.position()
+    return (
+        holder is not None
+        and recorded is not None
+        and position is not None
+        and (holder["clone"], holder["host"]) == (here.clone, here.host)
+        and position.steps_sha256 == recorded["steps_sha256"]
+    )
+
+
+def opened(store: Store, known: KnownRun, command: str) -> Conduct:
+    """Take a run's lock and open its journal, as verified. Raises: run_locked, run_journal_corrupt.
+
+    The lock of an agent's run is its wrapper's; its steps are told from inside, so it is left alone.
+    """
+    site = known.site
+    if known.pin is None:
+        raise StateError("run_transition_refused", f"{site.named} has no pinned steps", path=site.journal)
+    with ExitStack() as closing:
+        lock = None
+        if not site.subject.startswith("task/"):
+            lock = site.lease.take(host=os.uname().nodename, since=store.now(), command=command)
+            closing.callback(lock.close)
+        journal = closing.enter_context(Journal.open(store.root, site.journal, torn=site.torn))
+        conduct = Conduct(store, site, known.pin, lock, journal, Folding())
+        conduct.take()
+        conduct.pinned_here = is_pinned(store, site, conduct.state)
+        held = _head(store, site)
+        conduct.committed, conduct.in_head = held.get(site.journal) or b"", set(held)
+        conduct.committed_at = _committed_at(conduct)
+        closing.pop_all()
+    return conduct

@@ -1,0 +1,87 @@
+"""The bytes of a run's files that follow from its journal: header, receipt, summary."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from platformstate.core.document import Document
+from platformstate.entities.kinds import RUN
+from platformstate.files import Folder, WorkTree
+from platformstate.policy.journal import RunState
+from platformstate.policy.pin import Pin
+from platformstate.policy.receipt import TAIL_LINES, ReceiptFacts, render_receipt, render_summary, step_table
+from platformstate.policy.settle import CLOSED_UNDONE
+
+if TYPE_CHECKING:
+    from platformstate.actions.conduct_open import Conduct
+    from platformstate.actions.run_site import RunSite
+    from platformstate.entities.shapes import Run
+    from platformstate.store import Store
+
+_TAIL_BYTES: Final = 64 * 1024
+
+
+def header_text(site: RunSite, state: RunState, pin: Pin | None, before: bytes | None) -> bytes:
+    """Return `run.md` as the journal has it; keys that begin with x- stay."""
+    from platformstate import validation
+    from platformstate.codec.render import canonical
+
+    meta: dict[str, Any] = dict(state.header)
+    known = validation.read(before, site.header).document if before else None
+    if known is not None:
+        meta |= {key: value for key, value in known.meta.items() if key.startswith("x-")}
+    body = f"\n{step_table(state, pin)}\n" if pin is not None else ""
+    return canonical(Document(RUN, site.header, cast("Run", meta), body)).encode()
+
+
+def write_ending(conduct: Conduct, payload: dict[str, Any] | None = None) -> None:
+    """Write receipt and summary of a run that has ended, durably; what is there already stays."""
+    from platformstate import __version__
+
+    store, state = conduct.store, conduct.state
+    tools = {
+        "platformstate": __version__,
+        "git": store.repository.git_version,
+        "python": platform.python_version(),
+    }
+    facts = ReceiptFacts(conduct.text(), tools, conduct.trusted_ref or _trusted(store), payload or {})
+    receipt = render_receipt(state, conduct.pin, conduct.journal.events, facts)
+    summary = render_summary(state, conduct.pin, _tails(conduct))
+    put(conduct, "run_receipt.json", receipt)
+    put(conduct, "summary.md", summary.encode())
+    conduct.reach("receipt-written")
+
+
+def _trusted(store: Store) -> str | None:
+    from platformstate.gitrepo.trust import trusted_ref
+
+    trusted = trusted_ref(store.repository)
+    return None if trusted is None else trusted.ref
+
+
+def put(conduct: Conduct, name: str, data: bytes) -> None:
+    """Write a new file into a run's folder in one step; one that is there already stays."""
+    folder, _, last = f"{conduct.site.folder}/{name}".rpartition("/")
+    durability = conduct.store.session.settings.durability
+    with Folder.at(conduct.store.root, folder, durability=durability) as opened:
+        if opened.read(last) is not None:
+            return
+        temporary = f".ps-{last}"
+        opened.remove(temporary)
+        opened.create(temporary, data, durability)
+        opened.rename(temporary, last)
+        opened.sync(durability)
+
+
+def _tails(conduct: Conduct) -> dict[int, str]:
+    """Return the end of each failed step's log."""
+    tails = {}
+    tree = WorkTree(conduct.store.root)
+    for index, step in conduct.folding.walk.steps.items():
+        if step.outcome in CLOSED_UNDONE and step.last is not None:
+            data = tree.bytes_of(conduct.site.log(index, step.last.number)) or b""
+            tails[index] = "\n".join(
+                data[-_TAIL_BYTES:].decode("utf-8", "replace").split("\n")[-TAIL_LINES - 1 :]
+            )
+    return tails

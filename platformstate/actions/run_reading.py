@@ -1,0 +1,57 @@
+"""What a tree's files say of one run: its folded journal and its pinned steps, as far as they can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from platformstate.codec.journal import chain_problems
+from platformstate.core.places import Place, journal_path, run_folder
+from platformstate.errors import Problem
+from platformstate.policy.chain import RunFacts
+from platformstate.policy.journal import fold, journal_problems
+from platformstate.policy.pin import Pin, read_pin
+from platformstate.policy.pin_rules import pin_problems
+
+if TYPE_CHECKING:
+    from platformstate.validation import Judged
+
+Rows = tuple[tuple[int, dict[str, Any]], ...]
+
+
+def pin_path(subject: str, run: str) -> str:
+    """Return the path of a run's pinned steps."""
+    return f"{run_folder(subject, run)}/resolved_steps.json"
+
+
+def run_of(
+    place: Place, judged: Mapping[str, Judged], files: Mapping[str, bytes]
+) -> tuple[RunFacts | None, tuple[Problem, ...]]:
+    """Return the run whose journal stands at a place, and what is wrong with it.
+
+    None stands for a run of which nothing can be believed. A journal that holds beside a pin that does
+    not is a run with a fault and without steps.
+    """
+    subject = str(place.subject)
+    path, steps = journal_path(subject, place.id), pin_path(subject, place.id)
+    rows = judged[path].rows
+    if rows is None:
+        return None, ()
+    faults = (*chain_problems(rows, path), *journal_problems(rows, path))
+    if faults:
+        return None, faults[:1]
+    events = [event for _, event in rows]
+    state = fold(events)
+    pin, wrong = _pin(rows, path, steps, judged, files)
+    fault = wrong[0].message if wrong else None
+    return RunFacts(state.header, events[-1]["at"], state, pin, fault), wrong
+
+
+def _pin(
+    rows: Rows, path: str, steps: str, judged: Mapping[str, Judged], files: Mapping[str, bytes]
+) -> tuple[Pin | None, tuple[Problem, ...]]:
+    read = judged.get(steps)
+    document = None if read is None else read.document
+    value = None if document is None else document.meta
+    wrong = pin_problems(rows, path, files.get(steps), value, steps)
+    return (None if wrong or value is None else read_pin(value)), wrong

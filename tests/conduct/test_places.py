@@ -1,0 +1,188 @@
+"""A run goes on where it was pinned; elsewhere an operator takes it over, and only what is trusted runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from platformstate.codec import journal as journal_text
+from platformstate.codec.jsonl import parse_lines
+from platformstate.policy.pin import pin_bytes, read_pin, step_sha256
+from tests.conduct.scenes import Scene
+from tests.conftest import Ran, Repo
+
+
+def suspended(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    assert scene.conduct().status == 6
+    assert scene.ctl("approve").status == 0
+
+
+def in_clone(scene: Scene, tmp_path: Path, *argv: str) -> Ran:
+    clone = tmp_path / "clone"
+    if not clone.exists():
+        scene.repo.git("clone", "-q", str(scene.repo.root), str(clone))
+        other = Repo(clone)
+        other.git("config", "platformstate.operator", "operator")
+        other.git("config", "platformstate.trustedRef", "refs/remotes/origin/main")
+    there = Scene.__new__(Scene)
+    there.repo, there.effects_file = Repo(clone), scene.effects_file
+    return there.run_ctl(*argv)
+
+
+def test_20_12_a_clone_goes_on_only_when_an_operator_takes_over(scene: Scene, tmp_path: Path) -> None:
+    suspended(scene)
+    refused = in_clone(scene, tmp_path, "run", "resume", scene.run, "--json")
+    assert (refused.status, refused.document["error"]["code"]) == (5, "run_elsewhere")
+    codex = in_clone(
+        scene,
+        tmp_path,
+        "--actor",
+        "codex",
+        "run",
+        "resume",
+        scene.run,
+        "--take-over",
+        "--reason",
+        "x",
+        "--json",
+    )
+    assert (codex.status, codex.document["error"]["code"]) == (4, "operator_required")
+    assert scene.effects == "a"
+    taken = in_clone(
+        scene,
+        tmp_path,
+        "--actor",
+        "operator",
+        "run",
+        "resume",
+        scene.run,
+        "--take-over",
+        "--reason",
+        "gone",
+        "--json",
+    )
+    assert taken.status == 0, taken.stdout
+    assert scene.effects == "a b"
+    data = (tmp_path / "clone" / scene.folder.relative_to(scene.repo.root) / "events.jsonl").read_bytes()
+    resumed = [row for _, row in parse_lines(data, "e").rows if row["type"] == "RunResumed"]
+    assert resumed[0]["take_over"]["reason"] == "gone"
+
+
+def test_a_run_whose_local_files_are_gone_is_one_of_elsewhere(scene: Scene) -> None:
+    suspended(scene)
+    shutil.rmtree(scene.repo.root / ".git/platformstate/leases")
+    assert scene.resume().document["error"]["code"] == "run_elsewhere"
+    taken = scene.resume("--take-over", "--reason", "lost")
+    assert taken.status == 0, taken.stdout
+    assert scene.effects == "a b"
+
+
+def forged(scene: Scene, **changed: object) -> Path:
+    """Return the folder of a run as a pull request could bring it: sound, with other steps."""
+    folder = scene.folder.with_name("20261120t101130z-7fq2ka")
+    shutil.copytree(scene.folder, folder)
+    pin = folder / "resolved_steps.json"
+    value = json.loads(pin.read_text())
+    value["steps"][2] |= {"argv": ["/bin/sh", "-c", scene.append("evil")], **changed}
+    value["source"]["kind"] = changed.get("source", "procedure")
+    value["steps"][2].pop("source", None)
+    pin.write_bytes(pin_bytes(read_pin(value)))
+    rows = [row for _, row in parse_lines((folder / "events.jsonl").read_bytes(), "e").rows]
+    rows[0]["run"] = folder.name
+    rows[1]["steps_sha256"] = sha256(pin.read_bytes()).hexdigest()
+    (folder / "events.jsonl").write_bytes(journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH))
+    (folder / "run.md").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("source", ["procedure", "task", "job"])
+def test_20_12_a_run_that_a_pull_request_brought_never_runs(scene: Scene, source: str) -> None:
+    suspended(scene)
+    folder = forged(scene, source=source)
+    journal = (folder / "events.jsonl").read_bytes()
+    ran = scene.run_ctl("run", "resume", folder.name, "--json")
+    assert (ran.status, ran.document["error"]["code"]) == (5, "run_elsewhere"), ran.stdout
+    taken = scene.run_ctl("run", "resume", folder.name, "--take-over", "--reason", "x", "--json")
+    assert (taken.status, taken.document["error"]["code"]) == (4, "procedure_untrusted"), taken.stdout
+    assert (scene.effects, (folder / "events.jsonl").read_bytes()) == ("a", journal)
+
+
+def test_answering_a_run_of_elsewhere_does_not_make_it_one_of_here(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    scene.conduct()
+    folder = forged(scene)
+    assert scene.run_ctl("run", "approve", folder.name).status == 0
+    assert scene.run_ctl("run", "resume", folder.name, "--json").document["error"]["code"] == "run_elsewhere"
+    assert scene.run_ctl("run", "resume", folder.name, "--take-over", "--reason", "x").status == 4
+    assert scene.effects == "a"
+
+
+@pytest.mark.parametrize("verb", [("decide", "redo"), ("abort",)])
+def test_nothing_of_a_run_of_elsewhere_is_asked_by_executing_it(scene: Scene, verb: tuple[str, ...]) -> None:
+    suspended(scene)
+    evil = {"argv": ["/bin/sh", "-c", scene.append("evil")], "absent_rc": [1], "timeout": 60}
+    folder = forged(scene, done_when=evil)
+    path = folder / "events.jsonl"
+    rows = [row for _, row in parse_lines(path.read_bytes(), "e").rows]
+    holder = rows[2]["holder"]
+    step = step_sha256(read_pin(json.loads((folder / "resolved_steps.json").read_text())).steps[2])
+    at = rows[-1]["at"]
+    rows.append({"type": "RunResumed", "at": at, "holder": holder, "from_index": 2, "drift": False})
+    rows.append({"type": "StepStarted", "at": at, "step_index": 2, "attempt": 1, "step": step[:16]})
+    path.write_bytes(journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH))
+    mark = scene.repo.root / f".git/platformstate/leases/{folder.name}.2.1.start"
+    mark.write_text("{}")
+    said = scene.run_ctl("run", verb[0], folder.name, *verb[1:], "--reason", "x", "--json")
+    assert said.status == 0, said.stdout
+    assert scene.effects == "a"
+
+
+def test_a_worktree_whose_journal_is_behind_is_told_where_it_is_ahead(scene: Scene, tmp_path: Path) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    scene.conduct()
+    run = scene.run
+    scene.repo.git("worktree", "add", "-q", str(tmp_path / "tree"), "HEAD", "-b", "other")
+    assert scene.ctl("approve").status == 0
+    assert scene.resume().status == 0
+    there = Scene.__new__(Scene)
+    there.repo, there.effects_file = Repo(tmp_path / "tree"), scene.effects_file
+    ran = there.run_ctl("run", "resume", run, "--json")
+    assert (ran.status, ran.document["error"]["code"]) == (5, "run_journal_behind"), ran.stdout
+    assert str(scene.repo.root)[:20] in ran.document["error"]["message"]
+
+
+def test_a_procedure_that_differs_from_the_trusted_one_is_refused(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"))
+    scene.procedure("demo", scene.command("evil"), commit=False)
+    blob = scene.repo.git("hash-object", "state/procedures/demo/procedure.md").strip()
+    refused = scene.conduct()
+    assert (refused.status, refused.document["error"]["code"]) == (4, "procedure_untrusted")
+    assert blob in refused.document["error"]["message"]
+    assert scene.runs == []
+    allowed = scene.conduct("demo", "--blob", blob)
+    assert allowed.status == 0, allowed.stdout
+    assert (scene.folder / "artifacts/procedure.md").read_text().count("key: evil") == 1
+    assert scene.run_ctl("--actor", "codex", "procedure", "conduct", "demo", "--blob", blob).status == 4
+    assert scene.conduct("demo", "--blob", "0" * 40).document["error"]["code"] == "procedure_untrusted"
+
+
+def test_a_procedure_that_is_not_committed_is_refused(scene: Scene) -> None:
+    scene.procedure("other", scene.command("a"))
+    scene.procedure("demo", scene.command("a"), commit=False)
+    assert scene.conduct().document["error"]["code"] == "procedure_untrusted"
+    assert (
+        scene.run_ctl("procedure", "conduct", "nothing", "--json").document["error"]["code"]
+        == "procedure_not_found"
+    )
+
+
+def test_without_a_trusted_ref_nothing_runs(scene: Scene) -> None:
+    scene.procedure("demo", scene.command("a"))
+    scene.repo.git("branch", "-m", "work")
+    ran = scene.conduct()
+    assert (ran.status, ran.document["error"]["code"]) == (4, "trust_ref_unset")
