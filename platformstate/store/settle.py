@@ -64,8 +64,10 @@ class Settler:
         self._prepare(ours, own)
         ours = self._without_files_only(ours, done)
         blocked = present.blocked if commit else "deferred"
-        if blocked is None and head is None and ours:
-            head = session.head(present.ref, chains.chains_of(ours).values())
+        wanted = chains.chains_of(ours)
+        if blocked is None and wanted and (head is None or not wanted.keys() <= head.blobs.keys()):
+            # An independent intent may have come after HEAD was read: it is added before the lock.
+            head = session.head(present.ref, wanted.values())
         ours = self._without_misfits(ours, None if blocked else head, own, done)
         try:
             done.warnings += self._place(ours, own, None if blocked else head)
