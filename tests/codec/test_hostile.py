@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -75,12 +76,16 @@ JSONS = {
 @pytest.mark.parametrize("text", JSONS.values(), ids=JSONS.keys())
 def test_json_is_settled_within_two_seconds(text: str) -> None:
     data = text.encode()[: MIB - 1] + b"\n"
-    started = time.process_time()
-    parse_json(data, "a.json")
-    parse_as(data, PATH, JSON_NOTE)
-    parse_lines(data, "a.jsonl")
-    position(text, "json", "/a/b")
-    assert time.process_time() - started < 2
+    readings: tuple[Callable[[], object], ...] = (
+        lambda: parse_json(data, "a.json"),
+        lambda: parse_as(data, PATH, JSON_NOTE),
+        lambda: parse_lines(data, "a.jsonl"),
+        lambda: position(text, "json", "/a/b"),
+    )
+    for read in readings:
+        started = time.process_time()
+        read()
+        assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
