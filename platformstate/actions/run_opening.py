@@ -52,26 +52,47 @@ def run_meant(store: Store, folder: TaskFolder, asked: str | None, inside_run: s
     return run
 
 
+def observed_run(folder: TaskFolder, author: str, asked: str | None) -> RunFacts | None:
+    """Return the run in which an observer writes for an author: the named one, or the newest open one.
+
+    None means that one is to be opened. Raises: run_not_found, id_ambiguous,
+    checkpoint_author_mismatch.
+    """
+    by_id = {run.id: run for run in folder.runs}
+    if asked is None:
+        going = [r for r in folder.runs if r.header["actor"] == author and r.header["status"] in runs.OPEN]
+        return going[-1] if going else None
+    run = by_id[task_requests.one_of("run", asked, by_id, folder.task_id)]
+    if run.header["actor"] != author:
+        raise _not_the_actor(run, author, wrapped=False)
+    return run
+
+
 def open_run(store: Store, folder: TaskFolder, at: str) -> OpenedRun:
     """Return the run that a first checkpoint opens, and the task set to work. Raises: task_not_ready."""
+    lifecycle.refuse_start(folder.document.meta)
+    opened = open_observed_run(store, folder, store.actor, at)
+    return opened._replace(files=(*_started(folder), *opened.files))
+
+
+def open_observed_run(store: Store, folder: TaskFolder, author: str, at: str) -> OpenedRun:
+    """Return a run in an author's name without lease and fence; the task itself stays as it is."""
     from platformstate.codec.journal import ZERO_HASH, encode
     from platformstate.codec.render import canonical
     from platformstate.store.change import FileChange
     from platformstate.store.place import make_clone_id, place_of_work
 
     task, subject = folder.task_id, f"task/{folder.task_id}"
-    lifecycle.refuse_start(folder.document.meta)
     place = place_of_work(store.repository)
     place = place._replace(branch=branch_text(place.branch))
     if not place.clone:
         place = place._replace(clone=_clone(store, make_clone_id))
     name = ids.new_timed_id(stamp(at), store.chance)
-    events = runs.opening(name, task, store.actor, len(folder.runs) + 1, place, at)
+    events = runs.opening(name, task, author, len(folder.runs) + 1, place, at)
     header = _folded(events)
     journal = encode(events, seq=0, h=ZERO_HASH)
     text = canonical(Document(RUN, run_path(subject, name), cast("Run", header))).encode()
     files = (
-        *_started(folder),
         FileChange(run_path(subject, name), None, text),
         FileChange(journal_path(subject, name), None, journal, append=True),
     )

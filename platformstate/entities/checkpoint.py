@@ -34,6 +34,12 @@ FLAGS: Final = {
     "question": "questions",
     "assumption": "assumptions",
 }
+OBSERVED: Final = ("observed_artifact", "verified")
+RECEIPT: Final = ("tool_receipt", "verified")
+SELF_REPORT: Final = ("self_report", "claimed")
+OPERATOR: Final = ("operator", "claimed")
+OBSERVABLE: Final = frozenset({"commit", "file", "receipt"})
+_CLAIMS: Final = ("summary", "blocker", "criterion", "ran", "step", *FLAGS)
 _MAIN: Final = {"decision": "decisions", "failed_attempt": "failed"}
 
 
@@ -57,8 +63,11 @@ class CheckpointRequest(TypedDict, total=False):
     exec: Sequence[str]
     blocker: Sequence[str]
     file: Sequence[str]
+    evidence: Sequence[str]
     step: str
     supersedes: str
+    on_behalf_of: str
+    auto: bool
 
 
 def statements(request: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -143,22 +152,48 @@ def command_words(flag: str, text: str) -> list[str]:
 
 def refuse_empty(request: CheckpointRequest) -> None:
     """Raise checkpoint_empty when a checkpoint that must say something says nothing."""
-    said = ("summary", "blocker", "criterion", "ran", "exec", "step", *FLAGS)
+    said = (*_CLAIMS, "exec", "evidence", "auto")
     if request["kind"] in NEEDS_NO_STATEMENT or any(request.get(flag) for flag in said):
         return
     raise StateError(
         "checkpoint_empty",
-        f"a {request['kind']} checkpoint needs a statement, a command, a criterion or a step",
+        f"a {request['kind']} checkpoint needs a statement, a command, a criterion, a step or evidence",
         hint='add for example --summary "what is done now"',
     )
 
 
-def basis_of(request: CheckpointRequest) -> dict[str, str]:
-    """Return basis and confidence: only what was executed here and now, alone, is verified."""
-    claims = ("summary", "blocker", "criterion", "ran", "step", *FLAGS)
-    if request.get("exec") and not any(request.get(flag) for flag in claims):
-        return {"basis": "tool_receipt", "confidence": "verified"}
-    return {"basis": "self_report", "confidence": "claimed"}
+def own_basis(request: Mapping[str, Any], evidence: frozenset[str]) -> tuple[str, str]:
+    """Return basis and confidence of an author's words: only what was executed or received, alone, is verified.
+
+    `evidence` are the types of the evidence that was checked just now.
+    """
+    if request.get("auto"):
+        return OBSERVED
+    shows = bool(request.get("exec")) or "receipt" in evidence
+    return RECEIPT if shows and not _claims_more(request) else SELF_REPORT
+
+
+def observed_basis(request: Mapping[str, Any], evidence: frozenset[str]) -> tuple[str, str] | None:
+    """Return basis and confidence of what an observer writes; None when nothing that he saw supports it."""
+    if not evidence & OBSERVABLE:
+        return None
+    words = _claims_more(request) or any(request.get(flag) for flag in ("next", "next_verify"))
+    return ("observed_artifact", "claimed") if words else OBSERVED
+
+
+def refuse_prose(request: Mapping[str, Any]) -> None:
+    """Raise auto_takes_no_prose when an automatic checkpoint is given words."""
+    words = [flag for flag in (*_CLAIMS, "next", "next_verify") if request.get(flag)]
+    if request.get("auto") and words:
+        raise StateError(
+            "auto_takes_no_prose",
+            f"--auto records what git shows; --{words[0].replace('_', '-')} is words",
+            hint="leave --auto out to say it yourself",
+        )
+
+
+def _claims_more(request: Mapping[str, Any]) -> bool:
+    return any(request.get(flag) for flag in _CLAIMS)
 
 
 def files_fields(
