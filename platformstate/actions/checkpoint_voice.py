@@ -40,6 +40,12 @@ def voice_of(store: Store, request: Mapping[str, Any], inside_run: str | None) -
     author = request.get("on_behalf_of")
     if author is None:
         return Voice(store.actor, None, request.get("run"), inside_run)
+    if "step" in request:
+        raise StateError(
+            "usage_invalid",
+            "--step tells of steps of your own run",
+            hint="leave --step or --on-behalf-of out",
+        )
     return observer_of(store, str(author), request.get("run"), "--on-behalf-of")
 
 

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import click
 
+from platformstate.cli.checkpoint_options import checkpoint_flags
 from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.memory_text import checkpoint_text, checkpoints_text, created_text
 from platformstate.cli.present import present
-from platformstate.cli.task_options import options, request_of
-from platformstate.cli.texts import SOURCE, TEXT, Source
-from platformstate.entities.checkpoint import KINDS, WAITS_ON, CheckpointRequest
+from platformstate.cli.task_options import request_of
+from platformstate.cli.texts import Source
+from platformstate.entities.checkpoint import KINDS, CheckpointRequest
 from platformstate.policy.brief_text import DEFAULT_TOKENS
-
-_SAID: Final = (
-    ("--done", {"type": TEXT, "metavar": "T", "help": "What is done now."}),
-    ("--failed", {"type": TEXT, "metavar": "T", "help": "What was tried and failed, and why."}),
-    ("--decision", {"type": TEXT, "metavar": "T", "help": "What was decided, and why."}),
-    ("--surprise", {"type": TEXT, "metavar": "T", "help": "What was not as expected."}),
-    ("--question", {"type": TEXT, "metavar": "T", "help": "What is open."}),
-    ("--assumption", {"type": TEXT, "metavar": "T", "help": "What is taken for granted."}),
-    (
-        "--criterion",
-        {"metavar": "AC=met|open", "help": "A claim about a criterion; the task is not changed."},
-    ),
-    ("--ran", {"metavar": '"EXIT CMD"', "help": "A command that was run before: only said."}),
-    ("--exec", {"metavar": "CMD", "help": "Run it now, without a shell; its result is recorded."}),
-    (
-        "--blocker",
-        {"type": TEXT, "metavar": "WAITS_ON:ASK", "help": f"What it waits for ({'|'.join(WAITS_ON)})."},
-    ),
-    ("--file", {"metavar": "PATH", "help": "A file that belongs to it, besides those that changed."}),
-)
 
 
 @group(
@@ -66,18 +47,7 @@ def checkpoint() -> None:
         'platformctl memory checkpoint create --task gh-460 --kind failed_attempt --failed "default loader"',
     ),
 )
-@click.option("--task", envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id.")
-@click.option("--kind", type=click.Choice(KINDS), help="What sort of statement it is.")
-@click.option("--run", metavar="R", help="The run; default: your open one in this worktree, else a new one.")
-@click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section.")
-@options(_SAID, multiple=True)
-@click.option("--next", type=TEXT, metavar="T", help="The one action to take next.")
-@click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
-@click.option("--step", metavar="KEY=begun|done|failed", help="Say so of the next pinned step of the run.")
-@click.option("--supersedes", metavar="ID", help="The earlier checkpoint that it corrects.")
-@click.option(
-    "--from", "source", type=SOURCE, metavar="FILE|-", help="A filled checkpoint template; flags override it."
-)
+@checkpoint_flags
 @click.pass_obj
 def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
     """Record where the work at a task stands.
