@@ -20,6 +20,8 @@ NAMES: Final = (
     "store.file-renamed",
     "store.file-between",
     "store.files-durable",
+    "store.claim-before",
+    "store.claim-written",
     "store.index-linked",
     "store.index-copied",
     "store.index-renamed",
