@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "explain": Home("platformstate.cli.explain:explain", "Explain an error code, or list them all."),
     "validate": Home("platformstate.cli.validate:validate", "Judge state files; every finding says its fix."),
     "fmt": Home("platformstate.cli.fmt:fmt", "Rewrite state files to canonical text."),
+    "diff": Home("platformstate.cli.diff:diff", "Say what changed in meaning and what needs an operator."),
     "schema": Home("platformstate.cli.schema:schema", "Show the schemas of the records."),
     "task": Home("platformstate.cli.task:task", "Work with tasks."),
     "memory": Home("platformstate.cli.memory:memory", "Record where work stands, and read it back."),

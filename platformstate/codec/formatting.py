@@ -65,7 +65,7 @@ def _laid_out(text: str, path: str, spec: KindSpec) -> str:
     root = YamlTree(split.yaml, start=split.start, line=split.line).root
     assert root is not None
     held, _ = values(root, spec.shape, text)
-    meta = _with_utc(held, spec.shape)
+    meta = with_utc(held, spec.shape)
     return checked(_written(root, meta, spec, text), path, spec, meta, split.body)
 
 
@@ -84,12 +84,12 @@ def _written(root: Node, meta: dict[str, Any], spec: KindSpec, text: str) -> str
     return file_text("".join(f"{line}\n" for line in lines), split.body, spec.container)
 
 
-def _with_utc(value: Any, shape: Shape) -> Any:
+def with_utc(value: Any, shape: Shape) -> Any:
     """Return a value in which every instant is written in UTC."""
     if isinstance(value, dict):
-        return {key: _with_utc(member, child_of(shape, key)) for key, member in value.items()}
+        return {key: with_utc(member, child_of(shape, key)) for key, member in value.items()}
     if isinstance(value, list):
-        return [_with_utc(member, item_of(shape)) for member in value]
+        return [with_utc(member, item_of(shape)) for member in value]
     return utc(value) if shape.format == "date-time" and isinstance(value, str) else value
 
 
