@@ -18,6 +18,7 @@ PLACEHOLDER_ID: Final = "replace-me"
 PLACEHOLDER_TITLE: Final = "Replace this line"
 DEFAULT_PRIORITY: Final = "p2"
 DEFAULT_PROOF: Final = "test"
+BLOCKED_BY: Final = ("human", "ci", "external")
 OPEN: Final = ("intake", "refining", "ready", "implementation", "review", "blocked", "parked")
 DONE_OR_LATER: Final = ("done", "deployed", "observed", "maintained")
 STATUSES: Final = choices(Task, "status")

@@ -89,11 +89,15 @@ class Store:
     def bytes_of(self, path: str) -> bytes | None:
         """Return a working file's bytes, None when it is absent. Raises: state_invalid for a link."""
         try:
-            return WorkTree(self.root).bytes_of(path)
+            return self.file_at(path)
         except StateError as refused:
             raise StateError(
                 "state_invalid", f"{path} {refused.message}", path=path, hint=refused.hint
             ) from refused
+
+    def file_at(self, path: str) -> bytes | None:
+        """Return a working file's bytes, None when it is absent. Raises: path_symlink for a link."""
+        return WorkTree(self.root).bytes_of(path)
 
     def load(self, kind: Kind[M], id: str) -> Document[M]:
         """Return the record of a kind whose id alone names its place."""
