@@ -22,7 +22,10 @@ from platformstate.actions.checkpoint_build import (
 from platformstate.actions.checkpoint_list import checkpoint_json
 from platformstate.actions.checkpoint_step import ToldStep, journal_held, stands_at, tell_step
 from platformstate.actions.checkpoint_voice import Voice, basis_of, opened_for, run_of, voice_of
-from platformstate.actions.run_opening import OpenedRun
+from platformstate.actions.fencing import refuse_fenced, renewal
+from platformstate.actions.rescue_proof import dead_journal_held
+from platformstate.actions.run_opening import OpenedRun, keep_place
+from platformstate.actions.signs_of_life import claim_shown
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.core.places import checkpoint_path
 from platformstate.entities import checkpoint as checkpoints
@@ -88,18 +91,21 @@ def create_checkpoint(
     tells = "step" in request
     independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
-    with journal_held(store, task, run.id if run is not None and tells else None):
+    own = journal_held(store, task, run.id if run is not None and tells else None)
+    with own if run is not None else dead_journal_held(store, folder):
         done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
-    said, run_opened, created, step = done.change.data
+    said, opened, created, step = done.change.data
+    if opened is not None:
+        keep_place(store, opened)
     if step is not None and not store.dry_run:
         step.site.lease.write_position(step.position)
     data = {
         "checkpoint": checkpoint_json(said),
         "path": said.path,
         "run": said.meta["run"],
-        "run_opened": run_opened,
+        "run_opened": opened is not None,
         "created": created,
-        "claim": None,
+        "claim": claim_shown(done.change.lease),
     }
     return written(data, done, (f"platformctl memory brief --task {task}",), tuple(warnings))
 
@@ -124,9 +130,11 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
     folder = folder or read_task_folder(store.tree(), asked.task).checked()
     earlier = _earlier(folder, asked.mark)
     if earlier is not None:
-        return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, False, False, None))
+        return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, None, False, None))
     at = store.now()
     run = run_of(store, folder, asked.voice)
+    if asked.voice.observer is None:
+        refuse_fenced(store, folder, run)
     opened = opened_for(store, folder, asked.voice, at) if run is None else None
     header = opened.header if opened is not None else (run.header if run is not None else {})
     step = _step(store, asked, folder, header, opened, at)
@@ -135,7 +143,7 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
     built = _built(store, asked, folder, ground, stands_at(run) if step is None else step.field)
     if built is None:
         last = siblings[-1]
-        return Change(f"checkpoint: create {last.id}", (), (), (last, False, False, None))
+        return Change(f"checkpoint: create {last.id}", (), (), (last, None, False, None))
     trailers = (
         ("Task", asked.task),
         ("Run", str(header["id"])),
@@ -143,8 +151,11 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
         ("Actor", store.actor),
     )
     files = (*_files_of(opened, step), built.file)
-    done = (built.said, opened is not None, True, step)
-    return Change(f"checkpoint: create {built.said.id}", trailers, files, done)
+    done = (built.said, opened, True, step)
+    lease = opened.lease if opened is not None else renewal(store, folder, run, at)
+    if asked.voice.observer is not None:
+        lease = None
+    return Change(f"checkpoint: create {built.said.id}", trailers, files, done, lease=lease)
 
 
 def _step(
@@ -158,8 +169,7 @@ def _step(
     if "step" not in asked.request:
         return None
     said = checkpoints.step_said(asked.request["step"])
-    events = () if opened is None else opened.events
-    return tell_step(store, folder, str(header["id"]), events, said, at)
+    return tell_step(store, folder, str(header["id"]), opened, said, at)
 
 
 def _files_of(opened: OpenedRun | None, step: ToldStep | None) -> Iterator[FileChange]:

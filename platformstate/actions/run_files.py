@@ -31,8 +31,12 @@ def header_text(site: RunSite, state: RunState, pin: Pin | None, before: bytes |
     known = validation.read(before, site.header).document if before else None
     if known is not None:
         meta |= {key: value for key, value in known.meta.items() if key.startswith("x-")}
-    body = f"\n{step_table(state, pin)}\n" if pin is not None else ""
-    return canonical(Document(RUN, site.header, cast("Run", meta), body)).encode()
+    return canonical(Document(RUN, site.header, cast("Run", meta), header_body(state, pin))).encode()
+
+
+def header_body(state: RunState, pin: Pin | None) -> str:
+    """Return the body of `run.md`: the table of its steps, nothing without pinned ones."""
+    return f"\n{step_table(state, pin)}\n" if pin is not None else ""
 
 
 def write_ending(conduct: Conduct, payload: dict[str, Any] | None = None) -> None:
