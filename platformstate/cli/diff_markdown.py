@@ -19,6 +19,7 @@ from platformstate.cli.diff_text import (
     summary,
     value_text,
 )
+from platformstate.codec.safe import safe_line
 
 MARK: Final = "<!-- platformstate-diff -->"
 MAX_CHARACTERS: Final = 60_000
@@ -88,7 +89,7 @@ def _rows(change: dict[str, Any]) -> Iterator[str]:
     yield from (f"| ! | rule broken | {_code(code)} |" for code in change["problems"])
     for field in change["fields"]:
         mark = "!" if field["level"] in ATTENTION else ""
-        yield f"| {mark} | {_code(field_name(field))} | {_code(moved(field).replace(" -> ", " → "))} |"
+        yield f"| {mark} | {_code(field_name(field))} | {_code(moved(field).replace(' -> ', ' → '))} |"
     if change["body"]:
         yield f"| | body | {_code(body_text(change['body']))} |"
     for part in change["appended"]:
@@ -97,7 +98,7 @@ def _rows(change: dict[str, Any]) -> Iterator[str]:
 
 def _code(text: str) -> str:
     """Return a text in a code span that it cannot leave."""
-    return f"`{_BREAKS.sub(' ', value_text(text)).translate(_NEUTRAL).strip() or ' '}`"
+    return f"`{_BREAKS.sub(' ', safe_line(text)).translate(_NEUTRAL).strip() or ' '}`"
 
 
 def _is_open(lines: list[str]) -> bool:
