@@ -14,6 +14,7 @@ from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, blob_id
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.objects import missing_object
+from platformstate.gitrepo.ranges import Step
 from platformstate.gitrepo.versions import read_blobs_up_to
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
@@ -134,7 +135,7 @@ class Scope(NamedTuple):
 
     `selected` are the paths whose findings count, None for all. `attributes` is the text of the
     tree's root .gitattributes where that has to be judged, `hidden` the working records that a rule
-    outside our own block keeps out of git.
+    outside our own block keeps out of git. `steps` are the commits of a range, each of which is judged.
     """
 
     mode: str
@@ -149,3 +150,4 @@ class Scope(NamedTuple):
     history: str = "none"
     commits: int = 0
     hidden: Sequence[Hidden] = ()
+    steps: Sequence[Step] = ()

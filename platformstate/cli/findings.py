@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from platformstate.codec.safe import safe_line
@@ -26,5 +27,11 @@ def finding_text(problem: dict[str, Any]) -> str:
     """Return one finding: place, code and message, and its fix below."""
     label = "" if problem["severity"] == "error" else f"{problem['severity']}: "
     place = f"{problem['path']}:{problem['line']}:{problem['col']}"
-    found = safe_line(f"{place}: {label}{problem['code']} {problem['message']}")
+    found = safe_line(f"{place}: {label}{problem['code']} {message_of(problem)}")
     return f"{found}\n  fix: {safe_line(problem['fix'])}"
+
+
+def message_of(problem: Mapping[str, Any]) -> str:
+    """Return what was found, and in which commit where it is not the tree that is judged."""
+    where = f" (in commit {problem['commit'][:12]})" if "commit" in problem else ""
+    return f"{problem['message']}{where}"
