@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from platformstate.actions.evidence_check import branch_ground, head_ground, target_ground
 from platformstate.actions.evidence_facts import Ground, verdicts
 from platformstate.errors import Problem, StateError, shown
+from platformstate.policy.closing import item_row
 from platformstate.policy.evidence import (
     Claim,
     Finding,
@@ -92,33 +93,13 @@ def resolve(
 
 def refusal(resolved: Resolved, criterion: str | None = None) -> StateError:
     """Return the error for evidence that does not hold or does not fit."""
-    verdict = resolved.verdict
-    problem = problem_of(verdict, "", criterion)
+    code, message, fix = item_row(resolved.verdict)
     return StateError(
         "evidence_refused",
-        f"{shown(resolved.text)}: {verdict.detail}",
-        hint=problem.fix,
-        problems=(problem,),
+        f"{shown(resolved.text)}: {resolved.verdict.detail}",
+        hint=fix,
+        problems=(Problem("", 1, 1, code, message, fix, criterion=criterion),),
     )
-
-
-def problem_of(verdict: Verdict, path: str, criterion: str | None) -> Problem:
-    """Return what a verdict that does not hold is as a finding."""
-    code = "evidence_broken" if verdict.code in (None, "evidence_not_recorded") else verdict.code
-    message = f"{verdict.type}:{shown(verdict.ref)}: {verdict.detail}"
-    return Problem(path, 1, 1, code, message, _FIXES.get(code, _FIX), criterion=criterion)
-
-
-_FIX: Final = "name evidence that holds"
-_FIXES: Final = {
-    "evidence_not_on_target": "commit it, and bring it to the branch that closing is judged by",
-    "evidence_predates_task": "name a commit of the work itself",
-    "evidence_self_report": "name what the work made, not what was said of it",
-    "evidence_wrong_type": "name evidence of a type that proves it",
-    "evidence_dirty_tree": "commit or put aside what is changed, then repeat it",
-    "command_failed": "make it pass, then repeat it",
-    "command_timed_out": "make it end sooner, or give --timeout",
-}
 
 
 def _checked(asked: _Asked, item: dict[str, Any]) -> Resolved:
