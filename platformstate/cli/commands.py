@@ -43,6 +43,10 @@ COMMANDS: Final = {
     "schema": Home("platformstate.cli.schema:schema", "Show the schemas of the records."),
     "task": Home("platformstate.cli.task:task", "Work with tasks."),
     "memory": Home("platformstate.cli.memory:memory", "Record where work stands, and read it back."),
+    "codex-task": Home(
+        "platformstate.cli.agent_task:codex_task", "Work at a task as codex, wrapped and watched."
+    ),
+    "agent-task": Home("platformstate.cli.agent_task:agent_task", "The same for an agent that is named."),
     "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
     "run": Home(
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."

@@ -43,6 +43,11 @@ NAMES: Final = (
     "conduct.all-done",
     "conduct.terminal",
     "conduct.receipt-written",
+    "wrap.claimed",
+    "wrap.spawned",
+    "wrap.noticed",
+    "wrap.ended",
+    "wrap.recorded",
 )
 _OF_A_STEP: Final = "conduct."
 

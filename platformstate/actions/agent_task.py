@@ -1,0 +1,175 @@
+"""`codex-task start`: claim a task, open its run with the plan pinned, and say where the work stands.
+
+Without a command the run's life is its lease; `agent_task_wrap` starts one and holds the run's lock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from platformstate.actions import task_requests
+from platformstate.actions.answer import Answer, written
+from platformstate.actions.checkpoint_build import Ground, start_checkpoint
+from platformstate.actions.checkpoint_step import stands_at
+from platformstate.actions.rescue_proof import dead_journal_held
+from platformstate.actions.run_opening import OpenedRun, keep_place, open_run
+from platformstate.actions.run_step import pin_event, task_pin
+from platformstate.actions.signs_of_life import claim_ttl
+from platformstate.actions.task_folder import TaskFolder, read_task_folder
+from platformstate.core.document import Document
+from platformstate.core.places import journal_path, run_path
+from platformstate.entities.kinds import RUN
+from platformstate.entities.run import UNCOUPLED
+from platformstate.errors import StateError, shown
+from platformstate.policy.chain import RunFacts
+from platformstate.policy.claims import claim_json
+from platformstate.runner import Names
+
+if TYPE_CHECKING:
+    from platformstate.entities.shapes import Run
+    from platformstate.policy.pin import Pin
+    from platformstate.store import Store
+    from platformstate.store.change import Change, FileChange, Written
+
+OnOpened = Callable[[str], None]
+
+
+class StartRequest(NamedTuple):
+    """What `start` is asked; `command` is empty when nothing is to be wrapped."""
+
+    task: str
+    ttl: str | None = None
+    remote: str | None = None
+    pin: bool = True
+    command: Sequence[str] = ()
+
+
+class Begun(NamedTuple):
+    """A run that was begun and claimed, with its `start` checkpoint."""
+
+    opened: OpenedRun
+    checkpoint: str
+    written: Written
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return str(self.opened.header["id"])
+
+    @property
+    def names(self) -> Names:
+        """What names the run to its processes."""
+        header = self.opened.header
+        return Names(self.run, str(header["subject"]).partition("/")[2], str(header["actor"]))
+
+
+def start_run(store: Store, request: StartRequest) -> Answer:
+    """Claim a task, open its run and pin its plan, in one commit with a `start` checkpoint.
+
+    Raises: task_not_found, task_not_ready, claim_held, run_alive, run_transition_refused inside a run,
+    and what a write raises.
+    """
+    return started(begin(store, request))
+
+
+def begin(
+    store: Store, request: StartRequest, *, coupling: str = UNCOUPLED, on_opened: OnOpened = lambda run: None
+) -> Begun:
+    """Do what `start_run` says; `on_opened` hears the run's id before anybody else can see the run."""
+    refuse_nested(store)
+    task = task_requests.task_id(store, request.task)
+    ttl_s = claim_ttl(store, request.ttl)
+    folder = read_task_folder(store.tree(), task).checked()
+    with dead_journal_held(store, folder):
+        done = store.write(lambda: _decide(store, task, request, coupling, ttl_s, on_opened))
+    opened, checkpoint = done.change.data
+    keep_place(store, opened)
+    return Begun(opened, checkpoint, done)
+
+
+def refuse_nested(store: Store) -> None:
+    """Refuse to begin a run inside one: what is begun there would be held by the outer command's life.
+
+    Raises: run_transition_refused.
+    """
+    inside = os.environ.get("PLATFORMSTATE_RUN")
+    if inside:
+        raise StateError(
+            "run_transition_refused",
+            f"this command stands inside run {shown(inside)}; a run is not begun inside another",
+            hint="codex-task checkpoint records in that run; a shell of its own, or unset PLATFORMSTATE_RUN, begins one",
+        )
+
+
+def started(begun: Begun) -> Answer:
+    """Return what `start` answers."""
+    header, lease = begun.opened.header, begun.opened.lease
+    task = begun.names.task
+    data = {
+        "task": task,
+        "run": begun.run,
+        "fence": header.get("fence"),
+        "claim": None if lease is None else claim_json(lease, "live"),
+        "steps": header.get("steps"),
+        "checkpoint": begun.checkpoint,
+        "env": begun.names.as_environment(),
+    }
+    then = (f"platformctl memory brief --task {task}", f"platformctl codex-task end --task {task}")
+    return written(data, begun.written, then)
+
+
+def _decide(
+    store: Store, task: str, request: StartRequest, coupling: str, ttl_s: int, on_opened: OnOpened
+) -> Change:
+    from platformstate.gitrepo.facts import work_facts
+    from platformstate.store.change import Change
+
+    folder, at = read_task_folder(store.tree(), task).checked(), store.now()
+    opened = open_run(store, folder, at, coupling=coupling, ttl_s=ttl_s)
+    pin = task_pin(store, task) if request.pin and opened.pin is None else None
+    opened = opened if pin is None else with_plan(folder, opened, pin, at)
+    run = str(opened.header["id"])
+    if not store.dry_run:
+        on_opened(run)
+    ground = Ground(task, opened.header, at, work_facts(store.repository))
+    said = start_checkpoint(store, ground, step=_stands_at(opened))
+    trailers = (("Task", task), ("Run", run), ("Checkpoint", said.said.id), ("Actor", store.actor))
+    files = (*opened.files, said.file)
+    return Change(f"run: start {run}", trailers, files, (opened, said.said.id), lease=opened.lease)
+
+
+def with_plan(folder: TaskFolder, opened: OpenedRun, pin: Pin, at: str) -> OpenedRun:
+    """Return a run that comes to be with a task's plan as its pinned steps, recorded before it starts."""
+    from platformstate.actions.run_files import header_body
+    from platformstate.codec.journal import ZERO_HASH, encode
+    from platformstate.codec.jsonl import parse_lines
+    from platformstate.codec.render import canonical
+    from platformstate.policy.journal import fold
+    from platformstate.policy.pin import pin_bytes
+    from platformstate.store.change import FileChange
+
+    subject, run = f"task/{folder.task_id}", str(opened.header["id"])
+    events = (opened.events[0], pin_event(pin, at), *opened.events[1:])
+    state = fold([{**event, "seq": number} for number, event in enumerate(events)])
+    header = cast("Run", state.header)
+    path, journal = journal_path(subject, run), encode(events, seq=0, h=ZERO_HASH)
+    own = run_path(subject, run)
+    text = canonical(Document(RUN, own, header, header_body(state, pin))).encode()
+    steps = f"{own.rpartition('/')[0]}/resolved_steps.json"
+    others: tuple[FileChange, ...] = tuple(file for file in opened.files if file.path not in (path, own))
+    new = (
+        FileChange(own, None, text),
+        FileChange(path, None, journal, append=True),
+        FileChange(steps, None, pin_bytes(pin)),
+    )
+    h = str(parse_lines(journal, path).rows[-1][1]["h"])
+    return opened._replace(header=state.header, files=(*others, *new), events=events, pin=pin, h=h)
+
+
+def _stands_at(opened: OpenedRun) -> dict[str, Any] | None:
+    from platformstate.policy.journal import fold
+
+    state = fold([{**event, "seq": number} for number, event in enumerate(opened.events)])
+    return stands_at(RunFacts(opened.header, state=state, pin=opened.pin))
