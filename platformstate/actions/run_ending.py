@@ -52,7 +52,8 @@ def ended(
     """Return what ends a run as succeeded, failed or aborted: journal, header, receipt, summary.
 
     `reason` is one word (default: released for failed and aborted), `because` what a person said of it.
-    A step that is open is named in an abortion. The lease, given as it stands, comes back released.
+    A step that is open is named in an abortion, closed as unknown before a success. The lease, given as
+    it stands, comes back released.
     The journal must be held (`checkpoint_step.journal_held`) until the change is written.
     Raises: run_transition_refused for a run that has ended.
     """
@@ -72,7 +73,8 @@ def ended(
     said = {"reason": reason or "released", "because": because} if outcome != "succeeded" else {}
     event |= {"exit_code": exit_code if outcome != "aborted" else None, **said}
     event |= {"successor": successor if outcome == "aborted" else None}
-    added = encode([_without_none(event)], seq=len(rows), h=rows[-1]["h"])
+    closing = _closing(run, outcome, str(event["at"]))
+    added = encode([*closing, _without_none(event)], seq=len(rows), h=rows[-1]["h"])
     journal = before + added
     events = [row for _, row in parse_lines(journal, site.journal).rows]
     state = fold(events)
@@ -95,6 +97,15 @@ def _event(store: Store, run: RunFacts, outcome: str, at: str) -> dict[str, Any]
         index, attempt = run.state.open_attempt
         in_flight = {"step_index": index, "attempt": attempt}
     return {**event, "actor": store.actor, "in_flight": in_flight}
+
+
+def _closing(run: RunFacts, outcome: str, at: str) -> list[dict[str, Any]]:
+    """Return what closes the step that a succeeding run left open: nobody has said how it ended."""
+    if outcome != "succeeded" or run.state is None or run.state.open_attempt is None:
+        return []
+    index, attempt = run.state.open_attempt
+    unknown = {"step_index": index, "attempt": attempt, "why": "no_receipt"}
+    return [{"type": "StepUnknown", "at": at, **unknown}]
 
 
 def _without_none(event: Mapping[str, Any]) -> dict[str, Any]:
