@@ -52,6 +52,8 @@ COMMANDS: Final = {
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
     ),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
+    "merge-driver": Home("platformstate.cli.merge:merge_driver", "Merge a record field by field, for git."),
+    "textconv": Home("platformstate.cli.merge:textconv", "Print a record as plain lines, for git diff."),
 }
 
 
