@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions import task_requests
@@ -18,22 +18,32 @@ from platformstate.errors import StateError, shown
 if TYPE_CHECKING:
     from platformstate.entities.shapes import Task
     from platformstate.store import Store
-    from platformstate.store.change import Change
+    from platformstate.store.change import Change, FileChange
 
 Revise = Callable[[Document[Any]], Document[Any]]
 
 
 def change_task(
-    store: Store, task_id: str, verb: str, revise: Revise, *, expect_rev: str | None = None
+    store: Store,
+    task_id: str,
+    verb: str,
+    revise: Revise,
+    *,
+    expect_rev: str | None = None,
+    proofs: Sequence[FileChange] = (),
 ) -> Answer:
     """Write a task as `revise` wants it and say which fields changed; no difference writes nothing.
 
+    `proofs` are new files of evidence that the change refers to; they are written with it.
     Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, and what
     `revise` and a write raise.
     """
-    done = store.write(
-        lambda: changed_task(store, task_requests.task_id(store, task_id), verb, revise, expect_rev)
-    )
+
+    def decide() -> Change:
+        change = changed_task(store, task_requests.task_id(store, task_id), verb, revise, expect_rev)
+        return change._replace(files=(*change.files, *proofs))
+
+    done = store.write(decide)
     meta, rev, changed = done.change.data
     shown_task = task_requests.task_json(meta, rev)
     data = {"task": shown_task, "created": False, "changed": changed, "path": shown_task["path"]}

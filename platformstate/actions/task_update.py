@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
-from platformstate.actions.task_change import change_task
+from platformstate.actions.task_change import change_task, read_task
 from platformstate.actions.task_folder import read_tasks, unreadable
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
@@ -46,8 +46,9 @@ def update_task(
     A record keeps the key of its creation only, so one given here is refused, never ignored.
 
     Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, task_close_required,
-    task_transition_refused, task_has_no_criteria, task_dependency_cycle, usage_invalid, and what
-    a write raises.
+    task_transition_refused, task_has_no_criteria, task_dependency_cycle, usage_invalid,
+    evidence_refused, evidence_criterion_missing, criterion_not_open, operator_required, and what a
+    write raises.
     """
     if idempotency_key is not None:
         raise StateError(
@@ -59,12 +60,32 @@ def update_task(
         raise StateError(
             "usage_invalid", "task update needs something to change", hint="platformctl task update --help"
         )
+    if "evidence" in request:
+        return _update_with_evidence(store, task_id, request, expect_rev)
     return change_task(
         store,
         task_id,
         "update",
         lambda document: _updated(store, document, request),
         expect_rev=expect_rev,
+    )
+
+
+def _update_with_evidence(
+    store: Store, task_id: str, request: tasks.TaskRequest, expect_rev: str | None
+) -> Answer:
+    """Check the evidence first, since a command in it may take its time; then change the task."""
+    from platformstate.actions.task_evidence import proof_files, resolved_for, with_evidence
+
+    name = task_requests.task_id(store, task_id)
+    given = resolved_for(store, read_task(store, name)[1].meta, request)
+    return change_task(
+        store,
+        name,
+        "update",
+        lambda document: _updated(store, with_evidence(document, given), request),
+        expect_rev=expect_rev,
+        proofs=proof_files(given),
     )
 
 

@@ -60,6 +60,14 @@ CHANGES: Final = (
     ("--remove-dep", {"metavar": "ID", "help": "Take a dependency away."}),
     ("--add-ref", {"metavar": "R", "help": "Add a reference."}),
     ("--remove-ref", {"metavar": "R", "help": "Take a reference away."}),
+    (
+        "--evidence",
+        {
+            "type": TEXT,
+            "metavar": "AC=KIND:REF",
+            "help": "Evidence for a criterion: checked now, a command is run; met when it proves it.",
+        },
+    ),
     ("--unset", {"metavar": "FIELD", "help": "Remove an optional field, for example budget."}),
 )
 

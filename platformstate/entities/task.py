@@ -84,6 +84,7 @@ class TaskRequest(TypedDict, total=False):
     remove_dep: Sequence[str]
     add_ref: Sequence[str]
     remove_ref: Sequence[str]
+    evidence: Sequence[str]
     unset: Sequence[str]
 
 
