@@ -19,7 +19,7 @@ from platformstate.actions.task_folder import (
 )
 from platformstate.core import ids
 from platformstate.core.instants import moment
-from platformstate.core.places import place_of, subject_folder
+from platformstate.core.places import subject_folder
 from platformstate.errors import StateError, shown
 from platformstate.policy.brief import Known, brief_of, last_sign_of_life
 from platformstate.policy.brief_sections import Signs
@@ -167,9 +167,7 @@ def _folder_at(tree: CommitTree, prefix: str) -> TaskFolder:
         folder = read_task_folder(tree, prefix)
         if folder.task is not None or folder.problems:
             return folder
-    places = (place_of(entry.path) for entry in tree.entries("state/tasks"))
-    known = {place.id for place in places if place and place.kind == "task"}
-    return read_task_folder(tree, task_requests.one_task(prefix, known))
+    return read_task_folder(tree, task_requests.task_id_in(tree, prefix))
 
 
 def _refuse_bad_instant(now: str | None) -> None:

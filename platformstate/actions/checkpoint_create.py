@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from platformstate.store.change import Change, FileChange
 
 Commands = list[dict[str, Any]]
+Items = list[dict[str, Any]]
 
 
 class _Asked(NamedTuple):
@@ -53,6 +54,7 @@ class _Asked(NamedTuple):
     voice: Voice
     mark: str | None
     commands: Commands
+    evidence: Items
     facts: WorkFacts
 
 
@@ -68,7 +70,8 @@ def create_checkpoint(
 
     `inside_run` is the run of a wrapper around this command. Raises: task_not_found, run_not_found,
     criterion_not_found, checkpoint_not_found, checkpoint_empty, task_not_ready, actor_mismatch,
-    checkpoint_author_mismatch, state_invalid, idempotency_conflict, step_not_found, step_out_of_order,
+    checkpoint_author_mismatch, state_invalid, idempotency_conflict, evidence_refused,
+    observation_needs_evidence, auto_takes_no_prose, step_not_found, step_out_of_order,
     run_transition_refused, claim_fenced, and what a write raises.
     """
     from platformstate.gitrepo.facts import work_facts
@@ -84,10 +87,12 @@ def create_checkpoint(
     run = run_of(store, folder, voice)
     warnings: list[Warned] = []
     commands: Commands = []
+    evidence: Items = []
     if _earlier(folder, mark) is None:
         _refuse_early(folder, request, voice, run)
+        evidence += _evidence(store, folder, request)
         commands += _commands(store, request, warnings, exec_limit_s)
-    asked = _Asked(task, request, voice, mark, commands, work_facts(store.repository))
+    asked = _Asked(task, request, voice, mark, commands, evidence, work_facts(store.repository))
     tells = "step" in request
     independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
@@ -185,12 +190,14 @@ def _built(
     """Return the checkpoint as asked; None when an automatic one has nothing new to say."""
     request, named = asked.request, asked.request.get("file", ())
     fields = {**_fields(store, asked, folder, ground.at), "step": None if step is None else dict(step)}
+    kind, observer = request["kind"], asked.voice.observer
     judge = partial(basis_of, store, asked.voice, request)
     if request.get("auto"):
-        said = {"kind": request["kind"], "observer": asked.voice.observer, "basis": judge}
-        return auto_checkpoint(store, ground, fields=fields, files=named, **said)
+        return auto_checkpoint(
+            store, ground, kind=kind, observer=observer, basis=judge, fields=fields, files=named
+        )
     body = checkpoints.statements(request)
-    statement = Statement(request["kind"], judge(()), body, fields, asked.voice.observer, named)
+    statement = Statement(kind, judge(asked.evidence), body, fields, observer, named)
     return build_checkpoint(store, ground, statement)
 
 
@@ -203,6 +210,7 @@ def _fields(store: Store, asked: _Asked, folder: TaskFolder, at: str) -> dict[st
         "blockers": checkpoints.blockers(request, store.ids(TASK) if "blocker" in request else ()),
         "next_action": request.get("next"),
         "next_verify": request.get("next_verify"),
+        "evidence": asked.evidence,
         "supersedes": _superseded(folder, request),
         "idempotency": asked.mark,
     }
@@ -219,6 +227,21 @@ def _commands(
         if ran.exit_code == TIMED_OUT:
             warnings.append(Warned("command_timed_out", f"{argv[0]} was stopped at the time limit"))
         yield {"argv": argv, "exit_code": ran.exit_code, "at": at, "output_sha256": ran.output_sha256}
+
+
+def _evidence(store: Store, folder: TaskFolder, request: checkpoints.CheckpointRequest) -> Items:
+    """Return the evidence that is named, each item checked now. Raises: evidence_refused."""
+    if "evidence" not in request:
+        return []
+    from platformstate.actions.evidence_resolve import refusal, resolve
+
+    items: Items = []
+    for text in request["evidence"]:
+        found = resolve(store, text, purpose="checkpoint", task=folder.document.meta)
+        if found.item is None or not found.may_be_recorded:
+            raise refusal(found)
+        items.append(found.item)
+    return items
 
 
 def _claims(folder: TaskFolder, request: checkpoints.CheckpointRequest) -> list[dict[str, str]]:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.core import ids
-from platformstate.core.places import task_path
+from platformstate.core.places import place_of, task_path
 from platformstate.entities import task as tasks
 from platformstate.entities.kinds import TASK
 from platformstate.errors import StateError, shown
 
 if TYPE_CHECKING:
+    from platformstate.core.tree import Tree
     from platformstate.gitrepo import Repository
     from platformstate.store import Store
 
@@ -99,6 +100,12 @@ def task_id(store: Store, prefix: str) -> str:
     if ids.is_id(prefix) and store.tree().entries(task_path(prefix)):
         return prefix
     return store.resolve(TASK, prefix)
+
+
+def task_id_in(tree: Tree, prefix: str) -> str:
+    """Return the id that a prefix stands for in a tree. Raises: task_not_found, id_ambiguous."""
+    places = (place_of(entry.path) for entry in tree.entries("state/tasks"))
+    return one_task(prefix, {place.id for place in places if place and place.kind == "task"})
 
 
 def one_of(kind: str, prefix: str, known: Iterable[str], task: str) -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, cast
 
 import click
 
-from platformstate.cli.checkpoint_options import checkpoint_flags
+from platformstate.cli.checkpoint_options import STATEMENTS, checkpoint_flags
 from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.memory_text import checkpoint_text, checkpoints_text, created_text
+from platformstate.cli.memory_text import (
+    checkpoint_text,
+    checkpoints_text,
+    created_text,
+    observed_text,
+    packet_shown,
+)
 from platformstate.cli.present import present
-from platformstate.cli.task_options import request_of
-from platformstate.cli.texts import Source
+from platformstate.cli.task_options import options, request_of
+from platformstate.cli.texts import SOURCE, TEXT, Source
 from platformstate.entities.checkpoint import KINDS, CheckpointRequest
 from platformstate.policy.brief_text import DEFAULT_TOKENS
 
@@ -136,3 +143,66 @@ def brief(invocation: Invocation, /, format_: str | None, **wanted: Any) -> None
     invocation.json = invocation.json or format_ == "json"
     made = brief_task(invocation.open_store(), **wanted)
     present(invocation, made.answer, lambda _: made.text)
+
+
+@memory.command(
+    "packet",
+    examples=(
+        "platformctl memory packet --task gh-460 --out packet.md",
+        "platformctl memory packet --task gh-460 --at v1.2.0",
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--at", metavar="REV", help="As it stood at this commit.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there instead of printing it."
+)
+@click.pass_obj
+def packet(invocation: Invocation, /, task: str, at: str | None, out: Path | None) -> None:
+    """Print a task as a filled packet, from which `task create --from` makes an equal one elsewhere."""
+    from platformstate.actions.packet import task_packet
+
+    answer = task_packet(invocation.open_store(), task, at=at, out=out)
+    present(invocation, answer, lambda data: packet_shown(data, out))
+
+
+@memory.command(
+    "observe",
+    examples=(
+        "platformctl memory observe --task gh-460 --author codex --branch codex/460",
+        "platformctl memory observe --task gh-460 --author codex --commits main..codex/460 --transcript log.txt",
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--author", required=True, metavar="A", help="Who made the commits; you are the observer.")
+@click.option("--commits", metavar="A..B", help="The commits after A up to B.")
+@click.option("--branch", metavar="B", help="The commits of this branch since it left its base.")
+@click.option("--base", metavar="REV", help="With --branch: what it left; default: the trusted ref.")
+@click.option("--run", metavar="R", help="The author's run; default: the newest open one, else a new one.")
+@click.option(
+    "--transcript", type=SOURCE, metavar="FILE|-", help="What the author printed; its end is kept, redacted."
+)
+@click.option("--kind", type=click.Choice(KINDS), default="progress", show_default=True, help="What sort.")
+@click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section.")
+@options(STATEMENTS, multiple=True)
+@click.option("--next", type=TEXT, metavar="T", help="The one action to take next.")
+@click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
+@click.pass_obj
+def observe(
+    invocation: Invocation, /, task: str, author: str, transcript: Source | None, **given: Any
+) -> None:
+    """Record what somebody's commits show, in that name; a second call adds nothing.
+
+    Nothing of the author has to be instrumented: commits, a branch or a pasted transcript are enough.
+    """
+    from platformstate.actions.observe import observe_task
+
+    request = request_of(given)
+    where = {name: request.pop(name, None) for name in ("commits", "branch", "base", "run", "kind")}
+    shown = None if transcript is None else transcript.data
+    answer = observe_task(invocation.open_store(), task, author, transcript=shown, said=request, **where)
+    present(invocation, answer, observed_text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final, TypedDict
 
 from platformstate.entities.choices import choices
@@ -11,6 +12,7 @@ from platformstate.entities.shapes import Checkpoint, CheckpointBlockersItem, Ch
 from platformstate.errors import StateError, shown
 
 MAX_FILES: Final = 200
+MAX_FILES_BYTES: Final = 24 * 1024
 NEEDS_NO_STATEMENT: Final = ("start", "end", "rescue")
 MAX_ITEMS: Final = 50
 MAX_ITEM_CHARACTERS: Final = 4000
@@ -199,18 +201,26 @@ def _claims_more(request: Mapping[str, Any]) -> bool:
 def files_fields(
     changed: Iterable[str], named: Iterable[str], recordable: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """Return the fields that list paths: at most 200, and the whole number when some are left out.
+    """Return the fields that list paths: at most 200 and 24 KiB, and the whole number when some are left out.
 
     Of changed paths those are listed that a record can hold; those that a person named stand as
     they are, to be judged.
     """
     found, asked = set(changed), set(named)
     able = {path for path in found if recordable(path)} | asked
-    listed = sorted(able)[:MAX_FILES]
+    listed = _within(sorted(able)[:MAX_FILES], MAX_FILES_BYTES)
     total = len(found | asked)
     if not total:
         return {}
     return {"files": listed, "files_total": total} if len(listed) < total else {"files": listed}
+
+
+def _within(paths: list[str], limit: int) -> list[str]:
+    """Return the first paths that take no more bytes than this together."""
+    for number, size in enumerate(accumulate(len(path.encode("utf-8", "replace")) for path in paths)):
+        if size > limit:
+            return paths[:number]
+    return paths
 
 
 def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> str | None:
