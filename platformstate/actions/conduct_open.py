@@ -153,15 +153,12 @@ class Conduct:
         if boundary({"type": event}, self.committed_at, monotonic()):
             self.commit(event)
 
-    def commit(self, verb: str, *, later: bool = False) -> None:
-        """Commit the run's files as they stand; what cannot be committed now is deferred, never raised.
-
-        `later` writes them so that they agree, and leaves the commit to the next boundary.
-        """
+    def commit(self, verb: str) -> None:
+        """Commit the run's files as they stand; what cannot be committed now is deferred, never raised."""
         from platformstate.store.change import Change
 
         subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
-        change = Change(subject, self._trailers(), self.files(), defer=later)
+        change = Change(subject, self._trailers(), self.files())
         self.deferred = None
         try:
             written = self.store.write(lambda: change)
@@ -171,8 +168,6 @@ class Conduct:
             return
         self.committed = {file.path: file.after or b"" for file in change.files}[self.site.journal]
         self.in_head |= {file.path for file in change.files}
-        if later:
-            return
         self.last, self.committed_at = written, monotonic()
         if written.state == "pending":
             self._defer(written.reason or "deferred")
@@ -303,8 +298,9 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         if not site.subject.startswith("task/"):
             lock = site.lease.take(host=os.uname().nodename, since=store.now(), command=command)
             closing.callback(lock.close)
-        journal = closing.enter_context(Journal.open(store.root, site.journal, torn=site.torn))
-        conduct = Conduct(store, site, known.pin, lock, journal, Folding())
+        journal = Journal.open(store.root, site.journal, torn=site.torn, known=known.journal)
+        closing.enter_context(journal)
+        conduct = Conduct(store, site, known.pin, lock, journal, known.folding)
         conduct.take()
         conduct.pinned_here = is_pinned(store, site, conduct.state)
         held = _head(store, site)

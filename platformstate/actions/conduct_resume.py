@@ -62,7 +62,8 @@ def resume_run(
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
             return answer_of(conduct, _resume(conduct, over))
     except StateError as refused:
-        refused.data = {**answer_of_known(known).data, **(refused.data or {})}
+        now = known._replace(state=known.folding.state())
+        refused.data = {**answer_of_known(now).data, **(refused.data or {})}
         raise
 
 
@@ -141,7 +142,6 @@ def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
     conduct.append(*events)
     conduct.position()
     conduct.site.lease.clear()
-    conduct.commit("RunResumed", later=True)
     return _recheck(conduct) or walk(conduct)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from platformstate import validation
 from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
-from platformstate.codec.journal import chain_problems
+from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
@@ -164,9 +164,16 @@ class Judging:
         if place is None or place.kind != "event" or self.judged[path].rows is None:
             return
         yield from (
-            chain_problems(rows, path) or journal_problems(rows, path) or self._pin_problems(path, rows)
+            chain_problems(rows, path)
+            or self._layout_problems(path, rows)
+            or journal_problems(rows, path)
+            or self._pin_problems(path, rows)
         )
         yield from journal_identity_problems(rows, path)
+
+    def _layout_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[Problem, ...]:
+        data = self.data[path]
+        return layout_problems(rows, data, path) if isinstance(data, bytes) else ()
 
     def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
         """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""

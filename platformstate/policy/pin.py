@@ -80,7 +80,10 @@ def step_from_payload(payload: Mapping[str, Any]) -> Step:
 def _step(payload: Mapping[str, Any]) -> Step:
     try:
         made = STEPS[payload["kind"]]
-        step: Step = made(**{name: _frozen(name, payload[name]) for name in _names(made.kind)})
+        given = {name: payload[name] for name in _names(made.kind)}
+        given |= {name: tuple(value) for name, value in given.items() if type(value) is list}
+        given |= {name: _nested(name, given[name]) for name in _NESTED if given.get(name) is not None}
+        step: Step = made(**given)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no step of a known kind: {error}") from error
     return step
@@ -173,8 +176,6 @@ def _jsonable(value: Any) -> Any:
     return _plain(value) if hasattr(value, "__dataclass_fields__") else value
 
 
-def _frozen(name: str, value: Any) -> Any:
-    if name in _NESTED and value is not None:
-        parts = {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
-        return _NESTED[name](**parts)
-    return tuple(value) if isinstance(value, list) else value
+def _nested(name: str, value: Mapping[str, Any]) -> Any:
+    parts = {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
+    return _NESTED[name](**parts)

@@ -225,6 +225,10 @@ BAD: dict[str, tuple[Edit, list[str]]] = {
         lambda s: write_journal(s, DEFINED, {"type": "RunSucceeded", "at": "2026-11-20T10:11:30Z"}),
         [f"{JOURNAL}:2:1: run_journal_corrupt"],
     ),
+    "journal with a blank that its hash does not cover": (
+        lambda s: s.replace(JOURNAL, '"seq":1,', '"seq": 1,'),
+        [f"{JOURNAL}:2:1: run_journal_corrupt"],
+    ),
     "journal of another run": (
         lambda s: s.write(JOURNAL, journal(DEFINED | {"run": "20261120t101130z-000000"})),
         [f"{JOURNAL}:1:1: path_mismatch", f"{HEADER}:3:5: run_header_differs"],
