@@ -66,7 +66,7 @@ def _value(base: Any, ours: Any, theirs: Any, shape: Shape, pointer: str, confli
     if shape.merge == "set" and all(side is ABSENT or isinstance(side, list) for side in sides):
         return _set(*sides)
     if shape.merge.startswith("by:") and (found := _keyed(sides, shape)) is not None:
-        return _items(*found, shape, pointer, conflicts)
+        return _items(found, shape, pointer, conflicts)
     if all(side is ABSENT or isinstance(side, Mapping) for side in sides) and shape.keys:
         base, ours, theirs = ({} if side is ABSENT else side for side in sides)
         return _mapping(base, ours, theirs, shape, pointer, conflicts)
@@ -84,8 +84,8 @@ def _mapping(
 ) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key in dict.fromkeys((*ours, *theirs)):
-        sides = (side.get(key, ABSENT) for side in (base, ours, theirs))
-        value = _value(*sides, child_of(shape, key), f"{pointer}/{key}", conflicts)
+        was, our, their = (side.get(key, ABSENT) for side in (base, ours, theirs))
+        value = _value(was, our, their, child_of(shape, key), f"{pointer}/{key}", conflicts)
         if value is not ABSENT:
             made[key] = value
     return made
@@ -100,37 +100,28 @@ def _set(base: Any, ours: Any, theirs: Any) -> Any:
     return [*kept, *new] or (ABSENT if ours is ABSENT or theirs is ABSENT else [])
 
 
-def _keyed(sides: Sequence[Any], shape: Shape) -> tuple[dict[str, Any], ...] | None:
+def _keyed(sides: Sequence[Any], shape: Shape) -> list[dict[str, Any]] | None:
     """Return the items of each side by key, None when one of them is no list of keyed items."""
     found = []
     for side in sides:
-        items = (
-            by_key([] if side is ABSENT else side, shape)
-            if side is ABSENT or isinstance(side, list)
-            else None
-        )
+        listed = [] if side is ABSENT else side
+        items = by_key(listed, shape) if isinstance(listed, list) else None
         if items is None:
             return None
         found.append(items)
-    return tuple(found)
+    return found
 
 
-def _items(
-    base: Mapping[str, Any],
-    ours: Mapping[str, Any],
-    theirs: Mapping[str, Any],
-    shape: Shape,
-    pointer: str,
-    conflicts: list[str],
-) -> Any:
+def _items(sides: Sequence[Mapping[str, Any]], shape: Shape, pointer: str, conflicts: list[str]) -> list[Any]:
+    base, ours, theirs = sides
     order = _order(list(base), list(ours), list(theirs), ordered=pointer in ORDERED)
     if order is None:
         conflicts.append(pointer)
         return list(ours.values())
     made = []
     for key in order:
-        sides = [side.get(key, ABSENT) for side in (base, ours, theirs)]
-        value = _item(sides, item_of(shape), f"{pointer}/{key}", conflicts)
+        found = [side.get(key, ABSENT) for side in sides]
+        value = _item(found, item_of(shape), f"{pointer}/{key}", conflicts)
         made += [] if value is ABSENT else [value]
     return made
 
