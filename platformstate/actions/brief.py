@@ -9,6 +9,8 @@ from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
 from platformstate.actions.brief_conducts import CONDUCTED, conducts_of
 from platformstate.actions.brief_findings import found_at, found_here
+from platformstate.actions.lease_sources import lease_sources
+from platformstate.actions.signs_of_life import claim_of, conditions_of
 from platformstate.actions.task_folder import (
     TaskFolder,
     merged,
@@ -66,6 +68,8 @@ def brief_task(
     """
     _refuse_bad_instant(now)
     source = _source(store, at, refs)
+    if at is None:
+        source = _with_lease(store, task, source)
     folder = _folder(store, task, source)
     name = folder.task_id
     if folder.task is None:
@@ -120,10 +124,13 @@ def _known(
 
     document = folder.document
     found, pending = Found(), tuple[str, ...]()
+    claimed, conditions = None, dict[str, str | None]()
     if source.at is not None:
         found = found_at(store.repository, chain, source.at)
     else:
         found, pending = found_here(store, chain, folder)
+        claimed = claim_of(store, folder, at := store.now())
+        conditions = conditions_of(store, folder, at)
     return Known(
         task=document.meta,
         sections=sections(document.body),
@@ -136,6 +143,8 @@ def _known(
         depends_on={name: str(meta["status"]) for name, meta in needed.items()},
         at_rev=source.at,
         pending=pending,
+        claim=None if claimed is None else claimed.as_json(),
+        conditions=conditions,
     )
 
 
@@ -155,6 +164,21 @@ def _source(store: Store, at: str | None, refs: Sequence[str]) -> _Source:
     trees = [CommitTree(store.repository, commit) for commit in commits]
     here = f"worktree {worktree_name(store.repository)}"
     return _Source((store.tree(), *trees), (here, *names), None)
+
+
+def _with_lease(store: Store, task: str, source: _Source) -> _Source:
+    """Return the sources with the places in which the holder of the task's claim works."""
+    try:
+        name = _task_in(store, task, source)
+    except StateError as missing:
+        if missing.code != "task_not_found":
+            raise
+        name = task  # one that only the holder's branch has, given in full
+    named = [(place, tree) for place, tree in lease_sources(store, name) if place not in source.names]
+    return source._replace(
+        trees=(*source.trees, *(tree for _, tree in named)),
+        names=(*source.names, *(place for place, _ in named)),
+    )
 
 
 def _folder_at(tree: CommitTree, prefix: str) -> TaskFolder:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.fencing import refuse_claimed
 from platformstate.actions.task_folder import task_not_found, unreadable
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
@@ -58,6 +59,7 @@ def changed_task(
     from platformstate.gitrepo import blob_id
     from platformstate.store.change import Change, FileChange
 
+    refuse_claimed(store, task_id, f"task {verb}")
     path = task_path(task_id)
     before, document = read_task(store, task_id)
     format_ = store.repository.object_format

@@ -45,8 +45,9 @@ def update_task(
 
     A record keeps the key of its creation only, so one given here is refused, never ignored.
 
-    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, task_close_required,
-    task_transition_refused, task_has_no_criteria, task_dependency_cycle, usage_invalid,
+    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, claim_held,
+    claim_fenced, task_close_required, task_transition_refused, task_has_no_criteria,
+    task_dependency_cycle, usage_invalid,
     evidence_refused, evidence_criterion_missing, criterion_not_open, operator_required, and what a
     write raises.
     """

@@ -173,3 +173,6 @@ def graph(invocation: Invocation, /, task: str | None, format_: str) -> None:
     from platformstate.actions.task_graph import graph_tasks
 
     present(invocation, graph_tasks(invocation.open_store(), task=task), GRAPHS[format_])
+
+
+from platformstate.cli import task_claims as task_claims  # noqa: E402  more verbs of this group

@@ -173,7 +173,9 @@ def criteria_counts(meta: Mapping[str, Any]) -> dict[str, int]:
     return {state: states.count(state) for state in CRITERION_STATES}
 
 
-def row(meta: Mapping[str, Any], path: str, rev: str) -> dict[str, Any]:
+def row(
+    meta: Mapping[str, Any], path: str, rev: str, claim: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a task as it stands in a list."""
     optional = {name: meta.get(name) for name in ("kind", "owner", "agent")}
     return {
@@ -184,7 +186,7 @@ def row(meta: Mapping[str, Any], path: str, rev: str) -> dict[str, Any]:
         **optional,
         "labels": list(meta.get("labels", ())),
         "depends_on": list(meta.get("depends_on", ())),
-        "claim": None,
+        "claim": claim,
         "criteria": criteria_counts(meta),
         "path": path,
         "rev": rev,

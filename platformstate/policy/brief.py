@@ -38,6 +38,8 @@ class Known(NamedTuple):
     at_rev: str | None = None
     pending: tuple[str, ...] = ()
     conducts: tuple[Mapping[str, Any], ...] = ()
+    claim: Mapping[str, Any] | None = None
+    conditions: Mapping[str, str | None] = {}
 
 
 def brief_of(known: Known) -> dict[str, Any]:
@@ -53,9 +55,9 @@ def brief_of(known: Known) -> dict[str, Any]:
         "sources": list(known.sources),
         "status": task["status"],
         "priority": task.get("priority", DEFAULT_PRIORITY),
-        "condition": None,
-        "run": None if chain.run is None else run_row(chain.run, known.checkpoints),
-        "claim": None,
+        "condition": None if chain.run is None else known.conditions.get(chain.run.id),
+        "run": None if chain.run is None else _run(known, chain.run),
+        "claim": None if known.claim is None else dict(known.claim),
         **_wanted(known),
         "acceptance": acceptance,
         "next": _next(known),
@@ -64,7 +66,7 @@ def brief_of(known: Known) -> dict[str, Any]:
         **_statements(chain.standing),
         "recent": [_recent(checkpoint, chain) for checkpoint in chain.checkpoints[::-1][:RECENT]],
         "files": sorted({path for said in chain.checkpoints for path in said.meta.get("files", ())}),
-        "runs": [run_row(run, known.checkpoints) for run in known.runs],
+        "runs": [_run(known, run) for run in known.runs],
         "conducts": [dict(conduct) for conduct in known.conducts],
         "late": list(chain.late),
         "pending": list(known.pending),
@@ -80,9 +82,13 @@ def last_sign_of_life(chain: Chain) -> str | None:
     return max([*said, *told], default=None)
 
 
-def run_row(run: RunFacts, said: Iterable[CheckpointFacts]) -> dict[str, Any]:
+def run_row(run: RunFacts, said: Iterable[CheckpointFacts], condition: str | None = None) -> dict[str, Any]:
     """Return a run as it stands in a list, with the number of its checkpoints."""
-    return runs.row(run.header, sum(checkpoint.meta["run"] == run.id for checkpoint in said))
+    return runs.row(run.header, sum(checkpoint.meta["run"] == run.id for checkpoint in said), condition)
+
+
+def _run(known: Known, run: RunFacts) -> dict[str, Any]:
+    return run_row(run, known.checkpoints, known.conditions.get(run.id))
 
 
 def next_step(run: RunFacts | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import os
 from typing import Final
 
 from platformstate.codec.json_text import canonical_json
+from platformstate.core.ids import is_id
 from platformstate.files import Durability, Folder
 from platformstate.files.durable import READ_FLAGS, read_all
 from platformstate.policy.claims import Lease, lease_of, replaces
@@ -28,6 +29,8 @@ class Claims:
 
     def of(self, task: str) -> Lease | None:
         """Return the lease of a task as it stands here, None when there is none."""
+        if not is_id(task):
+            return None
         try:
             descriptor = os.open(self._folder / f"{task}.json", READ_FLAGS)
         except OSError:
