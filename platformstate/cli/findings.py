@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from platformstate.codec.safe import safe_line
+
+MAX_RELAYED: Final = 20
 
 
 def findings_text(data: dict[str, Any]) -> str:
     """Return the findings alone, for hooks and editors: nothing when there is none."""
+    if not data:
+        return ""
     lines = [finding_text(problem) for problem in data["problems"]]
     hidden = sum(data["counts"].values()) - len(lines)
     if data["problems_truncated"]:
         lines.append(f"and {hidden} more; --max-problems 0 shows all")
+    return "\n".join(lines)
+
+
+def plain_lines(data: dict[str, Any]) -> str:
+    """Return the first findings, one line each, for a push whose output another program relays."""
+    lines = [finding_text(problem).partition("\n")[0] for problem in data.get("problems", ())]
+    found = sum(data["counts"].values()) if lines else 0
+    if found > MAX_RELAYED:
+        lines[MAX_RELAYED:] = [f"and {found - MAX_RELAYED} more; platformctl validate --range shows all"]
     return "\n".join(lines)
 
 

@@ -21,13 +21,13 @@ def hooks() -> None:
 
 
 @hooks.command("install", examples=("platformctl hooks install", "platformctl hooks install --json"))
+@click.option("--server", is_flag=True, help="Install the hook of a server, which judges each push.")
+@click.option("--into", metavar="DIR", help="The folder from which a forge runs the hook; with --server.")
 @click.option("--merge-driver", is_flag=True, help="Let git merge and compare records by field here, too.")
 @click.pass_obj
-def install(invocation: Invocation, merge_driver: bool) -> None:
+def install(invocation: Invocation, **how: Any) -> None:
     """Install the hooks; one that is there already runs first."""
-    answer = install_hooks(
-        invocation.directory, program_path(), dry_run=invocation.dry_run, merge_driver=merge_driver
-    )
+    answer = install_hooks(invocation.directory, program_path(), dry_run=invocation.dry_run, **how)
     present(invocation, answer, _installed_text)
 
 
