@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.checkpoint_build import Ground, start_checkpoint
 from platformstate.actions.checkpoint_step import stands_at
-from platformstate.actions.rescue_proof import dead_journal_held
-from platformstate.actions.run_opening import OpenedRun, keep_place, open_run
+from platformstate.actions.claim import read_for_claim, wish_of, write_claim
+from platformstate.actions.run_opening import OpenedRun, keep_place
 from platformstate.actions.run_step import pin_event, task_pin
-from platformstate.actions.signs_of_life import claim_ttl
-from platformstate.actions.task_folder import TaskFolder, read_task_folder
+from platformstate.actions.task_folder import TaskFolder
 from platformstate.core.document import Document
 from platformstate.core.places import journal_path, run_path
 from platformstate.entities.kinds import RUN
 from platformstate.entities.run import UNCOUPLED
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError, Warned, shown
 from platformstate.policy.chain import RunFacts
 from platformstate.policy.claims import claim_json
 from platformstate.runner import Names
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange, Written
 
+CODEX: Final = "codex"
 OnOpened = Callable[[str], None]
 
 
@@ -52,6 +52,7 @@ class Begun(NamedTuple):
     opened: OpenedRun
     checkpoint: str
     written: Written
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def run(self) -> str:
@@ -78,18 +79,24 @@ def begin(
     store: Store, request: StartRequest, *, coupling: str = UNCOUPLED, on_opened: OnOpened = lambda run: None
 ) -> Begun:
     """Do what `start_run` says; `on_opened` hears the run's id before anybody else can see the run."""
-    refuse_nested(store)
+    refuse_nested()
     task = task_requests.task_id(store, request.task)
-    ttl_s = claim_ttl(store, request.ttl)
-    folder = read_task_folder(store.tree(), task).checked()
-    with dead_journal_held(store, folder):
-        done = store.write(lambda: _decide(store, task, request, coupling, ttl_s, on_opened))
-    opened, checkpoint = done.change.data
+    wish = wish_of(store, ttl=request.ttl, remote=request.remote, coupling=coupling)
+    folder = read_for_claim(store, task)
+
+    def change_of(claimed: OpenedRun, now: TaskFolder) -> Change:
+        opened = with_plan(store, now, claimed) if request.pin else claimed
+        if not store.dry_run:
+            on_opened(str(opened.header["id"]))
+        return _change(store, task, opened)
+
+    made = write_claim(store, folder, wish, change_of)
+    opened, checkpoint = made.written.change.data
     keep_place(store, opened)
-    return Begun(opened, checkpoint, done)
+    return Begun(opened, checkpoint, made.written, made.warnings)
 
 
-def refuse_nested(store: Store) -> None:
+def refuse_nested() -> None:
     """Refuse to begin a run inside one: what is begun there would be held by the outer command's life.
 
     Raises: run_transition_refused.
@@ -116,32 +123,33 @@ def started(begun: Begun) -> Answer:
         "checkpoint": begun.checkpoint,
         "env": begun.names.as_environment(),
     }
-    then = (f"platformctl memory brief --task {task}", f"platformctl codex-task end --task {task}")
-    return written(data, begun.written, then)
+    actor = begun.names.actor
+    verb = "codex-task" if actor == CODEX else f"agent-task --agent {actor}"
+    then = (f"platformctl memory brief --task {task}", f"platformctl {verb} end --task {task}")
+    return written(data, begun.written, then, begun.warnings)
 
 
-def _decide(
-    store: Store, task: str, request: StartRequest, coupling: str, ttl_s: int, on_opened: OnOpened
-) -> Change:
+def _change(store: Store, task: str, opened: OpenedRun) -> Change:
     from platformstate.gitrepo.facts import work_facts
     from platformstate.store.change import Change
 
-    folder, at = read_task_folder(store.tree(), task).checked(), store.now()
-    opened = open_run(store, folder, at, coupling=coupling, ttl_s=ttl_s)
-    pin = task_pin(store, task) if request.pin and opened.pin is None else None
-    opened = opened if pin is None else with_plan(folder, opened, pin, at)
-    run = str(opened.header["id"])
-    if not store.dry_run:
-        on_opened(run)
+    run, at = str(opened.header["id"]), str(opened.header["started_at"])
     ground = Ground(task, opened.header, at, work_facts(store.repository))
     said = start_checkpoint(store, ground, step=_stands_at(opened))
     trailers = (("Task", task), ("Run", run), ("Checkpoint", said.said.id), ("Actor", store.actor))
-    files = (*opened.files, said.file)
-    return Change(f"run: start {run}", trailers, files, (opened, said.said.id), lease=opened.lease)
+    return Change(f"run: start {run}", trailers, (*opened.files, said.file), (opened, said.said.id))
 
 
-def with_plan(folder: TaskFolder, opened: OpenedRun, pin: Pin, at: str) -> OpenedRun:
-    """Return a run that comes to be with a task's plan as its pinned steps, recorded before it starts."""
+def with_plan(store: Store, folder: TaskFolder, opened: OpenedRun) -> OpenedRun:
+    """Return a run that comes to be with its task's plan as pinned steps, recorded before it starts.
+
+    One that goes on from a run with pinned steps has those, and a task without a plan pins nothing.
+    """
+    pin = task_pin(store, folder.task_id) if opened.pin is None else None
+    return opened if pin is None else _pinned(folder, opened, pin)
+
+
+def _pinned(folder: TaskFolder, opened: OpenedRun, pin: Pin) -> OpenedRun:
     from platformstate.actions.run_files import header_body
     from platformstate.codec.journal import ZERO_HASH, encode
     from platformstate.codec.jsonl import parse_lines
@@ -151,6 +159,7 @@ def with_plan(folder: TaskFolder, opened: OpenedRun, pin: Pin, at: str) -> Opene
     from platformstate.store.change import FileChange
 
     subject, run = f"task/{folder.task_id}", str(opened.header["id"])
+    at = str(opened.header["started_at"])
     events = (opened.events[0], pin_event(pin, at), *opened.events[1:])
     state = fold([{**event, "seq": number} for number, event in enumerate(events)])
     header = cast("Run", state.header)

@@ -9,25 +9,22 @@ from platformstate.actions.agent_task_watch import ground_of, run_in
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.checkpoint_build import end_checkpoint
 from platformstate.actions.checkpoint_step import journal_held, stands_at
+from platformstate.actions.claim_remote import give_back
 from platformstate.actions.fencing import refuse_fenced
+from platformstate.actions.release import task_after
 from platformstate.actions.run_ending import ended
 from platformstate.actions.run_opening import run_meant
-from platformstate.actions.signs_of_life import lease_of_task, signs_of
+from platformstate.actions.signs_of_life import lease_of_task
 from platformstate.actions.task_folder import read_task_folder
-from platformstate.core.places import task_path
-from platformstate.entities.run import OPEN
-from platformstate.errors import StateError
-from platformstate.policy.claims import ALIVE, proof_of_death
+from platformstate.errors import StateError, Warned
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.wrapping import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from platformstate.actions.task_folder import TaskFolder
-    from platformstate.policy.chain import RunFacts
     from platformstate.store import Store
-    from platformstate.store.change import Change, FileChange, Written
+    from platformstate.store.change import Change, Written
 
 
 class EndRequest(NamedTuple):
@@ -44,6 +41,7 @@ class EndedTaskRun(NamedTuple):
     header: Mapping[str, Any]
     checkpoints: int
     written: Written
+    warnings: tuple[Warned, ...] = ()
 
 
 def end_run(
@@ -78,7 +76,7 @@ def end_run(
     if run.header["status"] in TERMINAL:
         raise _has_ended(run.id, run.header)
     done = record_end(store, known, run.id, EndRequest(Ending(outcome), reason, next_action))
-    return written(end_data(done), done.written, (f"platformctl task show {known}",))
+    return written(end_data(done), done.written, (f"platformctl task show {known}",), done.warnings)
 
 
 def record_end(store: Store, task: str, run: str, request: EndRequest) -> EndedTaskRun:
@@ -86,7 +84,8 @@ def record_end(store: Store, task: str, run: str, request: EndRequest) -> EndedT
     with journal_held(store, task, run):
         done = store.write(lambda: _decide(store, task, run, request))
     header, checkpoints = done.change.data
-    return EndedTaskRun(header, checkpoints, done)
+    lease = done.change.lease
+    return EndedTaskRun(header, checkpoints, done, () if lease is None else give_back(store, lease))
 
 
 def _decide(store: Store, task: str, run_id: str, request: EndRequest) -> Change:
@@ -113,25 +112,8 @@ def _decide(store: Store, task: str, run_id: str, request: EndRequest) -> Change
         lease=lease_of_task(store, task, folder.runs, folder.checkpoints),
     )
     trailers = (("Task", task), ("Run", run_id), ("Checkpoint", said.said.id), ("Actor", store.actor))
-    files = (*ready_again(store, folder, run, ending.status, at), *done.files, said.file)
+    files = (*task_after(store, folder, run, ending.status, at), *done.files, said.file)
     return Change(subject, trailers, files, (done.header, len(ground.earlier) + 1), lease=done.lease)
-
-
-def ready_again(
-    store: Store, folder: TaskFolder, run: RunFacts, outcome: str, at: str
-) -> tuple[FileChange, ...]:
-    """Return the task's own change when a run ends without success: nobody is at work, so it is ready again."""
-    from platformstate.codec.edit import text_of
-    from platformstate.store.change import FileChange
-
-    document = folder.document
-    if outcome == "succeeded" or document.meta["status"] != "implementation":
-        return ()
-    others = [other for other in folder.runs if other.id != run.id and other.header["status"] in OPEN]
-    if any(proof_of_death(signs_of(store, folder, other, at)) == ALIVE for other in others):
-        return ()
-    ready = document.with_changes({"status": "ready", "status_reason": None})
-    return (FileChange(task_path(folder.task_id), folder.data, text_of(ready).encode()),)
 
 
 def end_data(done: EndedTaskRun) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from platformstate.actions.checkpoint_build import Ground, auto_checkpoint
 from platformstate.actions.checkpoint_step import stands_at
+from platformstate.actions.claim_remote import renew_remote
 from platformstate.actions.fencing import refuse_fenced, renewal
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.errors import StateError, Warned
@@ -71,7 +72,8 @@ class Watch:
         self._recorded_at = time.monotonic()
         try:
             store = self._reopen()
-            store.write(lambda: _automatic(store, self._task, self._run, defer=defer))
+            done = store.write(lambda: _automatic(store, self._task, self._run, defer=defer))
+            renew_remote(store, done.change.lease)
             self.refused = None
         except StateError as refused:
             self.refused = refused

@@ -100,7 +100,9 @@ def _watched(wrapped: Wrapped, watch: Watch) -> int:
 
 def _answer(done: EndedTaskRun, ending: Ending, exit_code: int, watch: Watch) -> Answer:
     data = {**end_data(done), "exit_code": exit_code}
-    answer = written(data, done.written, (f"platformctl task show {data['task']}",), watch.warnings)
+    answer = written(
+        data, done.written, (f"platformctl task show {data['task']}",), (*watch.warnings, *done.warnings)
+    )
     if ending.exit_status == 0:
         return answer
     how = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from copy import copy
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -18,8 +18,6 @@ from platformstate.cli.present import present
 from platformstate.cli.texts import TEXT
 from platformstate.errors import StateError
 from platformstate.policy.wrapping import DEFAULT_INTERVAL, OUTCOMES
-
-CODEX: Final = "codex"
 
 
 @group(
@@ -41,7 +39,14 @@ def codex_task() -> None:
     ),
 )
 @click.option("--task", required=True, metavar="T", help="The task, or a prefix of its id.")
-@click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life, such as 60m.")
+@click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m.")
+@click.option(
+    "--remote",
+    is_flag=False,
+    flag_value="",
+    metavar="NAME",
+    help="Let this remote arbitrate between clones; without a name it is origin.",
+)
 @click.option(
     "--interval",
     default=DEFAULT_INTERVAL,
@@ -70,7 +75,7 @@ def start(context: click.Context, /, **given: Any) -> None:
 def _request(given: dict[str, Any]) -> Any:
     from platformstate.actions.agent_task import StartRequest
 
-    return StartRequest(given["task"], given["ttl"], None, given["pin"], given["command"])
+    return StartRequest(given["task"], given["ttl"], given["remote"], given["pin"], given["command"])
 
 
 def _wrap(invocation: Invocation, given: dict[str, Any]) -> None:
@@ -136,6 +141,8 @@ def end(context: click.Context, /, task: str | None, **given: Any) -> None:
 
 def _as_agent(context: click.Context) -> Invocation:
     """Let the command act in the agent's name. Raises: usage_invalid when --actor names another."""
+    from platformstate.actions.agent_task import CODEX
+
     invocation = context.find_object(Invocation)
     assert invocation is not None
     assert context.parent is not None
