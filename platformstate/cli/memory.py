@@ -206,3 +206,45 @@ def observe(
     shown = None if transcript is None else transcript.data
     answer = observe_task(invocation.open_store(), task, author, transcript=shown, said=request, **where)
     present(invocation, answer, observed_text)
+
+
+@memory.command(
+    "rescue",
+    examples=(
+        "platformctl memory rescue --task gh-460 --dry-run",
+        'platformctl memory rescue --task gh-460 --force --reason "the host is gone"',
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--run", metavar="DEAD", help="The dead run; default: the newest that has not succeeded.")
+@click.option("--force", is_flag=True, help="An operator says that it is dead; nothing proves it.")
+@click.option("--reason", type=TEXT, metavar="R", help="With --force: why that is right.")
+@click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m.")
+@click.option(
+    "--remote",
+    is_flag=False,
+    flag_value="",
+    metavar="NAME",
+    help="Let this remote arbitrate between clones; without a name it is origin.",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    default=DEFAULT_TOKENS,
+    show_default=True,
+    metavar="N",
+    help="How long the brief may be.",
+)
+@click.pass_obj
+def rescue(invocation: Invocation, /, task: str, **wanted: Any) -> None:
+    """Go on with a task whose run is proven dead, and print the brief to go on from.
+
+    The dead run is ended; a new one of yours goes on at its steps, with a higher fence, so that nothing
+    the old one says later counts.
+    """
+    from platformstate.actions.rescue import rescue_task
+
+    made = rescue_task(invocation.open_store(), task, **wanted)
+    present(invocation, made.answer, lambda _: made.text)
