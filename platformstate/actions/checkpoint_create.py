@@ -74,8 +74,6 @@ def create_checkpoint(
     observation_needs_evidence, auto_takes_no_prose, step_not_found, step_out_of_order,
     run_transition_refused, claim_fenced, and what a write raises.
     """
-    from platformstate.gitrepo.facts import work_facts
-
     checkpoints.refuse_prose(request)
     checkpoints.refuse_empty(request)
     voice = voice_of(store, request, inside_run)
@@ -92,12 +90,12 @@ def create_checkpoint(
         _refuse_early(folder, request, voice, run)
         evidence += _evidence(store, folder, request)
         commands += _commands(store, request, warnings, exec_limit_s)
-    asked = _Asked(task, request, voice, mark, commands, evidence, work_facts(store.repository))
+    asked = _Asked(task, request, voice, mark, commands, evidence, store.work_facts())
     tells = "step" in request
     independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
     own = journal_held(store, task, run.id if run is not None and tells else None)
-    with own if run is not None else dead_journal_held(store, folder):
+    with own if run is not None or voice.observer is not None else dead_journal_held(store, folder):
         done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
     said, opened, created, step = done.change.data
     if opened is not None:

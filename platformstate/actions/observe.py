@@ -67,14 +67,12 @@ def observe_task(
     task_not_found, run_not_found, id_ambiguous, ref_not_found, observation_empty,
     checkpoint_author_mismatch, state_invalid, and what a write raises.
     """
-    from platformstate.gitrepo.facts import work_facts
-
     voice = observer_of(store, author, run, "--author")
     request = cast(checkpoints.CheckpointRequest, {"kind": kind, **(said or {})})
     name = task_requests.task_id(store, task)
     range_ = range_of(store, commits, branch, base)
     kept = None if transcript is None else _kept_transcript(transcript)
-    facts = work_facts(store.repository)
+    facts = store.work_facts()
 
     def decide() -> Change:
         folder = read_task_folder(store.tree(), name).checked()

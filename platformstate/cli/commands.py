@@ -47,6 +47,7 @@ COMMANDS: Final = {
         "platformstate.cli.agent_task:codex_task", "Work at a task as codex, wrapped and watched."
     ),
     "agent-task": Home("platformstate.cli.agent_task:agent_task", "The same for an agent that is named."),
+    "batch": Home("platformstate.cli.batch:batch", "Write many records from lines of JSON."),
     "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
     "run": Home(
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
