@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from platformstate import packaged
+from platformstate import __version__, packaged
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.hooks import hook_states, install_in, refuse_foreign_place
 from platformstate.codec.record import parse
@@ -29,6 +29,12 @@ BLOCKS: Final = {
     ),
     ".gitignore": b"state/jobs/*/runs/\nstate/**/runs/*/logs/\nstate/**/.ps-*\n",
 }
+CI_FILES: Final = {
+    "forgejo": ".forgejo/workflows/platformstate.yml",
+    "github": ".github/workflows/platformstate.yml",
+    "gitlab": ".gitlab-ci.platformstate.yml",
+}
+INCLUDE: Final = f"add to .gitlab-ci.yml: include: [{{local: {CI_FILES['gitlab']}}}]"
 FIRST_TASK: Final = 'platformctl task create --title "TITLE" --accept "WHAT MUST HOLD::test"'
 
 
@@ -50,11 +56,12 @@ class _Plan:
         (self.theirs if theirs else self.ours).append(FileChange(path, before, after))
 
 
-def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answer:
+def init_store(store: Store, *, hooks: bool = False, program: str = "", ci: str | None = None) -> Answer:
     """Write what a store needs and commit exactly that; a second call changes nothing.
 
     A file that holds a person's uncommitted changes gets our lines too, but is left to that person
-    to commit. Raises: git_identity_missing before anything is written; hooks_path_foreign.
+    to commit. `ci` names a forge whose workflow is written too; one that is there is left as it is.
+    Raises: git_identity_missing before anything is written; hooks_path_foreign.
     """
     if hooks:
         refuse_foreign_place(store.repository)
@@ -62,7 +69,7 @@ def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answe
 
     def decide() -> Change:
         nonlocal plan
-        plan = _plan(store)
+        plan = _plan(store, ci)
         return Change(f"store: init {_store_id(store, plan)}", (), tuple(plan.ours))
 
     done = store.write(decide)
@@ -76,10 +83,11 @@ def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answe
         "uncommitted": [file.path for file in plan.theirs],
         "hooks": installed,
     }
-    return written(data, done, next=_next(store, plan))
+    include = (INCLUDE,) if ci == "gitlab" and CI_FILES[ci] in plan.created else ()
+    return written(data, done, next=(*include, *_next(store, plan)))
 
 
-def _plan(store: Store) -> _Plan:
+def _plan(store: Store, ci: str | None) -> _Plan:
     tree = WorkTree(store.root)
     plan = _Plan()
     present = tree.bytes_of(STORE_PATH)
@@ -88,6 +96,9 @@ def _plan(store: Store) -> _Plan:
         path = f"state/templates/{name}"
         there = tree.bytes_of(path)
         plan.add(path, there, packaged.read("templates", name) if there is None else there)
+    if ci is not None:
+        there = tree.bytes_of(CI_FILES[ci])
+        plan.add(CI_FILES[ci], there, _workflow(ci) if there is None else there)
     touched = _touched(store)
     for path, lines in BLOCKS.items():
         there = tree.bytes_of(path)
@@ -99,6 +110,11 @@ def _new_store(store: Store) -> bytes:
     new_id = uuid.UUID(int=store.chance(1 << 128), version=4)
     meta = shapes.Store(schema="store/1", id=str(new_id), created_at=store.now())
     return canonical(Document(STORE, STORE_PATH, meta)).encode()
+
+
+def _workflow(ci: str) -> bytes:
+    """Return the workflow of a forge, for exactly this version of the program."""
+    return packaged.read("ci", f"{ci}.yml").replace(b"@VERSION@", __version__.encode())
 
 
 def _store_id(store: Store, plan: _Plan) -> str:
