@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from platformstate.actions.contents import MAX_READ_BYTES, Scope
+from platformstate.actions.contents import MAX_READ_BYTES, Blobs, GitContents, Scope
 from platformstate.actions.judging import Judging, Reader
 from platformstate.actions.signers import allowed_commits, signers_file
 from platformstate.core import places
 from platformstate.core.document import Document
 from platformstate.cost import COST
-from platformstate.errors import Problem
+from platformstate.entities.statuses import DONE_OR_LATER
+from platformstate.errors import Problem, registry
+from platformstate.gitrepo import CommitTree
 from platformstate.gitrepo.blob_reader import BlobReader
 from platformstate.gitrepo.ranges import Step, Versions
 from platformstate.gitrepo.versions import paths_naming
@@ -71,6 +73,7 @@ class _Walk:
             if self._is_unreadable(path, versions.after):
                 yield _unreadable(path)._replace(commit=step.oid)
         found = history_problems(histories, self._pruned(step))
+        yield from self._unproven(step, histories)
         own = frozenset(step.own_paths())
         acts = [act for each in histories if each.path in own for act in operator_acts(each)]
         yield from (problem._replace(commit=step.oid) for problem in (*found, *acts))
@@ -131,11 +134,44 @@ class _Walk:
             return False
         return self._document(path, oid) is None
 
+    def _unproven(self, step: Step, histories: Sequence[FileHistory]) -> Iterator[Problem]:
+        """Yield what a task lacked in the commit that called it done, where the tip has another version of it.
+
+        What the tip itself has is judged with its tree.
+        """
+        paths = frozenset(
+            each.path
+            for each in histories
+            if step.changed[each.path].after != self._tip.get(each.path) and _is_closed(each)
+        )
+        if paths:
+            found = Judging(_moment(self._scope, step.oid, paths), self._read).problems()
+            yield from (
+                each._replace(commit=step.oid)
+                for each in found
+                if registry()[each.code]["family"] == "evidence"
+            )
+
     def _pruned(self, step: Step) -> frozenset[str]:
         """Return the folders of jobs' runs that this commit removed and that a ledger still names."""
         gone = [path for path, versions in step.changed.items() if versions.after is None]
         folders = {run_folder_of(path) for path in gone if path.startswith("state/jobs/")} - {""}
         return frozenset(folder for folder in folders if _is_in_ledger(self._scope, step.oid, folder))
+
+
+def _is_closed(change: FileHistory) -> bool:
+    """Say whether a task became done, or more than that, from a status before it."""
+    if change.document is None or change.document.meta.get("status") not in DONE_OR_LATER:
+        return False
+    return all(meta is None or meta.get("status") not in DONE_OR_LATER for meta in change.before_meta)
+
+
+def _moment(scope: Scope, commit: str, paths: frozenset[str]) -> Scope:
+    """Return the scope of some files of one commit, without what came before."""
+    blobs = Blobs(scope.repository)
+    entries = CommitTree(scope.repository, commit).entries()
+    contents = GitContents(entries, blobs)
+    return Scope("rev", scope.repository, contents, blobs, selected=paths, to_commit=commit)
 
 
 def _is_in_ledger(scope: Scope, commit: str, folder: str) -> bool:

@@ -29,10 +29,23 @@ def transition_problems(before: Sequence[Meta], document: Document[Any]) -> list
     At a merge there are several earlier versions, and one that allows the new status is enough; for
     a new record there is none, and only what the status itself asks for is judged.
     """
-    if document.kind.name not in _REFUSED or KINDS[document.kind.name].lifecycle is None:
+    if document.kind.name not in _REFUSED:
         return []
-    faults = [list(_faults(old, document)) for old in before] or [list(_entry(None, document))]
-    return [_problem(document, fault) for fault in faults[0]] if all(faults) else []
+    if not before:
+        return [_problem(document, fault) for fault in _entry(None, document)]
+    found = [
+        [*(_problem(document, fault) for fault in _faults(old, document)), *_criteria(old, document)]
+        for old in before
+    ]
+    return found[0] if all(found) else []
+
+
+def _criteria(old: Meta, document: Document[Any]) -> list[Problem]:
+    if document.kind.name != "task" or old.get("acceptance") == document.meta.get("acceptance"):
+        return []
+    from platformstate.policy.evidence_rules import criterion_changes  # most changes leave criteria alone
+
+    return criterion_changes(old, document)
 
 
 def reachable(states: Mapping[str, Sequence[str]], start: str) -> frozenset[str]:
