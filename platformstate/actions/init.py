@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from platformstate import __version__, packaged
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.hooks import hook_states, install_in, refuse_foreign_place
+from platformstate.actions.init_agents import agent_files
 from platformstate.codec.record import parse
 from platformstate.codec.render import canonical
 from platformstate.core.document import Document
@@ -34,7 +36,6 @@ CI_FILES: Final = {
     "github": ".github/workflows/platformstate.yml",
     "gitlab": ".gitlab-ci.platformstate.yml",
 }
-INCLUDE: Final = f"add to .gitlab-ci.yml: include: [{{local: {CI_FILES['gitlab']}}}]"
 FIRST_TASK: Final = 'platformctl task create --title "TITLE" --accept "WHAT MUST HOLD::test"'
 
 
@@ -56,11 +57,19 @@ class _Plan:
         (self.theirs if theirs else self.ours).append(FileChange(path, before, after))
 
 
-def init_store(store: Store, *, hooks: bool = False, program: str = "", ci: str | None = None) -> Answer:
+def init_store(
+    store: Store,
+    *,
+    hooks: bool = False,
+    program: str = "",
+    ci: str | None = None,
+    agents: Sequence[str] = (),
+) -> Answer:
     """Write what a store needs and commit exactly that; a second call changes nothing.
 
     A file that holds a person's uncommitted changes gets our lines too, but is left to that person
     to commit. `ci` names a forge whose workflow is written too; one that is there is left as it is.
+    `agents` get a block in the file that they read first, and a skill.
     Raises: git_identity_missing before anything is written; hooks_path_foreign.
     """
     if hooks:
@@ -69,7 +78,7 @@ def init_store(store: Store, *, hooks: bool = False, program: str = "", ci: str 
 
     def decide() -> Change:
         nonlocal plan
-        plan = _plan(store, ci)
+        plan = _plan(store, ci, agents)
         return Change(f"store: init {_store_id(store, plan)}", (), tuple(plan.ours))
 
     done = store.write(decide)
@@ -83,11 +92,10 @@ def init_store(store: Store, *, hooks: bool = False, program: str = "", ci: str 
         "uncommitted": [file.path for file in plan.theirs],
         "hooks": installed,
     }
-    include = (INCLUDE,) if ci == "gitlab" and CI_FILES[ci] in plan.created else ()
-    return written(data, done, next=(*include, *_next(store, plan)))
+    return written(data, done, next=_next(store, plan))
 
 
-def _plan(store: Store, ci: str | None) -> _Plan:
+def _plan(store: Store, ci: str | None, agents: Sequence[str]) -> _Plan:
     tree = WorkTree(store.root)
     plan = _Plan()
     present = tree.bytes_of(STORE_PATH)
@@ -99,7 +107,10 @@ def _plan(store: Store, ci: str | None) -> _Plan:
     if ci is not None:
         there = tree.bytes_of(CI_FILES[ci])
         plan.add(CI_FILES[ci], there, _workflow(ci) if there is None else there)
-    touched = _touched(store)
+    for_agents = list(agent_files(tree, agents))
+    touched = _touched(store, [*BLOCKS, *(file.path for file in for_agents if file.shared)])
+    for file in for_agents:
+        plan.add(file.path, file.before, file.after, theirs=file.path in touched)
     for path, lines in BLOCKS.items():
         there = tree.bytes_of(path)
         plan.add(path, there, with_block(there, lines, path), theirs=path in touched)
@@ -124,11 +135,17 @@ def _store_id(store: Store, plan: _Plan) -> str:
     return str(store.read(STORE_PATH).meta["id"])
 
 
-def _touched(store: Store) -> set[str]:
-    """Return which of the two shared files differ from HEAD, staged or not, or are not tracked."""
-    listed = store.repository.run(["status", "--porcelain=v1", "-z", "--", *BLOCKS])
+def _touched(store: Store, shared: Sequence[str]) -> set[str]:
+    """Return which shared files are a person's to commit.
+
+    Those that differ from HEAD, staged or not, or are not tracked; and those that are no plain file
+    there, such as one with the executable bit, which a commit of ours would take away.
+    """
+    listed = store.repository.run(["status", "--porcelain=v1", "-z", "--", *shared])
     rows = listed.decode("utf-8", "surrogateescape").split("\0")
-    return {row[3:] for row in rows if row}
+    stood = store.repository.run(["ls-tree", "-z", "HEAD", "--", *shared], check=False)
+    modes = (row.partition("\t") for row in stood.decode("utf-8", "surrogateescape").split("\0") if row)
+    return {row[3:] for row in rows if row} | {path for mode, _, path in modes if mode[:6] != "100644"}
 
 
 def _write_theirs(store: Store, plan: _Plan) -> None:
