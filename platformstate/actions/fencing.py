@@ -56,6 +56,14 @@ def renewal(store: Store, folder: TaskFolder, run: RunFacts | None, at: str) -> 
     return claims.renewed(lease, at)
 
 
+def renewed_lease(store: Store, task: str, header: Mapping[str, Any]) -> Lease | None:
+    """Return the same of a run by its folded header, from the lease of this clone alone."""
+    lease = store.session.claims.of(task)
+    if lease is None or lease.run != header["id"] or lease.released_at is not None:
+        return None
+    return claims.renewed(lease, store.now())
+
+
 def refuse_claimed(store: Store, task: str, what: str) -> None:
     """Refuse to act on a task that another run is at work on, unless an operator does.
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from platformstate.core import ids
+from platformstate.core.instants import unstamped
 from platformstate.core.places import subject_folder
 from platformstate.entities.run import OPEN
+from platformstate.files import WorkTree
 from platformstate.policy import claims
 from platformstate.policy.chain import CheckpointFacts, RunFacts
 from platformstate.policy.claims import Lease, Signs, State
 
 if TYPE_CHECKING:
+    from platformstate.actions.run_site import RunSite
     from platformstate.actions.task_folder import TaskFolder
     from platformstate.entities.run import Place
+    from platformstate.policy.journal import RunState
     from platformstate.store import Store
 
 CLAIMABLE: Final = ("ready", "implementation", "review", "blocked")
@@ -122,30 +127,44 @@ def signs_of(store: Store, folder: TaskFolder, run: RunFacts, now: str) -> Signs
     One of which a later claim has taken the task away has no lease left.
     """
     lease = lease_of_task(store, folder.task_id, folder.runs, folder.checkpoints)
-    holder = (run.state.holder if run.state is not None else None) or {}
+    holder = None if run.state is None else run.state.holder
+    expired = _has_run_out(store, run.header, lease, last_instant(run, folder.checkpoints), now)
+    return _signs(store, run.header, holder, expired)
+
+
+def signs_at(store: Store, site: RunSite, state: RunState, last: str, now: str) -> Signs:
+    """Return the same of one run alone, by its journal, whose last event is of `last`, and its lease."""
+    lease = store.session.claims.of(site.subject.partition("/")[2])
+    names = WorkTree(store.root).names(f"{site.folder}/checkpoints")
+    said = [name[:16] for name in names if ids.is_id(name.removesuffix(".md"))]
+    last = max([last, *(unstamped(stamp) for stamp in said[-1:])])
+    return _signs(store, state.header, state.holder, _has_run_out(store, state.header, lease, last, now))
+
+
+def _signs(store: Store, header: Mapping[str, Any], holder: Mapping[str, Any] | None, expired: bool) -> Signs:
     place = _place(store)
-    same_clone = (run.header["host"], run.header["clone"]) == (place.host, place.clone)
+    same_clone = (header["host"], header["clone"]) == (place.host, place.clone)
     signs = Signs(
-        status=str(run.header["status"]),
-        coupling=str(run.header.get("coupling")),
-        fenced=bool(run.header.get("fence")),
+        status=str(header["status"]),
+        coupling=str(header.get("coupling")),
+        fenced=bool(header.get("fence")),
         same_clone=same_clone,
-        same_boot=same_clone and holder.get("boot_id") == place.boot_id,
-        expired=_has_run_out(store, folder, run, lease, now),
+        same_boot=same_clone and (holder or {}).get("boot_id") == place.boot_id,
+        expired=expired,
     )
     is_open = signs.status in OPEN
-    return signs._replace(held=is_open and signs.watched and _is_held(store, run.id))
+    return signs._replace(held=is_open and signs.watched and _is_held(store, str(header["id"])))
 
 
-def _has_run_out(store: Store, folder: TaskFolder, run: RunFacts, lease: Lease | None, now: str) -> bool:
-    fence = run.header.get("fence")
+def _has_run_out(store: Store, header: Mapping[str, Any], lease: Lease | None, last: str, now: str) -> bool:
+    fence = header.get("fence")
     if not fence:
         return True
-    if lease is not None and lease.run == run.id:
+    if lease is not None and lease.run == header["id"]:
         return lease.released_at is not None or now >= lease.expires_at
     if lease is not None and fence < lease.fence:
         return True
-    return now >= claims.shifted(last_instant(run, folder.checkpoints), claim_ttl(store))
+    return now >= claims.shifted(last, claim_ttl(store))
 
 
 def _is_held(store: Store, run: str) -> bool:
