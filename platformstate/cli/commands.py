@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
     "merge-driver": Home("platformstate.cli.merge:merge_driver", "Merge a record field by field, for git."),
     "textconv": Home("platformstate.cli.merge:textconv", "Print a record as plain lines, for git diff."),
+    "completion": Home("platformstate.cli.completion:completion", "Let a shell complete command lines."),
 }
 
 
@@ -127,7 +128,8 @@ class Group(_Sentence, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; for an unknown one name the nearest."""
         name = args[0]
-        if self.get_command(context, name) is None and not name.startswith("-"):
+        unknown = self.get_command(context, name) is None and not name.startswith("-")
+        if unknown and not context.resilient_parsing:  # a shell that completes asks so
             raise _unknown_command(name, self.list_commands(context), context)
         return super().resolve_command(context, args)
 
