@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.contents import Blobs, DiskContents
-from platformstate.actions.diff_findings import findings
+from platformstate.actions.diff_findings import findings, range_findings
 from platformstate.actions.scopes import work_tree
 from platformstate.codec.record import parse
 from platformstate.core import places
@@ -57,7 +57,10 @@ def diff_state(directory: str, revisions: str | None = None, *, staged: bool = F
     before, after, start = _versions(repository, revisions, staged)
     touched = _touched(repository, start, after)
     sides = _sides(repository, start, after, touched)
-    problems = findings(repository, start, after.commit, after.rev, sides.touched)
+    if start is not None and after.commit is not None:
+        problems = range_findings(repository, start, after.commit)
+    else:
+        problems = findings(repository, sides.touched, staged=staged)
     breaches = _breaches(repository, start, after.commit)
     COST.files = len(touched)
     return _answer(before, after, differing(sides, problems, breaches))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from platformstate.actions.commits import commit_problems
 from platformstate.actions.judging import Judging
-from platformstate.actions.scopes import commit_scope, staged_scope, working_scope
+from platformstate.actions.range_scopes import range_scope
+from platformstate.actions.scopes import staged_scope, working_scope
 from platformstate.errors import Problem
 from platformstate.gitrepo import Repository
 
 
-def findings(
-    repository: Repository, start: str | None, commit: str | None, rev: str, selected: frozenset[str]
-) -> tuple[Problem, ...]:
-    """Return the findings about some files of a commit, of the index, or of the working tree."""
+def range_findings(repository: Repository, start: str, end: str) -> tuple[Problem, ...]:
+    """Return the findings about every commit after one up to another, and about where they end.
+
+    Raises: history_missing.
+    """
+    judging = Judging(range_scope(repository, f"{start}..{end}"))
+    return (*judging.problems(), *commit_problems(judging, judging.read_one))
+
+
+def findings(repository: Repository, selected: frozenset[str], *, staged: bool) -> tuple[Problem, ...]:
+    """Return the findings about some files of the index, or of the working tree, against HEAD."""
     if not selected:
         return ()
-    if commit is not None:
-        scope = commit_scope(repository, commit, start)
-    else:
-        scope = staged_scope(repository) if rev == "index" else working_scope(repository)
+    scope = staged_scope(repository) if staged else working_scope(repository)
     return Judging(scope._replace(selected=selected, hidden=())).problems()

@@ -307,14 +307,11 @@ def test_markdown_cannot_be_forged_by_a_value(state: State) -> None:
 
 
 def test_markdown_is_cut_at_60000_characters_and_says_so(state: State) -> None:
-    criteria = "".join(
-        f"  - id: c{number}\n    text: {'very ' * 30}\n    proof: doc\n    state: open\n"
-        for number in range(90)
-    )
+    plan = "".join(f"  - key: c{number}\n    text: {'very ' * 30}\n" for number in range(90))
     for number in range(3):
         path = state.add_task(f"long-{number}")
-        state.replace(path, "acceptance:\n", f"acceptance:\n{criteria}")
-    state.commit("many criteria")
+        state.replace(path, "created_at:", f"plan:\n{plan}\ncreated_at:")
+    state.commit("many steps")
     for number in range(3):
         state.replace(f"state/tasks/long-{number}/task.md", "very very", "rather very")
     text = diff_markdown(diff(state))
