@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from platformstate.core.tree import Entry
 from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, blob_id
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.objects import missing_object
-from platformstate.gitrepo.ranges import Step
 from platformstate.gitrepo.versions import read_blobs_up_to
+
+if TYPE_CHECKING:
+    from platformstate.gitrepo.ranges import Step
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
 
