@@ -10,7 +10,7 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.conduct_answer import answer_of
 from platformstate.actions.conduct_guards import refuse_guards, refuse_secrets
 from platformstate.actions.conduct_open import Conduct, opened
-from platformstate.actions.conduct_place import drift_of, require_here, take_over_fields
+from platformstate.actions.conduct_place import pin_drift, require_here, take_over_fields
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, run_check
 from platformstate.actions.conduct_supersede import carried_captures
@@ -57,7 +57,7 @@ def resume_run(
         with _conducting(store, known, f"run resume {site.named}", told, own_process) as conduct:
             over = take_over_fields(conduct, reason) if take_over else None
             require_here(conduct, taken_over=over is not None)
-            conduct.drift, conduct.trusted_ref = drift_of(conduct)
+            conduct.drift = pin_drift(conduct.store, conduct.pin)
             refuse_secrets(conduct.pin)
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
             return answer_of(conduct, _resume(conduct, over))

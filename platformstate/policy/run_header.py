@@ -18,6 +18,8 @@ def header_differences(header: Mapping[str, Any], meta: Mapping[str, Any]) -> li
     return [key for key in fields if key != "idempotency" and header.get(key) != meta.get(key)]
 
 
+# What a run.md says otherwise as its run goes on.
+CHANGING: Final = frozenset({"status", "reason", "steps", "started_at", "ended_at", "exit_code"})
 _LAGGING: Final = frozenset({"status", "reason"})
 _STATUS_AFTER: Final = {"RunStarted": "running", "RunResumed": "running", "RunSuspended": "suspended"}
 
