@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -115,9 +116,19 @@ def _commit(repository: Repository, rev: str) -> str:
     commit = resolve_commit(repository, rev)
     if commit is not None:
         return commit
-    if len(rev) in _OID_LENGTHS and all(digit in "0123456789abcdef" for digit in rev) and _is_cut(repository):
-        raise history_missing(f"the commit {rev[:12]}")
+    if _is_cut(repository) and (_is_oid(rev) or _is_before_the_cut(repository, rev)):
+        raise history_missing(f"the commit {shown(rev)}")
     raise StateError("ref_not_found", f"{shown(rev)} names no commit here", hint="git branch -a")
+
+
+def _is_oid(rev: str) -> bool:
+    return len(rev) in _OID_LENGTHS and all(digit in "0123456789abcdef" for digit in rev)
+
+
+def _is_before_the_cut(repository: Repository, rev: str) -> bool:
+    """Say whether a revision such as HEAD~3 goes back from a commit that is here to one that is not."""
+    start = re.split("[~^]", rev, maxsplit=1)[0]
+    return start != rev and resolve_commit(repository, start) is not None
 
 
 def _is_cut(repository: Repository) -> bool:
