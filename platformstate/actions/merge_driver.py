@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from platformstate import validation
 from platformstate.actions.answer import Answer
 from platformstate.codec.edit import text_as
-from platformstate.codec.record import parse_as, spec_of
+from platformstate.codec.record import Parsed, parse_as, spec_of
 from platformstate.core import places
 from platformstate.core.document import Document
 from platformstate.core.kind import Kind, KindSpec
@@ -71,10 +71,9 @@ def settled(versions: Versions, path: str) -> Settled:
 
 def _record(versions: Versions, path: str, spec: KindSpec) -> Settled:
     sides = [_side(data, path, spec) for data in versions]
-    problems = tuple(problem for side in sides if isinstance(side, tuple) for problem in side)
-    documents = [side for side in sides if isinstance(side, Document)]
+    documents = [side.document for side in sides if side.document is not None]
     if len(documents) < len(sides):
-        return _as_text(versions, ("",), problems)
+        return _as_text(versions, ("",), tuple(problem for side in sides for problem in side.problems))
     base, ours, theirs = documents
     fields = joined(base.meta, ours.meta, theirs.meta, spec.shape)
     if fields.conflicts:
@@ -88,12 +87,9 @@ def _record(versions: Versions, path: str, spec: KindSpec) -> Settled:
     return _as_text(versions, ("",), broken) if broken else Settled(data)
 
 
-def _side(data: bytes, path: str, spec: KindSpec) -> Any:
-    """Return a version as a document, one that is empty as an empty record, else what is wrong with it."""
-    if not data:
-        return Document[Any](Kind(spec.name), path, {})
-    parsed = parse_as(data, path, spec)
-    return parsed.problems if parsed.document is None else parsed.document
+def _side(data: bytes, path: str, spec: KindSpec) -> Parsed:
+    """Return a version as it was read, one that is empty as an empty record."""
+    return parse_as(data, path, spec) if data else Parsed(Document[Any](Kind(spec.name), path, {}))
 
 
 def _broken_by_the_merge(versions: Versions, data: bytes, path: str) -> tuple[Problem, ...]:

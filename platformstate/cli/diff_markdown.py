@@ -86,7 +86,7 @@ def _record(change: dict[str, Any]) -> Iterator[str]:
 
 
 def _rows(change: dict[str, Any]) -> Iterator[str]:
-    yield from (f"| ! | rule broken | {_code(code)} |" for code in change["problems"])
+    yield from (f"| ! | problem | {_code(code)} |" for code in change["problems"])
     for field in change["fields"]:
         mark = "!" if field["level"] in ATTENTION else ""
         yield f"| {mark} | {_code(field_name(field))} | {_code(moved(field).replace(' -> ', ' → '))} |"

@@ -7,20 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from platformstate.policy.diff_fields import ADDED, Difference
+from platformstate.policy.evidence import PROVES
 
 VIOLATION, NEEDS_OPERATOR, CLAIMED, INFO = "violation", "needs_operator", "claimed", "info"
 LEVELS: Final = (VIOLATION, NEEDS_OPERATOR, CLAIMED, INFO)
 
 # Findings of these families make a change a violation; all others are the business of `validate`.
 VIOLATING_FAMILIES: Final = frozenset({"transition", "append-only", "evidence", "journal", "security"})
-
-# What proves each sort of criterion; a url or a bare statement proves nothing.
-FITTING: Final[Mapping[str, frozenset[str]]] = {
-    "doc": frozenset({"file", "commit"}),
-    "test": frozenset({"command", "receipt"}),
-    "live": frozenset({"receipt", "db-verify", "operator"}),
-    "operator": frozenset({"operator"}),
-}
 
 
 class Attention(NamedTuple):
@@ -99,7 +92,7 @@ def _is_proven(task: Mapping[str, Any], criterion: str) -> bool:
     listed = task.get("acceptance")
     for each in listed if isinstance(listed, list) else []:
         if isinstance(each, Mapping) and each.get("id") == criterion:
-            fitting = FITTING.get(str(each.get("proof")), frozenset())
+            fitting = frozenset(PROVES.get(str(each.get("proof")), ()))
             items = each.get("evidence")
             types = [str(item.get("type")) for item in items or () if isinstance(item, Mapping)]
             return not fitting.isdisjoint(types)

@@ -51,7 +51,7 @@ class FieldChange(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One record that differs, with every finding that makes it a violation."""
+    """One record that differs, with the codes of what it breaks, or of why it could not be read."""
 
     kind: str
     id: str
@@ -167,12 +167,13 @@ class _Comparison:
         fields = [*own, *outside] if op == CHANGED else outside
         body = _body(was, now) if op == CHANGED else None
         appended = tuple((part, self._lines(part)) for part in self.parts.get(path, ()) if part != path)
-        codes = tuple(sorted(self.codes.get(path, ())))
-        unclear = path in {problem.path for problem in self.unread}
-        if op == CHANGED and was and now and not (fields or body or appended or codes or unclear):
+        broken = self.codes.get(path, set())
+        unclear = {problem.code for problem in self.unread if problem.path == path}
+        codes = tuple(sorted(broken | unclear))
+        if op == CHANGED and was and now and not (fields or body or appended or codes):
             self.formatting.append(path)
             return None
-        level = highest(_levels(path, op, [*own, *outside], now, bool(codes), unclear))
+        level = highest(_levels(path, op, [*own, *outside], now, bool(broken), bool(unclear)))
         title = self._title(path, was, now)
         return Change(*_name(path), path, op, level, title, tuple(fields), body, appended, codes)
 

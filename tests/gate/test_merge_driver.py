@@ -218,6 +218,8 @@ def test_what_is_no_answer_is_left_as_git_leaves_it(
     if code is not None:
         assert answer.error is not None
         assert answer.error.exit_status == 1
+        assert {problem.code for problem in answer.error.problems} <= {"key_duplicate"}
+        assert bool(answer.error.problems) is (code == "state_invalid")
         expected = state.git(
             "merge-file",
             "-p",
