@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
 from platformstate.actions.brief_conducts import CONDUCTED, conducts_of
+from platformstate.actions.brief_evidence import checkpoint_verdicts, criterion_verdicts
 from platformstate.actions.brief_findings import found_at, found_here
 from platformstate.actions.lease_sources import lease_sources
 from platformstate.actions.signs_of_life import claim_of, conditions_of
@@ -131,6 +132,7 @@ def _known(
         found, pending = found_here(store, chain, folder)
         claimed = claim_of(store, folder, at := store.now())
         conditions = conditions_of(store, folder, at)
+    checked = checkpoint_verdicts(store, chain.standing, document.id, source.at)
     return Known(
         task=document.meta,
         sections=sections(document.body),
@@ -138,7 +140,8 @@ def _known(
         runs=folder.runs,
         checkpoints=folder.checkpoints,
         chain=chain,
-        found=found,
+        found=found._replace(evidence=checked),
+        evidence=criterion_verdicts(store, document.meta, source.at),
         sources=source.names,
         depends_on={name: str(meta["status"]) for name, meta in needed.items()},
         at_rev=source.at,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.signs_of_life import claim_of
 from platformstate.actions.task_change import change_task
-from platformstate.actions.task_folder import read_tasks, unreadable
+from platformstate.actions.task_folder import read_task_folder, read_tasks, unreadable
 from platformstate.core.document import Document
 from platformstate.entities import task as tasks
 from platformstate.entities.kinds import TASK
@@ -52,23 +53,16 @@ def unblock_task(
     """
 
     def revise(document: Document[Any]) -> Document[Any]:
-        target = lifecycle.unblocked(document.meta, held=is_held(store, document.id))
+        target = lifecycle.unblocked(document.meta, held=_is_held(store, document.id))
         return document.with_changes({"status": target, "status_reason": reason})
 
     return change_task(store, task_id, "unblock", revise, expect_rev=expect_rev)
 
 
-def is_held(store: Store, task: str) -> bool:
+def _is_held(store: Store, task: str) -> bool:
     """Say whether a run holds the lease of a task."""
-    from platformstate.policy.claims import state_of
-
-    lease = store.session.claims.of(task)
-    return lease is not None and state_of(lease, store.now(), dead=False) == "live"
-
-
-def held_tasks(store: Store) -> list[str]:
-    """Return the tasks whose lease a run holds."""
-    return [task for task in store.session.claims.tasks() if is_held(store, task)]
+    claimed = claim_of(store, read_task_folder(store.tree(), task), store.now())
+    return claimed is not None and claimed.is_live
 
 
 def _needed(store: Store, meta: Mapping[str, Any], on: str | None) -> dict[str, list[str]]:

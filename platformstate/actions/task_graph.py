@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
-from platformstate.actions.task_block import held_tasks
+from platformstate.actions.signs_of_life import claims_of
 from platformstate.actions.task_folder import read_tasks, unreadable
 from platformstate.entities.kinds import TASK
 from platformstate.errors import Warned
@@ -24,7 +24,9 @@ def graph_tasks(store: Store, *, task: str | None = None) -> Answer:
     """
     around = None if task is None else task_requests.task_id(store, task)
     tasks, problems = read_tasks(store.tree(), store.ids(TASK), follow=False)
-    data = graph_of(tasks, held_tasks(store), around=around)
+    statuses = {name: str(meta["status"]) for name, meta in tasks.items()}
+    held = [name for name, one in claims_of(store, statuses, store.now()).items() if one.is_live]
+    data = graph_of(tasks, held, around=around)
     warnings = tuple(
         Warned("task_dependency_cycle", f"these tasks wait for each other: {', '.join(cycle)}")
         for cycle in data["cycles"]

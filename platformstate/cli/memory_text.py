@@ -71,6 +71,10 @@ def checkpoint_text(data: dict[str, Any]) -> str:
         ("waits on", f"{blocker['waits_on']}: {blocker['ask']}") for blocker in said.get("blockers", ())
     ]
     facts += [("file", path) for path in said.get("files", ())]
+    facts += [
+        ("evidence", f"{item['type']}:{item['ref']} {item['verdict']}: {item['detail']}")
+        for item in data["evidence"]
+    ]
     parts = [f"{said['id']}  {said['kind']}", table((row for row in facts if row[1] != "-"), indent=2)]
     for key, name in SECTIONS.items():
         items = said["body"][key]

@@ -13,7 +13,7 @@ from platformstate.entities import checkpoint as checkpoints
 from platformstate.entities import run as runs
 from platformstate.entities.task import DEFAULT_PRIORITY
 from platformstate.policy.chain import Chain, CheckpointFacts, RunFacts
-from platformstate.policy.ground_truth import Found, ground_truth
+from platformstate.policy.ground_truth import Found, Verdicts, ground_truth
 from platformstate.policy.lifecycle import STARTS_WORK, ready_command
 from platformstate.policy.walking import cursor
 
@@ -38,6 +38,7 @@ class Known(NamedTuple):
     at_rev: str | None = None
     pending: tuple[str, ...] = ()
     conducts: tuple[Mapping[str, Any], ...] = ()
+    evidence: Verdicts = {}
     claim: Mapping[str, Any] | None = None
     conditions: Mapping[str, str | None] = {}
 
@@ -45,7 +46,7 @@ class Known(NamedTuple):
 def brief_of(known: Known) -> dict[str, Any]:
     """Return the brief of a task as `--json` has it, without its `budget`."""
     task, chain = known.task, known.chain
-    acceptance = [_criterion(criterion) for criterion in task.get("acceptance", ())]
+    acceptance = [_criterion(criterion, known.evidence) for criterion in task.get("acceptance", ())]
     truth = ground_truth(chain, acceptance, known.found)
     return {
         "task": task["id"],
@@ -111,22 +112,16 @@ def next_step(run: RunFacts | None) -> dict[str, Any] | None:
     }
 
 
-def criterion_verdicts(criterion: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a verdict for each item of evidence; nothing is re-checked for a brief as yet."""
-    return [
-        {
-            "type": item.get("type"),
-            "ref": item.get("ref"),
-            "verdict": "unverifiable",
-            "detail": "not checked here",
-        }
-        for item in criterion.get("evidence", ())
-    ]
-
-
-def _criterion(criterion: Mapping[str, Any]) -> dict[str, Any]:
+def _criterion(criterion: Mapping[str, Any], checked: Verdicts) -> dict[str, Any]:
     plain = {name: criterion[name] for name in ("id", "text", "proof", "state")}
-    return {**plain, "moved_to": criterion.get("moved_to"), "evidence": criterion_verdicts(criterion)}
+    items = enumerate(criterion.get("evidence", ()))
+    verdicts = [dict(checked.get((criterion["id"], number)) or _unchecked(item)) for number, item in items]
+    return {**plain, "moved_to": criterion.get("moved_to"), "evidence": verdicts}
+
+
+def _unchecked(item: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"type": item.get("type"), "ref": item.get("ref")}
+    return {**said, "verdict": "unverifiable", "detail": "not checked here"}
 
 
 def _wanted(known: Known) -> dict[str, Any]:
