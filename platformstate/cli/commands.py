@@ -44,9 +44,13 @@ COMMANDS: Final = {
     "task": Home("platformstate.cli.task:task", "Work with tasks."),
     "memory": Home("platformstate.cli.memory:memory", "Record where work stands, and read it back."),
     "codex-task": Home(
-        "platformstate.cli.agent_task:codex_task", "Work at a task as codex, wrapped and watched."
+        "platformstate.cli.agent_task:codex_task",
+        "Work at a task as codex, in a run that is claimed, watched and ended.",
     ),
-    "agent-task": Home("platformstate.cli.agent_task:agent_task", "The same for an agent that is named."),
+    "agent-task": Home(
+        "platformstate.cli.agent_task:agent_task",
+        "Work at a task as the agent that is named: codex-task for any other.",
+    ),
     "batch": Home("platformstate.cli.batch:batch", "Write many records from lines of JSON."),
     "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
     "run": Home(
