@@ -32,7 +32,7 @@ class Ground(NamedTuple):
 
     A commit counts that one of `tips` reaches, a file that one of `heads` holds. `look` gives a
     record of the judged files. `fault` says why a run does not verify. `asks_roots` asks for the
-    rule of parity proofs that parses an old tree.
+    rule of parity proofs that parses an old tree; without `now` their age counts at the closing only.
     """
 
     repository: Repository
@@ -40,7 +40,7 @@ class Ground(NamedTuple):
     tips: tuple[str, ...]
     heads: tuple[str, ...]
     look: Callable[[str], Held | None]
-    now: str
+    now: str | None
     fault: Callable[[Mapping[str, Any]], str | None]
     asks_roots: bool = True
 

@@ -64,12 +64,13 @@ class _Asked(NamedTuple):
     criterion: Mapping[str, Any] | None
     ref: str
     limit_s: float
+    at: str
 
     def said(self, type_: str) -> dict[str, Any]:
         return {"type": type_, "ref": self.ref}
 
     def by(self) -> dict[str, str]:
-        return {"at": self.ground.now, "by": self.store.actor}
+        return {"at": self.at, "by": self.store.actor}
 
 
 def resolve(
@@ -87,7 +88,7 @@ def resolve(
     run_not_found, id_ambiguous, trust_ref_unset.
     """
     kind, ref = parse(text)
-    asked = _Asked(store, _GROUNDS[purpose](store), task, criterion, ref, limit_s)
+    asked = _Asked(store, _GROUNDS[purpose](store), task, criterion, ref, limit_s, store.now())
     return _BY_KIND[kind](asked)._replace(text=text)
 
 
@@ -193,7 +194,7 @@ def _operator(asked: _Asked) -> Resolved:
 
     require_operator(asked.store, "evidence of type operator")
     criterion = _criterion(asked, "operator")
-    item, proof = operator_item(asked.store, asked.task["id"], criterion["id"], asked.ref, asked.ground.now)
+    item, proof = operator_item(asked.store, asked.task["id"], criterion["id"], asked.ref, asked.at)
     finding = Finding(None, f"said by {asked.store.actor}")
     return _fitting(asked, item, finding, proof)
 

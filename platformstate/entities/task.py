@@ -12,6 +12,8 @@ from typing import Any, Final, TypedDict
 from platformstate.core import ids
 from platformstate.entities.choices import choices
 from platformstate.entities.shapes import Criterion, Task
+from platformstate.entities.statuses import DONE_OR_LATER as DONE_OR_LATER
+from platformstate.entities.statuses import OPEN as OPEN
 from platformstate.errors import StateError, shown
 
 PLACEHOLDER_ID: Final = "replace-me"
@@ -19,8 +21,6 @@ PLACEHOLDER_TITLE: Final = "Replace this line"
 DEFAULT_PRIORITY: Final = "p2"
 DEFAULT_PROOF: Final = "test"
 BLOCKED_BY: Final = ("human", "ci", "external")
-OPEN: Final = ("intake", "refining", "ready", "implementation", "review", "blocked", "parked")
-DONE_OR_LATER: Final = ("done", "deployed", "observed", "maintained")
 STATUSES: Final = choices(Task, "status")
 PRIORITIES: Final = choices(Task, "priority")
 PROOFS: Final = choices(Criterion, "proof")

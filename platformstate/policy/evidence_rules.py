@@ -12,7 +12,7 @@ from typing import Any, Final
 from platformstate.codec import locate
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
-from platformstate.entities.task import DONE_OR_LATER
+from platformstate.entities.statuses import DONE_OR_LATER
 from platformstate.errors import Problem, shown
 from platformstate.policy.evidence import DRIFTED, HOLDS, UNVERIFIABLE, Verdict, fit_finding
 
@@ -22,13 +22,6 @@ Verdicts = Mapping[tuple[str, int], Verdict]
 
 MAY_CHANGE: Final = ("intake", "refining")
 _PROVE: Final = "platformctl task update {} --evidence {}=KIND:REF"
-
-
-def asks_for_evidence(meta: Meta) -> bool:
-    """Say whether a task claims anything that evidence has to bear out."""
-    if meta.get("status") in DONE_OR_LATER:
-        return True
-    return any(each["state"] != "open" or each.get("evidence") for each in meta.get("acceptance", ()))
 
 
 def evidence_problems(
@@ -96,9 +89,7 @@ def _unrecorded(document: Document[Any], place: int, verdicts: Sequence[Verdict]
         if verdict.code == "evidence_not_recorded":
             pointer = f"/acceptance/{place}/evidence/{index}"
             fix = _PROVE.format(document.id, criterion["id"])
-            yield _problem(
-                document, pointer, "evidence_not_recorded", verdict.detail, fix, criterion["id"]
-            )
+            yield _problem(document, pointer, "evidence_not_recorded", verdict.detail, fix, criterion["id"])
 
 
 def _open(_: Document[Any], __: int, ___: Sequence[Verdict], ____: Any) -> Iterator[Problem]:

@@ -22,14 +22,14 @@ class Parity(NamedTuple):
 
     `live` is the operator's `live_database`, None where none is named. `contained` says whether the
     judged history has the proof's commit, None where a cut history cannot tell. `by` is the instant
-    that counts when the task is not closed. `roots` says whether (e) holds, None when it was not
+    that counts when the task is not closed, None where none does. `roots` says whether (e) holds, None when it was not
     computed; `asks_roots` whether it has to be.
     """
 
     store_id: str | None
     contained: bool | None
     live: Mapping[str, Any] | None
-    by: str
+    by: str | None
     roots: bool | None = None
     asks_roots: bool = True
 
@@ -63,11 +63,14 @@ def _is_complete(proof: Mapping[str, Any]) -> bool:
 
 
 def _age_and_roots(proof: Mapping[str, Any], parity: Parity, closed_at: str | None) -> tuple[str | None, str]:
-    age = (moment(closed_at or parity.by) - moment(proof["at"])).total_seconds()
-    if not 0 <= age <= MAX_AGE_S:
+    if not _is_fresh(proof["at"], closed_at or parity.by):
         return _BROKEN, "(d) the proof is not of the 24 hours before"
     if parity.roots is False:
         return _BROKEN, "(e) the roots are not those of the commit that the proof names"
     if parity.roots is None and parity.asks_roots:
         return _UNVERIFIABLE, "(e) the roots were not computed anew from the commit that the proof names"
     return None, "the live database equals the commit that the proof names"
+
+
+def _is_fresh(at: str, by: str | None) -> bool:
+    return by is None or 0 <= (moment(by) - moment(at)).total_seconds() <= MAX_AGE_S
