@@ -161,10 +161,18 @@ def _changed_fields(
     for name, inner in shape.keys.items():
         if name not in before:
             continue
-        if inner.immutable and before[name] != after.get(name):
+        if inner.immutable and not _alike(before[name], after.get(name), inner):
             yield f"{pointer}/{name}"
         elif isinstance(before[name], Mapping) and isinstance(after.get(name), Mapping):
             yield from _changed_fields(before[name], after[name], inner, f"{pointer}/{name}")
+
+
+def _alike(before: Any, after: Any, shape: Shape) -> bool:
+    if before == after or shape.format != "date-time":
+        return bool(before == after)
+    from platformstate.codec.utc import with_utc  # seldom: an instant was written with another offset
+
+    return bool(with_utc(before, shape) == with_utc(after, shape))
 
 
 def _container(document: Document[Any]) -> str:

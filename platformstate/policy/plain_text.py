@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from platformstate.codec.formatting import with_utc
 from platformstate.codec.layout import ordered
 from platformstate.codec.record import parse_as
 from platformstate.codec.shapes import ANYTHING, child_of, item_of
+from platformstate.codec.utc import with_utc
 from platformstate.core.catalog import KINDS
 from platformstate.core.kind import KindSpec, Shape
 from platformstate.policy.diff_fields import as_text, by_key

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from platformstate.codec.formatting import with_utc
 from platformstate.codec.record import parse, spec_of
+from platformstate.codec.utc import with_utc
 from platformstate.core import places
 from platformstate.core.document import Document
 from platformstate.errors import Problem, registry

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from platformstate.codec.formatting import checked, formatted, formatted_as, utc
+from platformstate.codec.formatting import checked, formatted, formatted_as
 from platformstate.codec.line_edits import same
 from platformstate.codec.record import parse_as
+from platformstate.codec.utc import utc
 from tests.codec.making import JSON_NOTE, NOTE, PATH, YAML_NOTE
 
 WILD = """---
