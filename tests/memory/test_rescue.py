@@ -14,8 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from platformstate.actions.brief import Brief
 from platformstate.actions.claim import Wish, read_for_claim, write_claim
 from platformstate.actions.rescue import rescue_task
@@ -132,7 +130,6 @@ def orphan(run: str) -> Iterator[int]:
             time.sleep(0.005)
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells the environment")
 def test_10_02_an_orphan_that_names_the_run_keeps_it_alive(memory: Memory) -> None:
     dead = begun(memory)
     held(memory, dead).close()
