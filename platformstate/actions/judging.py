@@ -92,8 +92,10 @@ class Judging:
         """Read the unselected records without which a selected one cannot be judged."""
         if self.scope.selected is None:
             return
-        while missing := {path for path in self._context() if path in self.names} - self.data.keys():
+        tried: set[str] = set()  # a link or an executable is never loaded
+        while missing := {path for path in self._context() if path in self.names} - self.data.keys() - tried:
             self._load(missing)
+            tried |= missing
 
     def _context(self) -> Iterator[str]:
         for path, judged in self.judged.items():
