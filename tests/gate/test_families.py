@@ -99,7 +99,7 @@ BAD: dict[str, tuple[Edit, list[str]]] = {
     ),
     "executable": (
         lambda s: os.chmod(s.root / EVIDENCE, 0o755),
-        [f"{EVIDENCE}:1:1: path_mode_invalid"],
+        [f"{EVIDENCE}:1:1: path_mode_invalid", "state/tasks/gh-461/task.md:21:9: evidence_not_recorded"],
     ),
     "embedded repository": (
         lambda s: s.write("state/mine/HEAD", "ref: refs/heads/main\n"),
@@ -291,7 +291,10 @@ CHANGED: dict[str, tuple[Edit, list[str]]] = {
     ),
     "edited evidence": (
         lambda s: s.replace(EVIDENCE, "three tries", "four tries"),
-        [f"{EVIDENCE}:9:1: record_immutable_changed"],
+        [
+            f"{EVIDENCE}:9:1: record_immutable_changed",
+            "state/tasks/gh-461/task.md:21:9: evidence_not_recorded",
+        ],
     ),
     "edited receipt": (
         lambda s: s.write(f"{RUN}/run_receipt.json", s.text(f"{RUN}/run_receipt.json") + "\n"),
