@@ -40,18 +40,26 @@ class Watch:
         self.refused: StateError | None = None
 
     def look(self) -> None:
-        """Record a checkpoint when one is due; never raises for what cannot be written now."""
-        from platformstate.gitrepo import look_up
-
+        """Record a checkpoint when one is due; never raises for what cannot be read or written now."""
         if self._interval_s is None:
             return
+        try:
+            self._look(self._interval_s)
+        except StateError as refused:
+            self.refused = refused
+        except OSError as failed:  # the folder is gone, say: the command may do that too
+            self.refused = StateError("internal_error", f"it cannot be looked at: {failed.strerror}")
+
+    def _look(self, interval_s: int) -> None:
+        from platformstate.gitrepo import look_up
+
         repository = self._store.repository
         found = look_up(repository, ["HEAD"])[0]
         head = None if found is None else found.oid
         moved, quiet = head != self._head, repository.state() in ("quiet", "unborn", "detached")
         since = time.monotonic() - self._recorded_at
         own = moved and self._is_own(head)
-        now = due(moved=moved, own=own, quiet=quiet, since_s=since, interval_s=self._interval_s)
+        now = due(moved=moved, own=own, quiet=quiet, since_s=since, interval_s=interval_s)
         if quiet:
             self._head = head
         if now.commit or now.wait:
@@ -70,13 +78,10 @@ class Watch:
 
     def _record(self, *, defer: bool) -> None:
         self._recorded_at = time.monotonic()
-        try:
-            store = self._reopen()
-            done = store.write(lambda: _automatic(store, self._task, self._run, defer=defer))
-            renew_remote(store, done.change.lease)
-            self.refused = None
-        except StateError as refused:
-            self.refused = refused
+        store = self._reopen()
+        done = store.write(lambda: _automatic(store, self._task, self._run, defer=defer))
+        renew_remote(store, done.change.lease)
+        self.refused = None
 
     @property
     def warnings(self) -> tuple[Warned, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import time
 from collections.abc import Sequence
@@ -81,9 +80,14 @@ def _wrapped(
         store.session.failpoints.reach("wrap.spawned")
         exit_code = _watched(wrapped, watch)
         store.session.failpoints.reach("wrap.ended")
-        ending = ending_of(exit_code, wrapped.heard)
-        done = record_end(reopen(), begun.names.task, begun.run, EndRequest(ending))
+        ending, asked = ending_of(exit_code, wrapped.heard), lock.lease.asked()
+        because = asked.reason if asked is not None and ending.status == "aborted" else None
+        try:
+            done = record_end(reopen(), begun.names.task, begun.run, EndRequest(ending, because or None))
+        except StateError as refused:
+            return _unrecorded(begun, exit_code, refused, watch)
         store.session.failpoints.reach("wrap.recorded")
+        lock.lease.clear()
     return _answer(done, ending, exit_code, watch)
 
 
@@ -114,9 +118,23 @@ def _answer(done: EndedTaskRun, ending: Ending, exit_code: int, watch: Watch) ->
     return answer._replace(error=error, exit_status=ending.exit_status)
 
 
+def _unrecorded(begun: Begun, exit_code: int, refused: StateError, watch: Watch) -> Answer:
+    """Return what is known of an end that could not be written: the run will be seen as crashed."""
+    header = begun.opened.header
+    data = {
+        "task": begun.names.task,
+        "run": begun.run,
+        "fence": header.get("fence"),
+        "status": "running",
+        "exit_code": exit_code,
+    }
+    then = (f"platformctl memory rescue --task {begun.names.task}",)
+    return Answer(data, then, watch.warnings, error=refused)
+
+
 def _lock(store: Store, start: StartRequest, run: str) -> RunLock:
     lease = site_of(store, f"task/{start.task}", run).lease
-    return lease.take(host=os.uname().nodename, since=store.now(), command=shlex.join(start.command))
+    return lease.take(host=os.uname().nodename, since=store.now(), command=f"start -- {start.command[0]}")
 
 
 def refuse_missing(command: Sequence[str], cwd: Path | None) -> None:

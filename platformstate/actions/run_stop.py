@@ -32,8 +32,8 @@ def hold_run(
     Raises: run_not_found, run_transition_refused, run_locked (it did not stop in time).
     """
     known = read_run(find_run(store, text))
-    if known.state.status not in ("running", "suspended"):
-        raise _refused(known, "held")
+    if known.state.status not in ("running", "suspended") or known.site.subject.startswith("task/"):
+        raise _refused(known, "held")  # an agent is not conducted: it would be ended, not held
     verb = "hold-now" if now else "hold"
     if known.state.status == "running" and _asked(store, known, verb, reason, wait_s):
         return _told(read_run(known.site))

@@ -85,7 +85,7 @@ def _wrap(invocation: Invocation, given: dict[str, Any]) -> None:
     cwd = None if invocation.directory == "." else Path(invocation.directory)
     request = WrapRequest(_request(given), cwd, invocation.json, given["interval"], given["auto"])
     answer = wrap_command(invocation.open_store, request)
-    if not invocation.json and not invocation.quiet:
+    if not invocation.json and not invocation.quiet and "write" in answer.data:
         echo.err(ended_text(answer.data))
     present(invocation, answer, lambda data: "")
 

@@ -111,7 +111,11 @@ def wrapping(
             wrapped.exit_code = NOT_FOUND
         except (OSError, ValueError):
             wrapped.exit_code = NOT_EXECUTABLE
-        yield wrapped
+        try:
+            yield wrapped
+        finally:
+            while not wrapped.wait(_SLICE_S):
+                pass  # whatever went wrong in here, the terminal is the command's until it ends
 
 
 def _spawn(

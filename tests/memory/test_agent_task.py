@@ -245,3 +245,29 @@ def test_10_13_the_run_goes_on_after_a_ctrl_c_that_the_command_survives(memory: 
     os.close(master)
     ended = memory.show()["runs"][0]
     assert (ended["status"], ended["exit_code"]) == ("succeeded", 0)
+
+
+def test_an_end_that_cannot_be_written_says_so_with_the_commands_exit_code(memory: Memory) -> None:
+    memory.repo.git("branch", "old")
+    memory.create(plan=PLAN)
+    answer = wrap(memory, "git switch -q old; exit 4")
+    assert answer.error is not None
+    assert (answer.error.code, answer.status, answer.data["exit_code"]) == ("run_not_found", 3, 4)
+    memory.repo.git("switch", "-q", "main")
+    [run] = memory.show()["runs"]
+    assert (run["status"], run["condition"]) == ("running", "crashed")
+
+
+def test_a_wrapped_run_is_not_held_but_aborted_with_the_reason_that_was_given(memory: Memory) -> None:
+    from platformstate.actions.run_stop import abort_run, hold_run
+
+    memory.create(plan=PLAN)
+    up = memory.repo.root / "up"
+    with subprocess.Popen(argv("sh", "-c", f"echo $$ >{up}; exec sleep 60"), cwd=memory.repo.root) as wrapper:
+        number_in(up)
+        run = str(memory.show()["runs"][0]["id"])
+        refused("run_transition_refused", lambda: hold_run(memory.store(), run))
+        abort_run(memory.store(), run, reason="enough of it")
+        assert wrapper.wait(30) == 143
+    last = journal(memory, run)[-1]
+    assert (last["type"], last["reason"], last["because"]) == ("RunAborted", "signal", "enough of it")

@@ -189,3 +189,14 @@ def test_a_run_that_has_ended_is_left_alone(memory: Memory) -> None:
     watched.look()
     assert memory.head() == head
     assert watched.warnings == ()
+
+
+def test_a_wrapped_command_is_looked_at_while_it_runs(memory: Memory) -> None:
+    from tests.memory.wrapping import wrap
+
+    memory.create(plan=PLAN)
+    count = "ls state/tasks/gh-460/runs/*/checkpoints | wc -l"
+    waits = f"for i in $(seq 600); do [ $({count}) -eq 2 ] && exit 0; sleep 0.05; done; exit 1"
+    answer = wrap(memory, f"echo 'a = 2' > src/a.py; git commit -q -m 'Change a' src/a.py; {waits}")
+    assert (answer.status, answer.data["checkpoints"]) == (0, 3)
+    assert "basis: observed_artifact" in checkpoints(memory, answer.data["run"])[1]
