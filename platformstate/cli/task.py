@@ -10,7 +10,15 @@ from platformstate.cli.commands import group
 from platformstate.cli.graph_text import GRAPHS
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
-from platformstate.cli.task_options import CHANGES, GROWING, LISTS, SINGLE, options, request_of
+from platformstate.cli.task_options import (
+    CHANGES,
+    GROWING,
+    LISTS,
+    SINGLE,
+    of_task,
+    options,
+    request_of,
+)
 from platformstate.cli.task_text import changed_text, list_text, show_text
 from platformstate.cli.texts import SOURCE, TEXT, Source
 from platformstate.entities.task import BLOCKED_BY, PRIORITIES, STATUSES, TaskRequest
@@ -78,7 +86,7 @@ def list_(invocation: Invocation, /, **conditions: Any) -> None:
 @task.command(
     "show", examples=("platformctl task show gh-460", "platformctl task show gh-460 --runs 3 --json")
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--runs", type=click.IntRange(0), metavar="N", help="Only the newest N runs.")
 @click.pass_obj
 def show(invocation: Invocation, /, task_id: str, runs: int | None) -> None:
@@ -95,7 +103,7 @@ def show(invocation: Invocation, /, task_id: str, runs: int | None) -> None:
         'platformctl task update gh-460 --status parked --reason "waits for the vendor"',
     ),
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--title", type=TEXT, metavar="T", help="What is wanted, in one line.")
 @click.option("--status", type=click.Choice(STATUSES), help="Where it stands now.")
 @click.option("--reason", type=TEXT, metavar="R", help="Why it is parked or retired.")
@@ -120,7 +128,7 @@ def update(invocation: Invocation, /, task_id: str, expect_rev: str | None, **gi
         'platformctl task block gh-460 --on gh-661 --reason "needs the tables"',
     ),
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--reason", required=True, type=TEXT, metavar="R", help="Why it cannot go on.")
 @click.option("--on", metavar="TASK2", help="The task that it waits for; it depends on it from now on.")
 @click.option("--waits-on", type=click.Choice(BLOCKED_BY), help="Who or what has to act.")
@@ -140,7 +148,7 @@ def block(invocation: Invocation, /, task_id: str, **given: Any) -> None:
         'platformctl task unblock gh-460 --reason "the operator chose the first schema"',
     ),
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--reason", type=TEXT, metavar="R", help="What changed.")
 @click.option("--expect-rev", metavar="REV", help="Refuse when the record is at another revision.")
 @click.pass_obj

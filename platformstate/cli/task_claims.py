@@ -11,6 +11,7 @@ from platformstate.cli.claim_text import claimed_text, ready_text, released_text
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
 from platformstate.cli.task import task
+from platformstate.cli.task_options import of_task
 from platformstate.cli.texts import TEXT
 
 TTL_HELP: Final = "How long the claim lasts without a sign of life; default 60m."
@@ -21,7 +22,7 @@ REMOTE_HELP: Final = "Let this remote arbitrate between clones; without a name i
     "claim",
     examples=("platformctl task claim gh-460", "platformctl task claim gh-460 --ttl 2h --remote=origin"),
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--ttl", metavar="D", help=TTL_HELP)
 @click.option("--remote", is_flag=False, flag_value="", metavar="NAME", help=REMOTE_HELP)
 @click.option("--run", metavar="R", help="Renew the claim that this run holds.")
@@ -46,7 +47,7 @@ def claim(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
         'platformctl task release gh-460 --outcome failed --reason "the vendor must answer first"',
     ),
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option(
     "--outcome",
     type=click.Choice(("succeeded", "failed", "aborted")),
