@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.entities.step import (
@@ -33,8 +33,7 @@ _NESTED: Final[Mapping[str, Callable[..., Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a list came from: `kind` is procedure, job or task; `blob` is the record's git blob."""
 
     kind: str
@@ -107,10 +106,10 @@ def pin_bytes(pin: Pin) -> bytes:
         "expander": EXPANDER,
         "output_limit": pin.output_limit,
         "params": dict(pin.params),
-        "requires": [_plain(guard) for guard in pin.requires],
+        "requires": [_jsonable(guard) for guard in pin.requires],
         "schema": SCHEMA,
         "secrets": list(pin.secrets),
-        "source": _plain(pin.source),
+        "source": _jsonable(pin.source),
     }
     lines = [b"{", *(canonical_json(key) + b":" + canonical_json(top[key]) + b"," for key in sorted(top))]
     steps = [canonical_json(step_to_payload(step)) for step in pin.steps]
@@ -163,17 +162,17 @@ def _digest(bare: Mapping[str, Any]) -> str:
     return sha256(canonical_json(kept)).hexdigest()
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """Return a value of ours as JSON holds it."""
-    return {part.name: _jsonable(getattr(value, part.name)) for part in fields(value)}
+def _plain(step: Step) -> dict[str, Any]:
+    return {name: _jsonable(getattr(step, name)) for name in _names(step.kind)}
 
 
 def _jsonable(value: Any) -> Any:
+    """Return a value of ours as JSON holds it."""
+    if hasattr(value, "_asdict"):
+        return {name: _jsonable(part) for name, part in value._asdict().items()}
     if isinstance(value, tuple):
         return list(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    return _plain(value) if hasattr(value, "__dataclass_fields__") else value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _nested(name: str, value: Mapping[str, Any]) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.entities.step import Step, is_side_effecting
 from platformstate.policy.journal import TERMINAL, RunState
@@ -13,15 +12,14 @@ from platformstate.policy.settle import Action, foreseen
 from platformstate.policy.walking import AttemptFacts, cursor, is_done, situation
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """What lies beside a run's journal, gathered by whoever asks.
 
     Of a task's run `dead` says that its process is proven to be, `expired` that its lease has run out. `committed_seq` is the last event that
     HEAD holds, None when it holds none.
     """
 
-    attempt: AttemptFacts = field(default_factory=AttemptFacts)
+    attempt: AttemptFacts = AttemptFacts()
     dead: bool = False
     expired: bool = False
     drift: bool | None = None
