@@ -47,15 +47,18 @@ def checkpoint_verdicts(
 
 
 def criterion_verdicts(store: Store, task: Mapping[str, Any], at: str | None = None) -> Verdicts:
-    """Return a verdict for each item of a task's criteria, judged by the target or by a commit alone."""
+    """Return a verdict for each item of a task's criteria.
+
+    They are judged by HEAD while it is open, by the target once it is done, or by a commit alone.
+    """
     if not any(criterion.get("evidence") for criterion in task.get("acceptance", ())):
         return {}
-    from platformstate.actions.evidence_check import commit_ground, target_ground, task_claims
+    from platformstate.actions.evidence_check import commit_ground, standing_ground, task_claims
     from platformstate.actions.evidence_facts import verdicts
 
     listed = list(task_claims(task))
     try:
-        ground = target_ground(store) if at is None else commit_ground(store, at)
+        ground = standing_ground(store, task) if at is None else commit_ground(store, at)
     except StateError as unset:  # a trusted ref that is not here: nothing can be judged by it
         return {(name, number): _unjudged(claim, unset.message) for name, number, claim in listed}
     found = verdicts(ground, [claim for _, _, claim in listed])

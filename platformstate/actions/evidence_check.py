@@ -2,7 +2,7 @@
 
     recheck(store, item, task=, at=) -> Verdict       one item of a task or checkpoint
     verdicts(ground, claims) -> [Verdict]             many, with few children (evidence_facts)
-    head_ground, branch_ground, target_ground, commit_ground    what they are judged by
+    head_ground, branch_ground, target_ground, standing_ground, commit_ground    what they are judged by
     task_claims(meta) -> [(criterion, index, Claim)]            the items of a task's criteria
 
 No command is executed here: a command's item is judged by the proof that was recorded when it ran.
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions.evidence_facts import Ground, Held, verdicts
+from platformstate.entities.statuses import DONE_OR_LATER
 from platformstate.policy.evidence import Claim, Verdict
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def target_ground(store: Store) -> Ground:
 def head_ground(store: Store) -> Ground:
     """Return the ground of work in progress: HEAD."""
     return _working(store, "HEAD", store.repository.head)
+
+
+def standing_ground(store: Store, meta: Mapping[str, Any]) -> Ground:
+    """Return what a task's own evidence is judged by: HEAD while it is open, the target once it is done."""
+    return target_ground(store) if meta["status"] in DONE_OR_LATER else head_ground(store)
 
 
 def branch_ground(store: Store) -> Ground:

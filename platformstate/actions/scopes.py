@@ -14,7 +14,7 @@ from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
 from platformstate.gitrepo import CommitTree, IndexTree, Repository, resolve_commit
 from platformstate.gitrepo.attributes import hidden_paths, ignored_files
-from platformstate.gitrepo.versions import merge_heads, parents, paths_naming, staged_changes
+from platformstate.gitrepo.versions import Changed, merge_heads, parents, paths_naming, staged_changes
 
 ATTRIBUTES: Final = ".gitattributes"
 NAMED_KINDS: Final = ("task", "run", "checkpoint", "evidence", "job", "procedure")
@@ -56,7 +56,7 @@ def staged_scope(repository: Repository, base: str | None = None) -> Scope:
     entries = IndexTree(repository).entries()
     blobs.load(oid for each in changes for change in each for oid in (change.before, change.after))
     selected = with_partners(path for path in changed if path != ATTRIBUTES)
-    gone = (change.path for change in changed.values() if change.after is None)
+    gone = (change.path for change in changed.values() if _no_longer_holds(change))
     selected |= set(paths_naming(repository, named_by(gone)))
     attributes = blobs.get(changed[ATTRIBUTES].after, ATTRIBUTES) if ATTRIBUTES in changed else None
     return Scope(
@@ -192,6 +192,14 @@ def with_partners(paths: Iterable[str]) -> set[str]:
         if name in ("run.md", "events.jsonl"):
             found |= {f"{folder}/run.md", f"{folder}/events.jsonl"}
     return found
+
+
+def _no_longer_holds(change: Changed) -> bool:
+    """Say whether a record is gone, or is a proof that says something else now."""
+    if change.after is None:
+        return True
+    place = places.place_of(change.path) if change.before is not None else None
+    return place is not None and place.kind == "evidence"
 
 
 def named_by(gone: Iterable[str]) -> list[str]:
