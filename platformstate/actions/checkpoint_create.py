@@ -22,6 +22,7 @@ from platformstate.actions.checkpoint_build import (
 from platformstate.actions.checkpoint_list import checkpoint_json
 from platformstate.actions.checkpoint_step import ToldStep, journal_held, stands_at, tell_step
 from platformstate.actions.checkpoint_voice import Voice, basis_of, opened_for, run_of, voice_of
+from platformstate.actions.claim_remote import renew_remote
 from platformstate.actions.fencing import refuse_fenced, renewal
 from platformstate.actions.rescue_proof import dead_journal_held
 from platformstate.actions.run_opening import OpenedRun, keep_place
@@ -110,6 +111,7 @@ def create_checkpoint(
         "created": created,
         "claim": claim_shown(done.change.lease),
     }
+    warnings += renew_remote(store, done.change.lease)
     return written(data, done, (f"platformctl memory brief --task {task}",), tuple(warnings))
 
 

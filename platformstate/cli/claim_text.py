@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from platformstate.cli.task_text import list_text
+from platformstate.cli.task_text import claim_text, list_text
 
 _STATES = {
     "committed": "committed",
@@ -14,16 +14,6 @@ _STATES = {
     "unchanged": "nothing to commit",
     "planned": "dry run, nothing written",
 }
-
-
-def claim_text(claim: Mapping[str, Any] | None) -> str:
-    """Return a claim in one line."""
-    if claim is None:
-        return "none"
-    until = {"released": ""}.get(claim["state"], f" until {claim['expires_at']}")
-    remote = f", at {claim['remote']['name']}" if claim["remote"] else ""
-    who = f"{claim['actor']} in run {claim['run']}, fence {claim['fence']}"
-    return f"{claim['state']}: {who}{until}{remote}"
 
 
 def claimed_text(data: dict[str, Any]) -> str:

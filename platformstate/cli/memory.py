@@ -17,6 +17,7 @@ from platformstate.cli.memory_text import (
     created_text,
     observed_text,
     packet_shown,
+    rescued_text,
 )
 from platformstate.cli.present import present
 from platformstate.cli.task_options import options, request_of
@@ -247,4 +248,4 @@ def rescue(invocation: Invocation, /, task: str, **wanted: Any) -> None:
     from platformstate.actions.rescue import rescue_task
 
     made = rescue_task(invocation.open_store(), task, **wanted)
-    present(invocation, made.answer, lambda _: made.text)
+    present(invocation, made.answer, lambda data: rescued_text(data, made.text))

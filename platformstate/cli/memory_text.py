@@ -91,3 +91,10 @@ def _line(row: dict[str, Any]) -> str:
 def _item(text: str) -> str:
     first, *rest = text.split("\n")
     return "\n".join([f"  - {first}", *(f"    {line}".rstrip() for line in rest)])
+
+
+def rescued_text(data: dict[str, Any], brief: str) -> str:
+    """Return the brief to go on from; a dry run says first what is proven."""
+    if data["write"]["state"] != "planned":
+        return brief
+    return f"would rescue {data['dead_run']}: {data['proof']['kind']}, {data['proof']['detail']}\n\n{brief}"

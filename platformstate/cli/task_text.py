@@ -59,7 +59,11 @@ def show_text(data: dict[str, Any]) -> str:
     """Return one task in full."""
     task = data["task"]
     reason = f": {task['status_reason']}" if "status_reason" in task else ""
-    facts = [("status", task["status"] + reason), ("ready", _ready(data))]
+    facts = [
+        ("status", task["status"] + reason),
+        ("ready", _ready(data)),
+        ("claim", claim_text(data["claim"])),
+    ]
     facts += [(name.replace("_", " "), str(task[name])) for name in _FACTS if name in task]
     facts += [(name.replace("_", " "), ", ".join(task[name])) for name in _LISTS if task.get(name)]
     facts += [("created", f"{task['created_at']} by {task['created_by']}"), ("rev", task["rev"])]
@@ -71,6 +75,16 @@ def show_text(data: dict[str, Any]) -> str:
     parts += _section("runs", [_run(run) for run in data["runs"]])
     parts += [f"{heading}\n{_indented(text)}" for heading, text in data["body"].items() if text.strip()]
     return "\n\n".join(parts)
+
+
+def claim_text(claim: Data | None) -> str:
+    """Return a claim in one line."""
+    if claim is None:
+        return "none"
+    until = {"released": ""}.get(claim["state"], f" until {claim['expires_at']}")
+    remote = f", at {claim['remote']['name']}" if claim["remote"] else ""
+    who = f"{claim['actor']} in run {claim['run']}, fence {claim['fence']}"
+    return f"{claim['state']}: {who}{until}{remote}"
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: int = 0) -> str:
@@ -113,7 +127,8 @@ def _criterion(item: Data) -> tuple[str, str, str, str]:
 def _run(run: Data) -> tuple[str, str, str, str]:
     counted = f"{run['checkpoints']} checkpoint{'' if run['checkpoints'] == 1 else 's'}"
     ended = f", ended {run['ended_at']}" if run["ended_at"] else ""
-    return run["id"], run["actor"], run["status"], f"started {run['started_at']}{ended}, {counted}"
+    status = run["status"] + (f", {run['condition']}" if run["condition"] else "")
+    return run["id"], run["actor"], status, f"started {run['started_at']}{ended}, {counted}"
 
 
 def _section(name: str, rows: list[tuple[str, ...]]) -> list[str]:
