@@ -25,7 +25,7 @@ def hooks() -> None:
 @click.option("--into", metavar="DIR", help="The folder from which a forge runs the hook; with --server.")
 @click.option("--merge-driver", is_flag=True, help="Let git merge and compare records by field here, too.")
 @click.pass_obj
-def install(invocation: Invocation, **how: Any) -> None:
+def install(invocation: Invocation, /, **how: Any) -> None:
     """Install the hooks; one that is there already runs first."""
     answer = install_hooks(invocation.directory, program_path(), dry_run=invocation.dry_run, **how)
     present(invocation, answer, _installed_text)
