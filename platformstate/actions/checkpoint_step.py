@@ -119,9 +119,9 @@ def _state(events: Sequence[dict[str, Any]]) -> RunState:
 @contextmanager
 def journal_held(store: Store, task: str, run: str | None) -> Iterator[None]:
     """Let no other process append to a run's journal meanwhile; a run that is not there needs nothing."""
-    if run is None:
-        yield
+    site = None if run is None else site_of(store, f"task/{task}", run)
+    if site is None or (store.laid(site.journal) is not None and not (store.root / site.journal).exists()):
+        yield  # nothing can append to what a batch has not written yet
         return
-    site = site_of(store, f"task/{task}", run)
     with Journal.open(store.root, site.journal, torn=site.torn) as journal, journal.held():
         yield

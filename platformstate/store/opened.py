@@ -102,6 +102,10 @@ class Store:
         """Return a working file's bytes, None when it is absent. Raises: path_symlink for a link."""
         return WorkTree(self.root).bytes_of(path)
 
+    def laid(self, path: str) -> bytes | None:
+        """Return what a batch puts at a path and has not written yet; None outside of a batch."""
+        return None
+
     def load(self, kind: Kind[M], id: str) -> Document[M]:
         """Return the record of a kind whose id alone names its place."""
         return cast("Document[M]", self.read(STATE + PLACES[kind.name].replace("{id}", id)))
