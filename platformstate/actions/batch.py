@@ -148,6 +148,18 @@ def _task_unblock(store: Store, given: Given, key: str | None) -> Answer:
     return unblock_task(store, given.pop("task_id"), **given)
 
 
+def _task_reopen(store: Store, given: Given, key: str | None) -> Answer:
+    from platformstate.actions.task_close import reopen_task
+
+    return reopen_task(store, given.pop("task_id"), **given)
+
+
+def _task_move_criterion(store: Store, given: Given, key: str | None) -> Answer:
+    from platformstate.actions.task_criteria import move_criterion
+
+    return move_criterion(store, given.pop("task_id"), **given)
+
+
 def _checkpoint_create(store: Store, given: Given, key: str | None) -> Answer:
     from platformstate.actions.checkpoint_create import create_checkpoint
     from platformstate.actions.checkpoint_form import filled
@@ -162,5 +174,7 @@ OPERATIONS: Final[Mapping[str, Run]] = {
     "task.update": _task_update,
     "task.block": _task_block,
     "task.unblock": _task_unblock,
+    "task.move-criterion": _task_move_criterion,
+    "task.reopen": _task_reopen,
     "checkpoint.create": _checkpoint_create,
 }

@@ -51,6 +51,7 @@ COMMANDS: Final = {
         "platformstate.cli.agent_task:agent_task",
         "Work at a task as the agent that is named: codex-task for any other.",
     ),
+    "evidence": Home("platformstate.cli.evidence:evidence", "Check again what proves that things are done."),
     "batch": Home("platformstate.cli.batch:batch", "Write many records from lines of JSON."),
     "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
     "run": Home(

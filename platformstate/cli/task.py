@@ -184,3 +184,4 @@ def graph(invocation: Invocation, /, task: str | None, format_: str) -> None:
 
 
 from platformstate.cli import task_claims as task_claims  # noqa: E402  more verbs of this group
+from platformstate.cli import task_closing as task_closing  # noqa: E402  and those that end a task

@@ -87,6 +87,36 @@ def claim_text(claim: Data | None) -> str:
     return f"{claim['state']}: {who}{until}{remote}"
 
 
+def closed_text(data: dict[str, Any]) -> str:
+    """Return what became of a task that was closed, or of a criterion that was waived."""
+    task = data["task"]
+    planned = "would be " if data["write"]["state"] == "planned" else ""
+    rows = [(one["id"], one["state"], one["proof"], _verdicts(one["evidence"])) for one in data["criteria"]]
+    return f"{task['id']} {planned}{task['status']}\n{table(rows, indent=2)}\n{written_text(data)}"
+
+
+def moved_text(data: dict[str, Any]) -> str:
+    """Return which criterion went where."""
+    left, gained = data["from"], data["to"]
+    way = f"{left['task']}#{left['criterion']} -> {gained['task']}#{gained['criterion']}"
+    return f"{'would move' if data['write']['state'] == 'planned' else 'moved'} {way}\n{written_text(data)}"
+
+
+def verified_text(data: dict[str, Any]) -> str:
+    """Return each item of evidence with its verdict, what is broken first."""
+    counted = ", ".join(f"{number} {name}" for name, number in data["counts"].items())
+    order = ("broken", "drifted", "unverifiable", "holds")
+    rows = [
+        (one["verdict"], f"{one['task']}#{one['criterion']}", f"{one['type']}:{one['ref']}", one["detail"])
+        for one in sorted(data["results"], key=lambda one: order.index(one["verdict"]))
+    ]
+    return f"{table(rows)}\n{counted}" if rows else counted
+
+
+def _verdicts(verdicts: Sequence[Data]) -> str:
+    return ", ".join(f"{one['type']} {one['verdict']}" for one in verdicts) or "-"
+
+
 def table(rows: Iterable[Sequence[str]], *, indent: int = 0) -> str:
     """Return rows as aligned columns; the last one is as wide as it is."""
     listed = [tuple(row) for row in rows]

@@ -94,11 +94,18 @@ def _is_instant(text: object) -> bool:
 
 def ttl_seconds(text: str) -> int:
     """Return how long a claim lasts: `90`, `90s`, `15m`, `2h` or `1d`. Raises: usage_invalid."""
+    return length_s(text, "--ttl")
+
+
+def length_s(text: str, flag: str) -> int:
+    """Return a flag's length of time in seconds. Raises: usage_invalid."""
     found = _TTL.fullmatch(text)
     seconds = int(found[1]) * _UNITS[found[2]] if found else 0
     if not 0 < seconds <= _MAX_TTL_S:
         raise StateError(
-            "usage_invalid", f"--ttl {shown(text)!r} is no length of time up to a year", hint="--ttl 60m"
+            "usage_invalid",
+            f"{flag} {shown(text)!r} is no length of time up to a year",
+            hint=f"{flag} 60m",
         )
     return seconds
 
