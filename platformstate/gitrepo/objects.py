@@ -78,7 +78,7 @@ def missing_object(name: str) -> StateError:
     return StateError(
         "history_missing",
         f"the content of {name} is missing in this clone, or damaged",
-        hint="git fsck says which; git fetch --refetch brings it back",
+        hint="git fsck says which; git fetch --refetch --no-filter brings it back",
     )
 
 
