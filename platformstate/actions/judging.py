@@ -27,7 +27,6 @@ from platformstate.policy.identity import (
     journal_identity_problems,
 )
 from platformstate.policy.journal import journal_problems
-from platformstate.policy.pin_rules import pin_problems
 from platformstate.policy.references import CHAINS, cross_problems, references, target_path
 from platformstate.policy.run_header import header_problems, run_actor
 from platformstate.policy.secrets import find_secrets
@@ -197,6 +196,8 @@ class Judging:
         judged, data = self.judged.get(pin), self.data.get(pin)
         if judged is not None and judged.document is None:
             return
+        from platformstate.policy.pin_rules import pin_problems  # few changes touch a journal
+
         value = None if judged is None or judged.document is None else judged.document.meta
         yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
 
