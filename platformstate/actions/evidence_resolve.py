@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from platformstate.actions.evidence_check import branch_ground, head_ground, target_ground
 from platformstate.actions.evidence_facts import Ground, verdicts
+from platformstate.core.places import place_of, task_path
 from platformstate.errors import Problem, StateError, shown
 from platformstate.policy.closing import item_row
 from platformstate.policy.evidence import (
@@ -42,12 +43,13 @@ _GROUNDS: Final[Mapping[str, Callable[[Store], Ground]]] = {
 
 
 class Resolved(NamedTuple):
-    """What became of one `KIND:REF`."""
+    """What became of one `KIND:REF`; `path` is its task's record."""
 
     text: str
     item: dict[str, Any] | None
     verdict: Verdict
     proof: FileChange | None = None
+    path: str = ""
 
     @property
     def may_be_recorded(self) -> bool:
@@ -89,7 +91,7 @@ def resolve(
     """
     kind, ref = parse(text)
     asked = _Asked(store, _GROUNDS[purpose](store), task, criterion, ref, limit_s, store.now())
-    return _BY_KIND[kind](asked)._replace(text=text)
+    return _BY_KIND[kind](asked)._replace(text=text, path=task_path(task["id"]))
 
 
 def refusal(resolved: Resolved, criterion: str | None = None) -> StateError:
@@ -99,7 +101,7 @@ def refusal(resolved: Resolved, criterion: str | None = None) -> StateError:
         "evidence_refused",
         f"{shown(resolved.text)}: {resolved.verdict.detail}",
         hint=fix,
-        problems=(Problem("", 1, 1, code, message, fix, criterion=criterion),),
+        problems=(Problem(resolved.path, 1, 1, code, message, fix, criterion=criterion),),
     )
 
 
@@ -178,8 +180,6 @@ def _receipt(asked: _Asked) -> Resolved:
 
 
 def _db_verify(asked: _Asked) -> Resolved:
-    from platformstate.core.places import place_of
-
     path = asked.ref.removeprefix("./")
     place = place_of(path)
     held = asked.ground.look(path) if place is not None and place.kind == "evidence" else None
