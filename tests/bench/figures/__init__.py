@@ -25,6 +25,8 @@ MODULES: Final = {
     "G24": "g24_bytes",
     "G25": "g25_conduct",
     "G26": "g26_range",
+    "G27": "g27_fmt",
+    "G28": "g28_hostile",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",
