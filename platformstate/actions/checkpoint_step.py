@@ -61,6 +61,7 @@ def tell_step(
     before = folder.files.get(site.journal)
     opened = () if opening is None else opening.events
     events = [*(row for _, row in parse_lines(before or b"", site.journal).rows), *_numbered(opened)]
+    at = max([at, *(str(event["at"]) for event in events[-1:])])  # a clock may have gone back
     known = next((facts for facts in folder.runs if facts.id == run), None)
     pinned = opening.pin if opening is not None else None if known is None else known.pin
     pin = pinned or _plan(store, folder.task_id)

@@ -19,6 +19,7 @@ from platformstate.actions.validate import Wish, validate_state
 from platformstate.errors import StateError
 from tests.memory.conftest import Memory
 from tests.memory.wrapping import PLAN, PROGRAM, argv, is_alive, journal, number_in, types, until
+from tests.memory.wrapping import same_day as same_day
 
 DIES = (
     f"{PROGRAM} codex-task checkpoint -q --kind progress --step a=done --next 'write the reader' && "
