@@ -21,7 +21,7 @@ SHELLS: Final = ("bash", "zsh", "fish")
     "completion", examples=("source <(platformctl completion bash)", "platformctl completion fish | source")
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
-@click.option("--words", "index", type=click.IntRange(min=1), hidden=True)
+@click.option("--words", "index", type=click.IntRange(min=1), hidden=True, help="Complete this word.")
 @click.argument("words", nargs=-1, metavar="")
 @click.pass_obj
 def completion(invocation: Invocation, shell: str, index: int | None, words: tuple[str, ...]) -> None:
