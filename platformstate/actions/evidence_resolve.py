@@ -11,6 +11,7 @@ written with the item, in the same change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Purpose = Literal["checkpoint", "update", "close"]
 LIMIT_S: Final = 600.0
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?P<place>[^/?#]*)", re.IGNORECASE)
 _GROUNDS: Final[Mapping[str, Callable[[Store], Ground]]] = {
     "checkpoint": branch_ground,
     "update": head_ground,
@@ -154,11 +156,9 @@ def _file(asked: _Asked) -> Resolved:
 
 
 def _url(asked: _Asked) -> Resolved:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(asked.ref)
-    if not parts.scheme or "@" in parts.netloc:
-        reason = "holds a user or password" if "@" in parts.netloc else "is no address with its scheme"
+    found = _ADDRESS.match(asked.ref)
+    if found is None or "@" in found["place"]:
+        reason = "is no address with its scheme" if found is None else "holds a user or password"
         raise StateError(
             "usage_invalid", f"--evidence url:… {reason}", hint="--evidence url:https://example.org/page"
         )
