@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_an_expired_claim_at_the_remote_is_replaced(
 
 def test_10_03_two_clones_claim_at_once(clones: list[Path]) -> None:
     for fence in range(1, 4):
-        outcomes = race([lambda place=place: claim(place, "operator") for place in clones])
+        outcomes = race([partial(claim, place, "operator") for place in clones])
         assert sorted(map(str, outcomes)) == ["None", "claim_held"]
         winner = clones[outcomes.index(None)]
         assert (at_hub(winner) or {})["fence"] == fence
