@@ -65,7 +65,7 @@ class _Walk:
         """Yield what one commit breaks, and the acts of an operator in it."""
         histories: list[FileHistory] = []
         for path, versions in step.changed.items():
-            if not needs_versions(path):
+            if not needs_versions(path) or _is_as_a_parent_has_it(path, versions):
                 continue
             if versions.after is not None:
                 self._replaced.setdefault((path, versions.after), versions.before)
@@ -86,12 +86,17 @@ class _Walk:
             after = None if versions.after is None else b""
             return FileHistory(path, present, after, metas, self._document(path, versions.after))
         place = places.place_of(path)
-        is_act = place is not None and place.kind in _ACTS
+        kind = "" if place is None else place.kind
+        after = versions.after
+        if kind != "event" and after is not None and all(oid is None for oid in versions.before):
+            after_bytes: bytes | None = b""  # a new file breaks none of these rules, whatever it says
+        else:
+            after_bytes = self._bytes(path, after)
         return FileHistory(
             path,
             tuple(self._bytes(path, oid) for oid in versions.before),
-            self._bytes(path, versions.after),
-            document=self._document(path, versions.after) if is_act else None,
+            after_bytes,
+            document=self._document(path, after) if kind in _ACTS else None,
         )
 
     def _bytes(self, path: str, oid: str | None) -> bytes | None:
@@ -157,6 +162,13 @@ class _Walk:
         gone = [path for path, versions in step.changed.items() if versions.after is None]
         folders = {run_folder_of(path) for path in gone if path.startswith("state/jobs/")} - {""}
         return frozenset(folder for folder in folders if _is_in_ledger(self._scope, step.oid, folder))
+
+
+def _is_as_a_parent_has_it(path: str, versions: Versions) -> bool:
+    """Say whether a merge took a file over from one side and the other has nothing to say against it."""
+    if versions.after is None or versions.after not in versions.before:
+        return False
+    return has_fields(path) or all(oid in (None, versions.after) for oid in versions.before)
 
 
 def _is_closed(change: FileHistory) -> bool:
