@@ -79,25 +79,25 @@ class _Walk:
         yield from (problem._replace(commit=step.oid) for problem in (*found, *acts))
 
     def _history(self, path: str, versions: Versions) -> FileHistory:
-        if has_fields(path):
-            before = tuple(self._readable(path, oid) for oid in versions.before)
-            metas = tuple(self._meta(path, oid) for oid in before)
-            present = tuple(None if oid is None else b"" for oid in versions.before)
-            after = None if versions.after is None else b""
-            return FileHistory(path, present, after, metas, self._document(path, versions.after))
+        return self._of_fields(path, versions) if has_fields(path) else self._of_bytes(path, versions)
+
+    def _of_fields(self, path: str, versions: Versions) -> FileHistory:
+        """Return the fields before and after; that the bytes are there is all that is asked of them."""
+        before = tuple(self._readable(path, oid) for oid in versions.before)
+        metas = tuple(self._meta(path, oid) for oid in before)
+        present = tuple(None if oid is None else b"" for oid in versions.before)
+        after = None if versions.after is None else b""
+        return FileHistory(path, present, after, metas, self._document(path, versions.after))
+
+    def _of_bytes(self, path: str, versions: Versions) -> FileHistory:
         place = places.place_of(path)
         kind = "" if place is None else place.kind
-        after = versions.after
-        if kind != "event" and after is not None and all(oid is None for oid in versions.before):
-            after_bytes: bytes | None = b""  # a new file breaks none of these rules, whatever it says
-        else:
-            after_bytes = self._bytes(path, after)
-        return FileHistory(
-            path,
-            tuple(self._bytes(path, oid) for oid in versions.before),
-            after_bytes,
-            document=self._document(path, after) if kind in _ACTS else None,
-        )
+        # A new file breaks none of these rules, whatever it says; a new journal may hold an act.
+        is_new = all(oid is None for oid in versions.before) and versions.after is not None
+        after = b"" if is_new and kind != "event" else self._bytes(path, versions.after)
+        before = tuple(self._bytes(path, oid) for oid in versions.before)
+        document = self._document(path, versions.after) if kind in _ACTS else None
+        return FileHistory(path, before, after, document=document)
 
     def _bytes(self, path: str, oid: str | None) -> bytes | None:
         """Return a version's bytes; of one too large to read its id, so that it equals itself alone."""
