@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -204,4 +205,11 @@ def test_a_refusal_in_the_middle_leaves_no_trace_of_the_lines_before_it(memory: 
     run_batch(memory.store(), operations)
     assert memory.show()["runs"][0]["checkpoints"] == 2
     assert memory.brief().answer.data["next"]["step"] is None
+    assert memory.say("after it").data["run_opened"] is False
+
+
+def test_a_batch_opens_runs_in_a_clone_that_nothing_was_written_in_yet(memory: Memory) -> None:
+    memory.create()
+    shutil.rmtree(memory.repo.root / ".git/platformstate")
+    run_batch(memory.store(), [Operation(1, "checkpoint.create", {"task": "gh-460", "kind": "start"})])
     assert memory.say("after it").data["run_opened"] is False
