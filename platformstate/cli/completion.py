@@ -25,7 +25,10 @@ SHELLS: Final = ("bash", "zsh", "fish")
 @click.argument("words", nargs=-1, metavar="")
 @click.pass_obj
 def completion(invocation: Invocation, shell: str, index: int | None, words: tuple[str, ...]) -> None:
-    """Print the lines that let bash, zsh or fish complete platformctl."""
+    """Let a shell complete command lines.
+
+    Prints what bash, zsh or fish has to read.
+    """
     if index is not None:
         present(invocation, Answer({"words": completed(words, index)}), _words_text)
     elif words:
