@@ -18,7 +18,8 @@ SHELLS: Final = ("bash", "zsh", "fish")
 
 
 @command(
-    "completion", examples=("source <(platformctl completion bash)", "platformctl completion fish | source")
+    "completion",
+    examples=("platformctl completion bash >> ~/.bashrc", "platformctl completion fish | source"),
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
 @click.option("--words", "index", type=click.IntRange(min=1), hidden=True, help="Complete this word.")

@@ -13,7 +13,10 @@ from platformstate.cli.present import present
 
 @command(
     "merge-driver",
-    examples=("platformctl hooks install --merge-driver", "platformctl merge-driver %O %A %B %P"),
+    examples=(
+        "platformctl merge-driver %O %A %B %P",
+        "platformctl merge-driver base.md ours.md theirs.md state/tasks/gh-460/task.md",
+    ),
 )
 @click.argument("base", metavar="%O")
 @click.argument("ours", metavar="%A")
@@ -31,7 +34,10 @@ def merge_driver(invocation: Invocation, base: str, ours: str, theirs: str, path
     present(invocation, merge_files(invocation.directory, base, ours, theirs, path), _merge_text)
 
 
-@command("textconv", examples=("platformctl textconv state/store.yaml", "git diff --textconv -- state"))
+@command(
+    "textconv",
+    examples=("platformctl textconv state/store.yaml", "platformctl textconv state/tasks/gh-460/task.md"),
+)
 @click.argument("file", metavar="FILE")
 @click.pass_obj
 def textconv(invocation: Invocation, file: str) -> None:
