@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions.run_files import header_text
 from platformstate.actions.run_site import RunSite, site_of
-from platformstate.actions.run_step import pin_event, task_pin
+from platformstate.actions.task_pin import pin_event, task_pin
 from platformstate.codec.journal import ZERO_HASH, encode
 from platformstate.codec.jsonl import parse_lines
 from platformstate.errors import StateError

@@ -262,7 +262,7 @@ def test_what_a_kill_tore_off_the_journal_is_put_aside(memory: Memory) -> None:
 
 def test_steps_that_were_pinned_but_not_committed_are_committed_with_the_rescue(memory: Memory) -> None:
     from platformstate.actions.run_site import find_run
-    from platformstate.actions.run_step import record_task_pin, task_pin
+    from platformstate.actions.task_pin import record_task_pin, task_pin
 
     memory.create(plan=["a=first"])
     dead = wrapped(memory)
