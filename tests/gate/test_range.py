@@ -200,6 +200,22 @@ def test_a_ledger_may_only_grow(work: State) -> None:
     assert ("ledger_rewritten", bad) in findings(work)
 
 
+def test_a_jobs_run_may_go_when_its_ledger_names_it(work: State) -> None:
+    run, other = (f"state/jobs/nightly/runs/20261120t10113{n}z" for n in (0, 1))
+    for folder in (run, other):
+        work.write(f"{folder}/run.md", "a run\n")
+        work.write(f"{folder}/run_receipt.json", "{}\n")
+    work.write("state/jobs/nightly/ledger/2026-11.k3q7x2ab.jsonl", '{"run":"20261120t101130z"}\n')
+    kept = work.commit("two runs are kept")
+    work.remove(run, other)
+    gone = [f"{other}/run.md:1:1: record_deleted"]
+    assert [each for each in work.found() if "_deleted" in each] == gone
+    work.git("add", "-A")
+    assert [each for each in work.found(staged=True) if "_deleted" in each] == gone
+    work.commit("pruned")
+    assert [each for each in work.found(range=f"{kept}..HEAD") if "_deleted" in each] == gone
+
+
 def test_a_deleted_record_is_told_once_in_its_commit(work: State) -> None:
     work.remove(RUN)
     bad = work.commit("gone")
