@@ -43,7 +43,7 @@ BOMBS = [
     yaml_of("y-colons", "30,000 keys without a value on one line", "a: " + ": " * 30_000, "yaml_syntax_invalid"),
     raw("size-record", "a record over 256 KiB", b"---\n" + b"x" * 300 * KIB + b"\n---\n", "text_too_large"),
     raw("size-front", "front matter over 64 KiB", b"---\nx-a: " + b"x" * 70 * KIB + b"\n---\n", "text_too_large"),
-    raw("size-nuls", "200 KiB of NUL", b"\0" * 200 * KIB, "text_control_character"),
+    raw("size-nuls", "200 KiB of NUL", b"\0" * 200 * KIB, "text_encoding_invalid"),
     evidence("jbrackt", "1,000,000 open brackets in JSON", "[" * 1_000_000 + "\n", "depth_exceeded"),
     evidence("jbraces", "the same with objects", '{"a":' * 150_000 + "\n", "depth_exceeded"),
     evidence("jdepth3", "33 levels", '{"a":' * 33 + "1" + "}" * 33 + "\n", "depth_exceeded"),
