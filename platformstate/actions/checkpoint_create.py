@@ -132,7 +132,8 @@ def _refuse_early(
         refuse_fenced(store, folder, run)
         if run is None:
             lifecycle.refuse_start(folder.document.meta)
-            dead_run(store, folder, store.now())
+            if "exec" in request:  # all else is decided with the lock held, on what stands then
+                dead_run(store, folder, store.now())
 
 
 def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
