@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.bench import publish
 from tests.bench.figures import LATER, MODULES
 from tests.bench.stores import SCALES, build
 
@@ -138,3 +139,19 @@ def test_a_clean_validate_keeps_to_its_budget(tmp_path: Path) -> None:
     cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
     assert cost["git"] <= 7, cost
     assert cost["files"] == store.files - 1
+
+
+def test_the_page_of_figures_is_that_of_the_kept_file() -> None:
+    assert publish.PAGE.read_text(encoding="utf-8") == publish.page(publish.kept())
+    schema = json.loads((Path(__file__).parent / "result.schema.json").read_text())
+    for document in publish.kept():
+        jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def test_nothing_is_published_before_it_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = publish.PAGE.read_bytes()
+    assert publish.main([str(tmp_path / "bench.json")]) == 2
+    assert "run `make bench` first" in capsys.readouterr().err
+    assert publish.PAGE.read_bytes() == before
