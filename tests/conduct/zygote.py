@@ -1,13 +1,9 @@
-"""A process that has the command imported and forks one for each request, so that a thousand real
-processes can be killed in minutes. It speaks JSON lines: a request in, a pid or an end out.
-"""
+"""Commands as forks of a process that has them imported."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +18,7 @@ import platformstate.store.protocol
 import platformstate.validation  # noqa: F401
 from platformstate.__main__ import GARBAGE_THRESHOLD
 from platformstate.cli import main as run_command
+from tests.zygote import serve
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -41,19 +38,5 @@ def _become(request: dict[str, Any]) -> None:
         os._exit(status)
 
 
-def main() -> None:
-    """Serve until the input ends."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "wait" in request:
-            _, status = os.waitpid(request["wait"], 0)
-            reply = os.waitstatus_to_exitcode(status)
-        else:
-            reply = os.fork()
-            if reply == 0:
-                _become(request)
-        print(reply, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(_become)
