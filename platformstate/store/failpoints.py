@@ -41,6 +41,11 @@ NAMES: Final = (
     "conduct.all-done",
     "conduct.terminal",
     "conduct.receipt-written",
+    "db.copied",
+    "db.locked",
+    "db.merged",
+    "db.before-commit",
+    "db.committed",
 )
 _OF_A_STEP: Final = "conduct."
 
