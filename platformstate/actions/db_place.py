@@ -72,7 +72,7 @@ class Place:
         return {name: self.repository.config(f"platformstate.db.{name}") for name in names}
 
     def target(self) -> Target:
-        """Return the target. Raises: db_target_missing …"""
+        """Return the target. Raises: those of `targets.resolve`."""
         return targets.resolve(self.wish.target, os.environ, self.config(), self.directory)
 
     def setting(self, verb: str, id: str) -> Setting:

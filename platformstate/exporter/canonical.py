@@ -7,7 +7,7 @@ shard's over its rows' hashes, a table's over its shards, the root over the tabl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -127,7 +127,7 @@ def _number(value: Any, size: range) -> bytes:
     return b"%d" % value
 
 
-_WRITERS: Final = {
+_WRITERS: Final[Mapping[str, Callable[[Any], bytes]]] = {
     "text": _text,
     "uuid": lambda value: value.encode("ascii"),
     "jsonb": _json,

@@ -109,3 +109,11 @@ def refuse_foreign(
             f"migration {which} was applied with another text than this program holds",
             hint="compare with platformctl db migrate --print-sql; migrations are never run again",
         )
+
+
+def pending_sql(schema: str, pending: tuple[Migration, ...]) -> str:
+    """Return the statements that a DBA would run by hand, each migration in a transaction."""
+    parts = [f'CREATE SCHEMA IF NOT EXISTS "{schema}";\nSET search_path = "{schema}", pg_catalog;\n'] if pending else []
+    for each in pending:
+        parts.append(f"-- migration {each.version} {each.name}, sha256 {each.checksum}\nBEGIN;\n{each.sql}COMMIT;\n")
+    return "\n".join(parts)

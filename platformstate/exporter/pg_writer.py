@@ -64,9 +64,9 @@ class PostgresWriter:
         self._sizes[table.name] = 0
         if not rows:
             return
-        with explained(), self._connection.cursor() as cursor:
-            with cursor.copy(sql(pg_text.copy_in(table))) as copy:
-                copy.write(b"".join([pg_binary.HEADER, *rows, pg_binary.TRAILER]))
+        statement = sql(pg_text.copy_in(table))
+        with explained(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(b"".join([pg_binary.HEADER, *rows, pg_binary.TRAILER]))
 
     def flush(self) -> None:
         """Send every batch that waits."""
@@ -96,7 +96,7 @@ class PostgresWriter:
     def duplicates(self, table: Table) -> list[tuple[str, str]]:
         """Return files of touched and of other units that hold one key."""
         with explained():
-            return list(self._connection.execute(sql(pg_text.duplicates(table))).fetchall())  # type: ignore[arg-type]  # two texts a row
+            return list(self._connection.execute(sql(pg_text.duplicates(table))).fetchall())
 
     def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
         """Make the table's rows of the touched units equal to the staged ones."""

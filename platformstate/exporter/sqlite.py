@@ -36,7 +36,7 @@ _FAULTS: Final = (
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours. Raises: db_locked, db_disk_full, db_read_only, db_unreachable …"""
+    """Turn SQLite's errors into ours. Raises: db_locked, db_disk_full, db_read_only, db_unreachable."""
     try:
         yield
     except sqlite3.OperationalError as error:

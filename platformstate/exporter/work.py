@@ -81,7 +81,7 @@ def orphans(work: Work, source: Source) -> list[Problem]:
     gone = [
         path for path in work.units or () if path not in here and path.count("/") == 3 and subject_of(path)
     ]
-    left = [entry for entry in source.listing([_folder(path) for path in gone])] if gone else []
+    left = list(source.listing([_folder(path) for path in gone])) if gone else []
     needed |= {entry.path: subject for entry in left if (subject := subject_file(entry.path))}
     return [_orphan(path, needed[path]) for path in _mains(needed) if needed[path] not in here]
 
