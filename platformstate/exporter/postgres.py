@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
@@ -17,9 +17,12 @@ from platformstate.exporter.pg_connect import Connection, connect, described, sq
 from platformstate.exporter.pg_errors import explained
 from platformstate.exporter.pg_writer import PostgresWriter
 from platformstate.exporter.rows import PARSER_VERSION
-from platformstate.exporter.state import Head, Server, Standing
+from platformstate.exporter.state import Head, LastVerify, Server, Standing, Verification
 from platformstate.exporter.tables import TABLES
 from platformstate.exporter.target import Target
+
+if TYPE_CHECKING:
+    from platformstate.exporter.pg_reader import PostgresReader
 
 _INSTANT: Final = "to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 _HEAD: Final = (
@@ -27,6 +30,24 @@ _HEAD: Final = (
     f" {_INSTANT.format(c='commit_at')}, schema_version, parser_version, sync_id::text,"
     f" {_INSTANT.format(c='synced_at')} FROM store_head WHERE store_id = %s::uuid"
 )
+_REMEMBER: Final = """INSERT INTO verify_run (verify_id, store_id, commit_oid, mode, ok, report, document_sha256,
+  tool_version, actor, started_at)
+VALUES (%s::uuid, %s::uuid, decode(%s, 'hex'), %s, %s, %s::jsonb, decode(%s, 'hex'), %s, %s, %s::timestamptz)"""
+_LAST_VERIFY: Final = (
+    f"SELECT verify_id::text, encode(commit_oid, 'hex'), mode, ok, {_INSTANT.format(c='finished_at')}"
+    " FROM verify_run WHERE store_id = %(store)s::uuid"
+)
+_OF_COMMIT: Final = " AND mode = 'deep' AND commit_oid = decode(%(commit)s, 'hex')"
+_NEWEST: Final = " ORDER BY finished_at DESC LIMIT 1"
+_MAY_MIGRATE: Final = """SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace
+  WHERE nspname = %(schema)s), has_database_privilege(current_database(), 'CREATE'))"""
+_MAY_SYNC: Final = """SELECT count(*) = cardinality(%(names)s::text[])
+  AND has_database_privilege(current_database(), 'TEMP')
+FROM pg_tables WHERE schemaname = %(schema)s AND tablename = ANY(%(names)s)
+  AND has_schema_privilege(schemaname, 'USAGE')
+  AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'INSERT')
+  AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'UPDATE')
+  AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'DELETE')"""
 _HOLDER: Final = """SELECT a.pid, a.usename, a.application_name,
   extract(epoch FROM clock_timestamp() - a.xact_start)::integer
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -151,6 +172,61 @@ class PostgresTarget:
             who = f"pid {row[0]} ({row[1]}, {row[2] or 'unnamed'}) for {row[3]} s"
         hint = "wait for it, or allow more with --lock-timeout S"
         return StateError("db_locked", f"the lock is held by {who}", hint=hint, retryable=True)
+
+    @contextmanager
+    def reader(self, store: str) -> Iterator[PostgresReader]:
+        """Give one snapshot to verify."""
+        from platformstate.exporter.pg_reader import PostgresReader
+
+        with self.reading() as connection:
+            yield PostgresReader(connection, self.schema, store)
+
+    def remember(self, said: Verification) -> None:
+        """Record a verification in a transaction of its own. Raises: db_permission_denied, db_read_only."""
+        connection = self.begin("ISOLATION LEVEL READ COMMITTED READ WRITE")
+        try:
+            with explained():
+                connection.execute(_REMEMBER, said)
+                connection.execute("COMMIT")
+        except BaseException:
+            rolled_back(connection)
+            raise
+
+    def last_verify(self, store: str, commit: str | None = None) -> LastVerify | None:
+        """Return the newest verification of a store, or the newest deep one of a commit."""
+        text = _LAST_VERIFY + ("" if commit is None else _OF_COMMIT) + _NEWEST
+        with self.reading() as connection:
+            row = connection.execute(sql(text), {"store": store, "commit": commit}).fetchone()
+        return None if row is None else LastVerify(*row)
+
+    def document(self, verify_id: str) -> tuple[str | None, str]:
+        """Return the sha256 that a verification keeps of its evidence, and the server's system id."""
+        from platformstate.exporter.pg_reader import PostgresReader
+
+        text = "SELECT encode(document_sha256, 'hex') FROM verify_run WHERE verify_id = %s::uuid"
+        with self.reading() as connection:
+            row = connection.execute(text, [verify_id]).fetchone()
+            return (None if row is None else row[0]), PostgresReader(connection, self.schema, "").system_id()
+
+    def sizes(self, store: str) -> dict[str, int]:
+        """Return how many rows of a store each table has."""
+        with self.reading() as connection:
+            found = {}
+            for name in TABLES:
+                text = sql(f"SELECT count(*) FROM {name} WHERE store_id = %s::uuid")
+                row = connection.execute(text, [store]).fetchone()
+                found[name] = int(row[0]) if row else 0
+            return found
+
+    def can(self) -> dict[str, bool]:
+        """Return whether this user may migrate and sync."""
+        names = [*TABLES, "source_file", "store_head"]
+        with self.reading() as connection:
+            row = connection.execute(_MAY_MIGRATE, {"schema": self.schema}).fetchone()
+            tables = connection.execute(_MAY_SYNC, {"schema": self.schema, "names": names}).fetchone()
+        assert row is not None
+        assert tables is not None
+        return {"migrate": bool(row[0]), "sync": bool(tables[0])}
 
 
 def applied_migrations(connection: Connection, schema: str) -> tuple[Applied, ...]:

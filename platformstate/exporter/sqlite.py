@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,16 +14,18 @@ from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.layout import Table
 from platformstate.exporter.migrations import Applied, packaged, refuse_foreign
 from platformstate.exporter.rows import PARSER_VERSION
-from platformstate.exporter.state import Head, Server, Standing
+from platformstate.exporter.state import Head, LastVerify, Server, Standing, Verification
 from platformstate.exporter.tables import TABLES
 
 if TYPE_CHECKING:
+    from platformstate.exporter.sqlite_reader import SqliteReader
     from platformstate.exporter.sqlite_writer import SqliteWriter
 
 _HEAD: Final = (
     "SELECT ref, lower(hex(commit_oid)), lower(hex(tree_oid)), commit_at, schema_version, parser_version,"
     " sync_id, synced_at FROM store_head WHERE store_id = ?"
 )
+_MODES: Final = {"write": "rwc", "update": "rw", "read": "ro", "plan": "ro"}
 _FAULTS: Final = (
     ("database or disk is full", "db_disk_full", "the disk is full"),
     ("readonly", "db_read_only", "the file may not be written"),
@@ -60,8 +63,8 @@ def _meaning(said: str, path: Path) -> StateError:
 class SqliteTarget:
     """One file, opened when it is first asked.
 
-    Mode `write` makes it and its tables when they are absent, `read` asks that it is there, `plan` takes
-    an absent one for an empty one.
+    Mode `write` makes it and its tables when they are absent, `update` and `read` ask that it is there,
+    `plan` takes an absent one for an empty one.
     """
 
     engine = "sqlite"
@@ -84,11 +87,11 @@ class SqliteTarget:
 
     def _open(self) -> sqlite3.Connection:
         there = self.path.exists()
-        if self._mode == "read" and not there:
+        if self._mode in ("read", "update") and not there:
             raise StateError(
                 "db_never_synced", f"{shown(self.path)} is not there", hint="platformctl db sync"
             )
-        place = f"{self.path.absolute().as_uri()}?mode={'rwc' if self._mode == 'write' else 'ro'}"
+        place = f"{self.path.absolute().as_uri()}?mode={_MODES[self._mode]}"
         if self._mode == "plan" and not there:
             place = "file::memory:"
         connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
@@ -179,6 +182,43 @@ class SqliteTarget:
     def locked(self, store: str) -> StateError:
         """Return the error for a file that another process writes."""
         return _meaning("locked", self.path)
+
+    @contextmanager
+    def reader(self, store: str) -> Iterator[SqliteReader]:
+        """Give one snapshot to verify."""
+        from platformstate.exporter.sqlite_reader import SqliteReader
+
+        with self.reading() as connection:
+            yield SqliteReader(connection, store)
+
+    def remember(self, said: Verification) -> None:
+        """Record a verification. Raises: db_read_only, db_locked."""
+        row = (said.verify_id, said.store, bytes.fromhex(said.commit), said.mode, int(said.ok), said.report)
+        rest = (None, said.tool_version, said.actor, said.started_at, self._now)
+        with explained(self.path):
+            self.connection.execute("INSERT INTO verify_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row + rest)
+
+    def last_verify(self, store: str, commit: str | None = None) -> LastVerify | None:
+        """Return the newest verification of a store, or the newest deep one of a commit."""
+        text = (
+            "SELECT verify_id, lower(hex(commit_oid)), mode, ok, finished_at FROM verify_run WHERE store_id = :store"
+            + ("" if commit is None else " AND mode = 'deep' AND lower(hex(commit_oid)) = :commit")
+            + " ORDER BY finished_at DESC, rowid DESC LIMIT 1"
+        )
+        with self.reading() as connection:
+            row = connection.execute(text, {"store": store, "commit": commit}).fetchone()
+        return None if row is None else LastVerify(*row[:3], bool(row[3]), row[4])
+
+    def sizes(self, store: str) -> dict[str, int]:
+        """Return how many rows of a store each table has."""
+        with self.reading() as connection:
+            text = "SELECT count(*) FROM {} WHERE store_id = ?"
+            return {name: connection.execute(text.format(name), [store]).fetchone()[0] for name in TABLES}
+
+    def can(self) -> dict[str, bool]:
+        """Return whether this user may write the file."""
+        writable = os.access(self.path, os.W_OK)
+        return {"migrate": writable, "sync": writable}
 
 
 def statements(text: str) -> Iterator[str]:

@@ -75,3 +75,28 @@ class LedgerRow(NamedTuple):
     tool_version: str
     actor: str
     started_at: str
+
+
+class Verification(NamedTuple):
+    """What `verify_run` keeps of a verification; ids hexadecimal, instants canonical."""
+
+    verify_id: str
+    store: str
+    commit: str
+    mode: str
+    ok: bool
+    report: str
+    document_sha256: str | None
+    tool_version: str
+    actor: str
+    started_at: str
+
+
+class LastVerify(NamedTuple):
+    """The newest verification that a database remembers."""
+
+    verify_id: str
+    commit: str
+    mode: str
+    ok: bool
+    finished_at: str

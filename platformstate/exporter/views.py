@@ -57,7 +57,24 @@ LEFT JOIN (
   WHERE r.ok = {true} AND r.mode = 'deep'
 ) v ON v.store_id = h.store_id AND v.place = 1;
 """
-VIEWS: Final = ("v_open_task", "v_task_criterion", "v_task_latest_checkpoint", "v_job_run", "v_sync_lag")
+_CHECKPOINT_COLUMNS: Final = (
+    "store_id task_id checkpoint_id run_id kind at author observer basis confidence next_action body source_path"
+)
+_JOB_RUN_COLUMNS: Final = (
+    "store_id job_id run_id origin status reason actor trigger_type slot slot_to slot_count exit_code started_at"
+    " ended_at replay_of source_path source_line"
+)
+VIEWS: Final = {
+    name: tuple(columns.split())
+    for name, columns in {
+        "v_open_task": "store_id task_id title status priority kind tier owner agent branch base_commit created_at"
+        " created_by source_path",
+        "v_task_criterion": "store_id task_id criterion_id text proof state position",
+        "v_task_latest_checkpoint": _CHECKPOINT_COLUMNS,
+        "v_job_run": _JOB_RUN_COLUMNS,
+        "v_sync_lag": "store_id ref commit_oid synced_at verified_at verified_commit_oid verified_head",
+    }.items()
+}
 
 
 def create_views(engine: str) -> str:
