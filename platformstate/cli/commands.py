@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "run": Home(
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
     ),
+    "db": Home("platformstate.cli.db:db", "Keep database tables equal to the repository, and prove it."),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
 }
 

@@ -219,12 +219,16 @@ def _columns(name: str, expected: Fields, found: Fields) -> list[str]:
 
 
 def _shown(name: str, key: Fields) -> dict[str, Any]:
+    types = {column.name: column.type for column in EVERY[name].columns}
     pairs = zip(EVERY[name].key, key, strict=True)
-    return {
-        column: None if value is None else value.decode("utf-8", "replace")
-        for column, value in pairs
-        if column != "store_id"
-    }
+    return {column: _readable(value, types[column]) for column, value in pairs if column != "store_id"}
+
+
+def _readable(value: bytes | None, type: str) -> str | int | None:
+    if value is None:
+        return None
+    text = value.decode("utf-8", "replace")
+    return int(text) if type in ("integer", "bigint") and text.isdecimal() else text
 
 
 def quick(source: Source, reader: Reader, names: Iterable[str]) -> dict[str, Table]:

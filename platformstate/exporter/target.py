@@ -107,7 +107,12 @@ def _service(name: str) -> str:
 
 def _schema(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
     named = config.get("schema", ())
-    schema = flags.schema or (named[-1] if named else DEFAULT_SCHEMA)
+    schema = DEFAULT_SCHEMA if not named else named[-1]
+    return check_schema(schema if flags.schema is None else flags.schema)
+
+
+def check_schema(schema: str) -> str:
+    """Return the name of a schema that needs no quoting. Raises: db_schema_name_invalid."""
     if _SCHEMA_NAME.fullmatch(schema) is None:
         raise StateError(
             "db_schema_name_invalid",
