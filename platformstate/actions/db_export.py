@@ -72,7 +72,7 @@ def _refuse_existing(path: Path, force: bool) -> None:
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.exists() and not force:
-        message = f"{shown(path)} is there; nothing was written"
+        message = "something is there already; nothing was written"
         raise StateError("output_exists", message, hint="another name, or --force", path=str(path))
 
 

@@ -198,10 +198,11 @@ def _record(
 
 
 def _differs(compared: Compared) -> StateError:
-    parts = [f"{compared.differences} rows"] if compared.differences else []
+    number = compared.differences
+    parts = ["1 row" if number == 1 else f"{number} rows"] if number else []
     parts += [f"{len(compared.drift)} objects of the catalog"] if compared.drift else []
     hint = "platformctl db sync --repair" if not compared.drift else "platformctl db status"
-    return StateError("db_parity_differs", f"{' and '.join(parts)} differ from the commit", hint=hint)
+    return StateError("db_parity_differs", f"the tables differ from the commit in {' and '.join(parts)}", hint=hint)
 
 
 def _next(data: Mapping[str, Any]) -> tuple[str, ...]:
