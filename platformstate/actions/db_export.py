@@ -13,13 +13,14 @@ from platformstate import __version__
 from platformstate.actions.answer import Answer
 from platformstate.actions.db_place import Place, Wish
 from platformstate.actions.db_source import GitSource
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError
 from platformstate.exporter import canonical, parity
 from platformstate.exporter.grants import Roles, grants
 from platformstate.exporter.jsonl import write_tables
 from platformstate.exporter.pg_text import EVERY
+from platformstate.exporter.ports import Wishes
 from platformstate.exporter.source import Progress, silent
-from platformstate.exporter.sync import Wishes, sync
+from platformstate.exporter.sync import sync
 from platformstate.exporter.tables import TABLES
 from platformstate.exporter.target import DEFAULT_SCHEMA, Target
 from platformstate.files.errors import explained

@@ -39,7 +39,9 @@ def _migrate(place: Place, asked: MigrateWish) -> Answer:
     from platformstate.exporter import migrating
 
     id = place.uuid()
-    with place.opened("migrate", id, mode="read" if _only_reads(place, asked) else "write", target=target) as opened:
+    with place.opened(
+        "migrate", id, mode="read" if _only_reads(place, asked) else "write", target=target
+    ) as opened:
         applied, found = migrating.standing(opened)
         pending = found.pending
         done = [] if _only_reads(place, asked) else migrating.migrate(opened, __version__, adopt=asked.adopt)

@@ -14,7 +14,7 @@ from platformstate.core.instants import instant
 from platformstate.errors import Problem, StateError, Warned, shown
 from platformstate.exporter import target as targets
 from platformstate.exporter.engines import Setting, engine_of, open_target
-from platformstate.exporter.sync import Engine
+from platformstate.exporter.ports import Engine
 from platformstate.exporter.target import Flags, Redactor, Target
 from platformstate.gitrepo import Repository, discover
 from platformstate.gitrepo.between import Snapshot, full_ref, snapshot

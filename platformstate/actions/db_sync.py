@@ -11,9 +11,10 @@ from platformstate.actions.db_place import Place, Wish, unseen
 from platformstate.actions.db_source import GitSource
 from platformstate.errors import Warned
 from platformstate.exporter.migrations import schema_version
+from platformstate.exporter.ports import Outcome, Wishes
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.source import Progress, silent
-from platformstate.exporter.sync import Outcome, Wishes, sync
+from platformstate.exporter.sync import sync
 from platformstate.exporter.tables import TABLES
 from platformstate.gitrepo.between import uncommitted_files
 

@@ -79,7 +79,9 @@ def _refuse_nonsense(asked: VerifyWish) -> None:
 def _verify(place: Place, asked: VerifyWish, told: Progress) -> Answer:
     target = place.target()
     if asked.evidence and target.engine != "postgres":
-        raise StateError("usage_invalid", "evidence is of PostgreSQL; a file proves nothing live", hint="--service")
+        raise StateError(
+            "usage_invalid", "evidence is of PostgreSQL; a file proves nothing live", hint="--service"
+        )
     verify_id, started = place.uuid(), place.now()
     names = tuple(asked.tables) or tuple(EVERY)
     with place.opened("verify", verify_id, mode="update", target=target) as opened:
@@ -119,7 +121,9 @@ def _refuse_tables(opened: Any, store: str) -> None:
     standing = opened.standing(store)
     known = packaged(opened.engine)
     if not standing.applied:
-        raise StateError("db_never_synced", "there are no tables", hint="platformctl db migrate, then db sync")
+        raise StateError(
+            "db_never_synced", "there are no tables", hint="platformctl db migrate, then db sync"
+        )
     changed = {each.version for each in standing.applied} - {each.version for each in known}
     refuse_foreign([each for each in standing.applied if each.version in changed], known)
 
@@ -202,7 +206,9 @@ def _differs(compared: Compared) -> StateError:
     parts = ["1 row" if number == 1 else f"{number} rows"] if number else []
     parts += [f"{len(compared.drift)} objects of the catalog"] if compared.drift else []
     hint = "platformctl db sync --repair" if not compared.drift else "platformctl db status"
-    return StateError("db_parity_differs", f"the tables differ from the commit in {' and '.join(parts)}", hint=hint)
+    return StateError(
+        "db_parity_differs", f"the tables differ from the commit in {' and '.join(parts)}", hint=hint
+    )
 
 
 def _next(data: Mapping[str, Any]) -> tuple[str, ...]:

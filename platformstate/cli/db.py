@@ -32,11 +32,15 @@ TARGET = _several(
     click.option("--service", metavar="NAME", help="A service of libpq's service file."),
     click.option("--dsn", metavar="CONNINFO", help="A connection string without a password."),
     click.option("--schema", metavar="NAME", help="The schema of the tables; default: platformstate."),
-    click.option("--connect-timeout", type=click.FloatRange(1), default=10.0, metavar="S", help="Default: 10."),
+    click.option(
+        "--connect-timeout", type=click.FloatRange(1), default=10.0, metavar="S", help="Default: 10."
+    ),
 )
 PATIENCE = _several(
     click.option("--lock-timeout", type=click.FloatRange(0), default=10.0, metavar="S", help="Default: 10."),
-    click.option("--statement-timeout", type=click.FloatRange(1), default=600.0, metavar="S", help="Default: 600."),
+    click.option(
+        "--statement-timeout", type=click.FloatRange(1), default=600.0, metavar="S", help="Default: 600."
+    ),
 )
 
 
@@ -75,7 +79,10 @@ def migrate(invocation: Invocation, /, print_sql: bool, adopt: bool, **given: An
 
 @db.command(
     "sync",
-    examples=("platformctl db sync --sqlite mirror.db", "platformctl db sync --ref refs/heads/main --at HEAD"),
+    examples=(
+        "platformctl db sync --sqlite mirror.db",
+        "platformctl db sync --ref refs/heads/main --at HEAD",
+    ),
 )
 @TARGET
 @PATIENCE
@@ -100,7 +107,10 @@ def sync(invocation: Invocation, /, **given: Any) -> None:
 
 @db.command(
     "verify",
-    examples=("platformctl db verify --sqlite mirror.db", "platformctl db verify --service platform --evidence"),
+    examples=(
+        "platformctl db verify --sqlite mirror.db",
+        "platformctl db verify --service platform --evidence",
+    ),
 )
 @TARGET
 @click.option("--deep/--quick", default=True, help="Compare every value, or files and counts alone.")
@@ -109,7 +119,13 @@ def sync(invocation: Invocation, /, **given: Any) -> None:
 @click.option("--check", metavar="FILE", help="Hold such a document against git and the server again.")
 @click.pass_obj
 def verify(
-    invocation: Invocation, /, deep: bool, tables: tuple[str, ...], evidence: bool, check: str | None, **given: Any
+    invocation: Invocation,
+    /,
+    deep: bool,
+    tables: tuple[str, ...],
+    evidence: bool,
+    check: str | None,
+    **given: Any,
 ) -> None:
     """Prove that the tables equal the commit that they were synced to."""
     from platformstate.actions.db_verify import VerifyWish, verify_database

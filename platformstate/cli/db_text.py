@@ -64,7 +64,9 @@ def verify_text(data: Data) -> str:
 def _table(name: str, table: Mapping[str, Any]) -> list[str]:
     lines = [f"{name}: {_key(key)} is missing" for key in table["missing"]]
     lines += [f"{name}: {_key(key)} is not in the commit" for key in table["extra"]]
-    lines += [f"{name}: {_key(each['key'])} differs in {', '.join(each['columns'])}" for each in table["altered"]]
+    lines += [
+        f"{name}: {_key(each['key'])} differs in {', '.join(each['columns'])}" for each in table["altered"]
+    ]
     if not table["ok"] and not lines:
         lines.append(f"{name}: {table['found']} rows, expected {table['expected']}")
     return lines
@@ -83,12 +85,16 @@ def status_text(data: Data) -> str:
     if head is None:
         return "\n".join([*lines, "never synced"])
     ref = head["ref"].removeprefix("refs/heads/")
-    lines.append(f"synced {ref} {head['commit'][:_SHORT]} at {head['synced_at']}, {_count(_rows(data), 'row')}")
+    lines.append(
+        f"synced {ref} {head['commit'][:_SHORT]} at {head['synced_at']}, {_count(_rows(data), 'row')}"
+    )
     lines.append(_behind(repository))
     last = data["last_verify"]
     if last is not None:
         verdict = "equal" if last["ok"] else "NOT equal"
-        lines.append(f"verified {last['commit'][:_SHORT]} {verdict} ({last['mode']}) at {last['finished_at']}")
+        lines.append(
+            f"verified {last['commit'][:_SHORT]} {verdict} ({last['mode']}) at {last['finished_at']}"
+        )
     return "\n".join(lines)
 
 

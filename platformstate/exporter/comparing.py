@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from platformstate.exporter.ports import Target
 from platformstate.exporter.rows import Row
 from platformstate.exporter.source import Progress, Source
+from platformstate.exporter.staging import duplicate, refused, rows, twice
 from platformstate.exporter.state import Counts
-from platformstate.exporter.sync import Target, duplicate, refused, rows, twice
 from platformstate.exporter.tables import TABLES
 from platformstate.exporter.work import Work, orphans
 

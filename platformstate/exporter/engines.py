@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from platformstate.errors import StateError
+from platformstate.exporter.ports import Engine
 from platformstate.exporter.state import Head
-from platformstate.exporter.sync import Engine
 from platformstate.exporter.target import Target
 
 

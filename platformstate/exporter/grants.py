@@ -25,7 +25,9 @@ def grants(schema: str, roles: Roles) -> str:
     """Return an idempotent script. Raises: usage_invalid, db_schema_name_invalid for a name that needs quoting."""
     for name in roles:
         if _ROLE.fullmatch(name) is None:
-            raise StateError("usage_invalid", f"{shown(name)} is no name of a role", hint="letters, digits, _ and -")
+            raise StateError(
+                "usage_invalid", f"{shown(name)} is no name of a role", hint="letters, digits, _ and -"
+            )
     check_schema(schema)
     written = ", ".join(f'"{schema}".{name}' for name in (*TABLES, "source_file", "store_head"))
     ledgers = ", ".join(f'"{schema}".{name}' for name in ("sync_run", "verify_run"))
@@ -59,6 +61,6 @@ def _owned(schema: str, owner: str) -> str:
     return (
         "DO $$ DECLARE found record; BEGIN FOR found IN SELECT c.relname, c.relkind FROM pg_class c"
         f" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{schema}' AND c.relkind IN ('r', 'v')"
-        f" LOOP EXECUTE format('ALTER %s \"{schema}\".%I OWNER TO \"{owner}\"',"
+        f' LOOP EXECUTE format(\'ALTER %s "{schema}".%I OWNER TO "{owner}"\','
         " CASE found.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, found.relname); END LOOP; END $$;"
     )

@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 from platformstate.errors import StateError
 from platformstate.exporter import pg_text
-from platformstate.exporter.migrations import Applied, Comparison, Migration, compare, packaged, refuse_foreign
+from platformstate.exporter.migrations import (
+    Applied,
+    Comparison,
+    Migration,
+    compare,
+    packaged,
+    refuse_foreign,
+)
 from platformstate.exporter.pg_connect import Connection, sql
 from platformstate.exporter.pg_errors import Locked, TryAgain, explained, unreachable
 from platformstate.exporter.postgres import PostgresTarget, applied_migrations, rolled_back
@@ -70,9 +77,8 @@ def _apply(target: PostgresTarget, migration: Migration, tool_version: str, *, a
             row = [migration.version, migration.name, migration.checksum, tool_version, ms]
             connection.execute(_REMEMBER, row)
             connection.execute("COMMIT")
-    except BaseException:
+    finally:
         rolled_back(connection)
-        raise
     return Done(migration, ms)
 
 

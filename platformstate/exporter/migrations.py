@@ -113,7 +113,11 @@ def refuse_foreign(
 
 def pending_sql(schema: str, pending: tuple[Migration, ...]) -> str:
     """Return the statements that a DBA would run by hand, each migration in a transaction."""
-    parts = [f'CREATE SCHEMA IF NOT EXISTS "{schema}";\nSET search_path = "{schema}", pg_catalog;\n'] if pending else []
-    for each in pending:
-        parts.append(f"-- migration {each.version} {each.name}, sha256 {each.checksum}\nBEGIN;\n{each.sql}COMMIT;\n")
-    return "\n".join(parts)
+    if not pending:
+        return ""
+    texts = (
+        f"-- migration {each.version} {each.name}, sha256 {each.checksum}\nBEGIN;\n{each.sql}COMMIT;\n"
+        for each in pending
+    )
+    head = f'CREATE SCHEMA IF NOT EXISTS "{schema}";\nSET search_path = "{schema}", pg_catalog;\n'
+    return "\n".join([head, *texts])

@@ -13,8 +13,8 @@ from platformstate.exporter.catalog import Drift
 from platformstate.exporter.pg_text import EVERY
 from platformstate.exporter.rows import PARSER_VERSION, inventory_row
 from platformstate.exporter.source import Source
+from platformstate.exporter.staging import refused, rows
 from platformstate.exporter.state import Head
-from platformstate.exporter.sync import refused, rows
 from platformstate.exporter.units import unit_of
 
 SHOWN: Final = 20
@@ -248,7 +248,10 @@ def _inventory(source: Source, reader: Reader) -> Table:
     there = reader.files()
     names = ("blob_oid", "parser_version")
     altered = [
-        {"key": {"path": path}, "columns": [n for n, a, b in zip(names, now[path], there[path], strict=True) if a != b]}
+        {
+            "key": {"path": path},
+            "columns": [n for n, a, b in zip(names, now[path], there[path], strict=True) if a != b],
+        }
         for path in sorted(now.keys() & there.keys())
         if now[path] != there[path]
     ]

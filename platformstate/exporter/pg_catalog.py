@@ -9,8 +9,9 @@ from platformstate.exporter import catalog
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.pg_connect import Connection
 from platformstate.exporter.postgres import applied_migrations
+from platformstate.exporter.views import VIEWS
 
-_TYPES: Final = {"timestamp with time zone": "timestamptz"}
+_TYPES: Final[dict[str, str]] = {"timestamp with time zone": "timestamptz"}
 _COLUMNS: Final = """SELECT c.relname, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped
@@ -33,17 +34,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND NOT t.tgi
 
 def found(connection: Connection, schema: str, *, with_migrations: bool = True) -> dict[str, str]:
     """Return the description of every object of ours that is there, and of what is on our tables."""
-    ours = {table.name for table in catalog.tables()} | set(catalog.VIEWS)
-    objects: dict[str, str] = {}
-    views: dict[str, list[str]] = defaultdict(list)
-    there = set()
-    for name, kind, column, type, filled in connection.execute(_COLUMNS, [schema]):
-        if name in ours and kind == "v":
-            views[name].append(column)
-        elif name in ours:
-            there.add(name)
-            objects[f"{name}.{column}"] = catalog.typed(_TYPES.get(type, type), not filled)
-    objects |= {name: ", ".join(columns) for name, columns in views.items()}
+    objects, there = _columns(connection, schema)
     objects |= _keys(connection, schema, there)
     for name, index, valid, columns in connection.execute(_INDEXES, [schema]):
         if name in there:
@@ -54,6 +45,21 @@ def found(connection: Connection, schema: str, *, with_migrations: bool = True) 
     if with_migrations:
         objects |= catalog.of_migrations(applied_migrations(connection, schema))
     return objects
+
+
+def _columns(connection: Connection, schema: str) -> tuple[dict[str, str], set[str]]:
+    """Return the columns of tables and views, and which tables there are."""
+    ours = {table.name for table in catalog.tables()}
+    objects: dict[str, str] = {}
+    views: dict[str, list[str]] = defaultdict(list)
+    there = set()
+    for name, kind, column, type, filled in connection.execute(_COLUMNS, [schema]):
+        if name in ours and kind not in ("v", b"v"):
+            there.add(name)
+            objects[f"{name}.{column}"] = catalog.typed(_TYPES.get(type, type), not filled)
+        elif name in VIEWS:
+            views[name].append(column)
+    return objects | {name: ", ".join(columns) for name, columns in views.items()}, there
 
 
 def _keys(connection: Connection, schema: str, there: set[str]) -> dict[str, str]:

@@ -25,7 +25,9 @@ class PostgresReader:
     def shards(self, table: str) -> dict[int, Shard]:
         """Return the shards of a table that are not empty."""
         text = pg_text.shards(pg_text.EVERY[table])
-        return {row[0]: Shard(*row[1:]) for row in self._connection.execute(sql(text), {"store": self._store})}
+        return {
+            row[0]: Shard(*row[1:]) for row in self._connection.execute(sql(text), {"store": self._store})
+        }
 
     def rows(self, table: str, shards: Sequence[int]) -> Iterator[tuple[bytes | None, Fields]]:
         """Yield the stored hash and the canonical fields of the rows of some shards."""
@@ -48,7 +50,9 @@ class PostgresReader:
 
     def files(self) -> dict[str, tuple[str, int]]:
         """Return blob and parser version of every file of the inventory."""
-        text = "SELECT path, encode(blob_oid, 'hex'), parser_version FROM source_file WHERE store_id = %s::uuid"
+        text = (
+            "SELECT path, encode(blob_oid, 'hex'), parser_version FROM source_file WHERE store_id = %s::uuid"
+        )
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(text, [self._store])}
 
     def drift(self) -> list[Drift]:

@@ -188,9 +188,8 @@ class PostgresTarget:
             with explained():
                 connection.execute(_REMEMBER, said)
                 connection.execute("COMMIT")
-        except BaseException:
+        finally:
             rolled_back(connection)
-            raise
 
     def last_verify(self, store: str, commit: str | None = None) -> LastVerify | None:
         """Return the newest verification of a store, or the newest deep one of a commit."""
@@ -261,9 +260,9 @@ def _without_cursor(connection: Connection, store: str) -> tuple[bool, bool, boo
 
 
 def rolled_back(connection: Connection) -> None:
-    """End a transaction; a connection that was lost has none."""
+    """End a transaction, if one goes on; a connection that was lost has none."""
     try:
-        if not connection.closed:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.execute("ROLLBACK")
     except psycopg.Error:
         connection.close()

@@ -196,7 +196,9 @@ class SqliteTarget:
         row = (said.verify_id, said.store, bytes.fromhex(said.commit), said.mode, int(said.ok), said.report)
         rest = (None, said.tool_version, said.actor, said.started_at, self._now)
         with explained(self.path):
-            self.connection.execute("INSERT INTO verify_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row + rest)
+            self.connection.execute(
+                "INSERT INTO verify_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row + rest
+            )
 
     def last_verify(self, store: str, commit: str | None = None) -> LastVerify | None:
         """Return the newest verification of a store, or the newest deep one of a commit."""
@@ -207,7 +209,7 @@ class SqliteTarget:
         )
         with self.reading() as connection:
             row = connection.execute(text, {"store": store, "commit": commit}).fetchone()
-        return None if row is None else LastVerify(*row[:3], bool(row[3]), row[4])
+        return None if row is None else LastVerify(row[0], row[1], row[2], bool(row[3]), row[4])
 
     def sizes(self, store: str) -> dict[str, int]:
         """Return how many rows of a store each table has."""

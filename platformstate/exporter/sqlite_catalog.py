@@ -8,6 +8,7 @@ from collections import defaultdict
 from platformstate.exporter import catalog
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.sqlite import applied_migrations
+from platformstate.exporter.views import VIEWS
 
 
 def found(connection: sqlite3.Connection) -> dict[str, str]:
@@ -18,8 +19,8 @@ def found(connection: sqlite3.Connection) -> dict[str, str]:
     for type, name, table in listed:
         if type == "table" and name in ours:
             objects |= _table(connection, name)
-        elif type == "view" and name in catalog.VIEWS:
-            objects[name] = ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({name})"))
+        elif type == "view" and name in VIEWS:
+            objects[name] = ", ".join(str(row[1]) for row in connection.execute(f"PRAGMA table_info({name})"))
         elif type == "trigger" and table in ours:
             objects[name] = f"trigger on {table}"
         elif type == "index" and table in ours and not name.startswith("sqlite_autoindex"):

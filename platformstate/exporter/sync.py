@@ -3,148 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from time import perf_counter, sleep
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Mapping
+from time import sleep
+from typing import Final
 
-from platformstate.core.tree import Entry
-from platformstate.errors import Problem, StateError, Warned
+from platformstate.errors import StateError, Warned
 from platformstate.exporter import migrations
 from platformstate.exporter.decision import Decision, Facts, decide
-from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_text import EVERY
-from platformstate.exporter.rows import BadValue, Record, Row, inventory_row, rows_of
+from platformstate.exporter.ports import Engine, Outcome, Wishes, Writer
 from platformstate.exporter.source import Progress, Source, Wanted, silent
-from platformstate.exporter.state import Counts, Head, LedgerRow, Server, Standing
+from platformstate.exporter.staging import duplicate, refused, stage
+from platformstate.exporter.state import Counts, Head, LedgerRow, Standing
 from platformstate.exporter.tables import TABLES
-from platformstate.exporter.work import Inventory, Work, orphans, planned
+from platformstate.exporter.work import Inventory, Work, planned
 
 ROUNDS: Final = 3
 TRIES: Final = 3
 LEAST_MASS: Final = 100
 _PAUSES: Final = (0.2, 1.0, 5.0)
-
-
-class Wishes(NamedTuple):
-    """What a caller asks of a sync. `repair` rewrites rows whose columns do not give their hash."""
-
-    sync_id: str
-    actor: str
-    tool_version: str
-    started_at: str
-    rebuild: bool = False
-    repair: bool = False
-    allow_rewind: bool = False
-    switch_ref: bool = False
-    allow_mass_delete: bool = False
-    max_delete: float = 20.0
-    dry_run: bool = False
-
-
-class Outcome(NamedTuple):
-    """What a sync did, or would have done."""
-
-    result: str
-    relation: str | None
-    head: Head | None
-    tables: Mapping[str, Counts]
-    work: Work
-    warnings: tuple[Warned, ...] = ()
-
-
-class Writer(Protocol):
-    """One sync's transaction; see `pg_writer` and `sqlite_writer`."""
-
-    def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
-        """Add one row to what will be there."""
-        ...
-
-    def flush(self) -> None:
-        """Send every batch that waits."""
-        ...
-
-    def touched(self, units: Any) -> None:
-        """Say which units are replaced."""
-        ...
-
-    def lock(self, head: Any) -> Head | None:
-        """Wait for this store's turn and return its cursor."""
-        ...
-
-    def duplicates(self, table: Table) -> list[tuple[str, str]]:
-        """Return files of touched and of other units that hold one key."""
-        ...
-
-    def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
-        """Make the rows of the touched units equal to the staged ones."""
-        ...
-
-    def count(self, table: Table) -> int:
-        """Return how many rows of the store a table has now."""
-        ...
-
-    def finish(self, said: LedgerRow, schema_version: int) -> None:
-        """Write the ledger's row and the cursor."""
-        ...
-
-    def commit(self) -> None:
-        """Commit."""
-        ...
-
-    def rollback(self) -> None:
-        """Give everything up."""
-        ...
-
-
-class Target(Protocol):
-    """A database; see `postgres` and `sqlite`."""
-
-    @property
-    def engine(self) -> str:
-        """The engine's name."""
-        ...
-
-    def server(self) -> Server:
-        """Return what may be told of it."""
-        ...
-
-    def standing(self, store: str) -> Standing:
-        """Return what it says of a store."""
-        ...
-
-    def inventory(self, store: str) -> dict[str, tuple[str, int]]:
-        """Return blob and parser version of every file of a store."""
-        ...
-
-    def present(self, table: Table, store: str) -> list[tuple[tuple[Any, ...], bytes, str]]:
-        """Return key, hash and source of every row."""
-        ...
-
-    def writer(self, store: str, sync_id: str) -> Any:
-        """Begin the one transaction of a sync."""
-        ...
-
-    def was_committed(self, store: str, sync_id: str) -> bool:
-        """Say whether a sync is in the ledger."""
-        ...
-
-    def locked(self, store: str) -> StateError:
-        """Return the error that names who holds the lock."""
-        ...
-
-
-class Engine(NamedTuple):
-    """A target, how it reads the cursor under the lock, what its exceptions are, and the failpoints."""
-
-    target: Target
-    locked_head: Callable[[Any, str], Head | None]
-    try_again: tuple[type[Exception], ...]
-    locked: tuple[type[Exception], ...]
-    outcome_unknown: tuple[type[Exception], ...]
-    unreachable: Callable[[], StateError]
-    chance: Callable[[int], int]
-    reach: Callable[[str], None]
-    repairs: Callable[[str], None]
 
 
 class _Moved(Exception):
@@ -281,54 +158,14 @@ def _warnings(decision: Decision, head: Head | None, wanted: Wanted) -> tuple[Wa
     return (Warned(decision.warning, texts[decision.warning]),)
 
 
-def rows(source: Source, entries: list[Entry]) -> Iterator[tuple[Record, list[Entry], list[Row]]]:
-    """Yield each unit with its files and rows; what no database can hold goes to the findings."""
-    for record, files in source.records(entries):
-        started = perf_counter()
-        try:
-            found = list(rows_of(record, source.wanted.store))
-        except BadValue as bad:
-            source.problems.append(_unstorable(record, bad))
-            continue
-        source.watch.parse += perf_counter() - started
-        yield record, files, found
-
-
-def _unstorable(record: Record, bad: BadValue) -> Problem:
-    message = f"{bad.column} cannot be stored: {bad.reason}"
-    return Problem(record.unit.path, bad.line or 1, 1, "db_value_unstorable", message, "change the value")
-
-
-def twice(first: dict[bytes | None, str], record: Record, found: list[Row]) -> Problem | None:
-    """Return the finding for a checkpoint whose id another staged file has; other keys are their paths."""
-    if record.unit.table != "task_checkpoint":
-        return None
-    key = found[0].fields[1]
-    other = first.setdefault(key, record.unit.path)
-    return None if other == record.unit.path else duplicate(record.unit.path, other)
-
-
-def duplicate(path: str, other: str) -> Problem:
-    """Return the finding for one id in two files."""
-    fix = "give one of them a new id; a copied record is a new record"
-    return Problem(path, 1, 1, "id_duplicate", f"the id of {path} is also that of {other}", fix, "/id")
-
-
-def refused(problems: list[Problem]) -> StateError:
-    """Return the error for files that are invalid, with every finding."""
-    found = tuple(sorted(set(problems)))
-    count = "1 finding" if len(found) == 1 else f"{len(found)} findings"
-    message = f"{count} in what was to be exported; nothing was written"
-    return StateError("state_invalid", message, hint="platformctl validate --rev COMMIT", problems=found)
-
-
 def _written(
     engine: Engine, source: Source, wishes: Wishes, decision: Decision, planned: Outcome, told: Progress
 ) -> Outcome:
     store, head, work = source.wanted.store, planned.head, planned.work
     writer: Writer = engine.target.writer(store, wishes.sync_id)
+    done = False
     try:
-        counted = _stage(writer, source, work, told)
+        counted = stage(writer, source, work, told)
         engine.reach("db.copied")
         now = writer.lock(lambda connection: engine.locked_head(connection, store))
         if (now and now.sync_id) != (head and head.sync_id):
@@ -347,45 +184,15 @@ def _written(
         except engine.outcome_unknown:
             raise _Unanswered(outcome) from None
         engine.reach("db.committed")
+        done = True
         return outcome
-    except BaseException:
-        writer.rollback()
-        raise
+    finally:
+        if not done:
+            writer.rollback()
 
 
 def _version(engine: Engine) -> int:
     return migrations.schema_version(engine.target.engine)
-
-
-def _stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[str, int]:
-    """Read, judge and stage everything. Raises: state_invalid, with all that was found."""
-    seen: dict[bytes | None, str] = {}
-    counted = dict.fromkeys(TABLES, 0)
-    done = 0
-    source.problems = []
-    for record, files, found in rows(source, work.entries):
-        if problem := twice(seen, record, found):
-            source.problems.append(problem)
-            continue
-        if source.problems:
-            continue
-        table = TABLES[record.unit.table]
-        for row in found:
-            writer.stage(table, row.fields, row.hash)
-        counted[table.name] += len(found)
-        for entry in files:
-            count = len(found) if entry.path == record.unit.path else 0
-            fields = inventory_row(source.wanted.store, entry.path, entry.oid or "", record.unit, count)
-            writer.stage(EVERY["source_file"], fields)
-        done += len(files)
-        told("copy", done, len(work.entries))
-    source.problems += orphans(work, source)
-    if source.problems:
-        raise refused(source.problems)
-    writer.flush()
-    if work.units is not None:
-        writer.touched(work.units)
-    return counted
 
 
 def _merge(writer: Writer, work: Work, fresh: bool, wishes: Wishes, told: Progress) -> dict[str, Counts]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
 
 from platformstate.errors import StateError, shown
 
@@ -14,6 +13,7 @@ DEFAULT_SCHEMA: Final = "platformstate"
 VARIABLE: Final = "PLATFORMSTATE_DSN"
 HIDDEN: Final = "[redacted:database_password]"
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LIBPQ: Final = ("PGSERVICE", "PGHOST", "PGDATABASE")
 _WAYS: Final = (
     "--sqlite FILE, --service NAME or --dsn CONNINFO; or PLATFORMSTATE_DSN;"
@@ -126,15 +126,22 @@ def passwords(conninfo: str) -> set[str]:
     """Return every text of a connection string that is or may be a password, in plain."""
     found = {next((part for part in groups if part), "") for groups in _IN_TEXT.findall(conninfo)}
     plain = {re.sub(r"\\(.)", r"\1", each) for each in found} | {unquote(each) for each in found} | found
-    return {each for each in plain | _of_uri(conninfo) if each}
+    return {each for each in plain if each}
 
 
-def _of_uri(conninfo: str) -> set[str]:
-    try:
-        parts = urlsplit(conninfo)
-        return {unquote(parts.password), parts.password} if parts.password else set()
-    except ValueError:
-        return set()
+def unquote(text: str) -> str:
+    """Return a text with its percent escapes replaced, as libpq reads one in a URI."""
+    data = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text.encode("utf-8", "surrogateescape"))
+    return data.decode("utf-8", "replace")
+
+
+def quote(text: str, safe: str = "") -> str:
+    """Return a text with every byte escaped that is no letter, digit or one of `-._~` or `safe`."""
+    kept = f"-._~{safe}".encode()
+    return "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in kept else f"%{byte:02X}"
+        for byte in text.encode("utf-8", "surrogateescape")
+    )
 
 
 class Redactor:
@@ -153,7 +160,7 @@ class Redactor:
 
 def _forms(secret: str) -> set[str]:
     quoted = secret.replace("\\", "\\\\").replace("'", "\\'")
-    return {secret, unquote(secret), quote(secret, safe=""), quote(secret), quoted, repr(secret)[1:-1]} - {""}
+    return {secret, unquote(secret), quote(secret), quote(secret, "/"), quoted, repr(secret)[1:-1]} - {""}
 
 
 def secrets_of(target: Target | None, environ: Mapping[str, str]) -> set[str]:

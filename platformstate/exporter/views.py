@@ -57,9 +57,7 @@ LEFT JOIN (
   WHERE r.ok = {true} AND r.mode = 'deep'
 ) v ON v.store_id = h.store_id AND v.place = 1;
 """
-_CHECKPOINT_COLUMNS: Final = (
-    "store_id task_id checkpoint_id run_id kind at author observer basis confidence next_action body source_path"
-)
+_CHECKPOINT_COLUMNS: Final = "store_id task_id checkpoint_id run_id kind at author observer basis confidence next_action body source_path"
 _JOB_RUN_COLUMNS: Final = (
     "store_id job_id run_id origin status reason actor trigger_type slot slot_to slot_count exit_code started_at"
     " ended_at replay_of source_path source_line"
