@@ -56,7 +56,7 @@ def _columns(connection: Connection, schema: str) -> tuple[dict[str, str], set[s
     for name, kind, column, type, filled in connection.execute(_COLUMNS, [schema]):
         if name in ours and kind not in ("v", b"v"):
             there.add(name)
-            objects[f"{name}.{column}"] = catalog.typed(_TYPES.get(type, type), not filled)
+            objects[f"{name}.{column}"] = catalog.typed(_TYPES.get(str(type), str(type)), not filled)
         elif name in VIEWS:
             views[name].append(column)
     return objects | {name: ", ".join(columns) for name, columns in views.items()}, there

@@ -134,11 +134,11 @@ def random_values(chance: random.Random, count: int) -> Iterator[list[Any]]:
         return "".join(chance.choices(letters, k=chance.randrange(12)))
 
     def number() -> float | int:
-        exponent = chance.randrange(-320, 308)
+        exponent = chance.randrange(-300, 308)
         return chance.choice(
             [
                 chance.randrange(-(10**40), 10**40),
-                float(f"{chance.random()}e{exponent}"),
+                chance.uniform(0.1, 1) * 10.0**exponent,
                 1e21,
                 5e-324,
                 1.8e307,
