@@ -30,7 +30,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/platformctl demo
 
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	@PLATFORMSTATE_REQUIRE_PG=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 soak: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m soak
@@ -41,6 +41,7 @@ quality-check: $(VENV)/.installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m tools.generate --check
+	@$(BIN)/python -m platformstate.exporter.generate --check
 	@$(BIN)/python -m tools.docs --check
 	@$(BIN)/platformctl validate
 
@@ -52,6 +53,7 @@ format: $(VENV)/.installed-dev
 
 generate: $(VENV)/.installed-dev
 	@$(BIN)/python -m tools.generate
+	@$(BIN)/python -m platformstate.exporter.generate
 	@$(BIN)/python -m tools.docs
 
 bench: $(VENV)/.installed-test

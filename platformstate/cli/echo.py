@@ -30,6 +30,11 @@ def err(text: str, *, label: str = "", color: str = "auto") -> None:
     _write(sys.stderr, shown + safe_text(text.rstrip("\n")) + "\n")
 
 
+def draw(text: str) -> None:
+    """Draw on the terminal behind stderr; the text is our own, its escapes included."""
+    _write(sys.stderr, text)
+
+
 def document(value: Any) -> None:
     """Print one JSON document on stdout, in one line of ASCII."""
     global _documents

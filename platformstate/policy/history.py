@@ -21,7 +21,7 @@ from platformstate.policy.transitions import transition_problems
 
 MAIN_FILES: Final = frozenset({"task", "run", "job", "procedure"})
 PINNED_STEPS: Final = "resolved_steps"
-LEDGER: Final = "ledger"
+_GROWING: Final = {"event": ("run_journal_rewritten", "journal"), "ledger": ("ledger_rewritten", "ledger")}
 
 
 class FileHistory(NamedTuple):
@@ -63,7 +63,7 @@ def needs_versions(path: str) -> bool:
     """Say whether any rule here reads the versions of this path."""
     place = places.place_of(path)
     return place is not None and (
-        place.kind in KINDS or place.kind in MAIN_FILES or place.kind in (PINNED_STEPS, LEDGER)
+        place.kind in KINDS or place.kind in MAIN_FILES or place.kind == PINNED_STEPS
     )
 
 
@@ -92,17 +92,13 @@ def _change_problems(change: FileHistory, gone: frozenset[str], worked: frozense
         yield from _deletion(change, gone)
     elif place.kind == PINNED_STEPS or (spec is not None and spec.immutable):
         yield from _immutable(change, change.after)
-    elif _only_grows(place.kind):
-        yield from _append_only(change, change.after)
+    elif spec is not None and spec.append_only:
+        yield from _append_only(change, change.after, place.kind)
     elif spec is not None and change.document is not None:
         yield from _fields(change, change.document, spec.shape)
         before = [meta for meta in change.before_meta if meta is not None]
         was_worked_on = _subject_folder(change.path) in worked
         yield from transition_problems(before, change.document, worked=was_worked_on)
-
-
-def _only_grows(kind: str) -> bool:
-    return kind == LEDGER or (kind in KINDS and KINDS[kind].append_only)
 
 
 def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
@@ -118,7 +114,7 @@ def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
         return
     if _record_is_gone(path, gone):
         return
-    if _only_grows(kind):
+    if kind in KINDS and KINDS[kind].append_only:
         yield _problem(path, "append_only_deleted", f"{path} was deleted; it only ever grows", _restore(path))
     else:
         message = f"{path} was deleted; it is kept as it was written"
@@ -143,12 +139,11 @@ def _immutable(change: FileHistory, after: bytes) -> Iterator[Problem]:
         yield _problem(change.path, "record_immutable_changed", message, fix, line)
 
 
-def _append_only(change: FileHistory, after: bytes) -> Iterator[Problem]:
+def _append_only(change: FileHistory, after: bytes, kind: str) -> Iterator[Problem]:
     other = next((before for before in change.before if not after.startswith(before or b"")), None)
     if other is not None:
         line = _first_difference(other, after)
-        is_ledger = "/ledger/" in change.path
-        code, noun = ("ledger_rewritten", "ledger") if is_ledger else ("run_journal_rewritten", "journal")
+        code, noun = _GROWING[kind]
         message = f"line {line} differs from what was committed; a {noun} only ever grows"
         yield _problem(change.path, code, message, _restore(change.path), line)
 

@@ -48,6 +48,11 @@ NAMES: Final = (
     "wrap.noticed",
     "wrap.ended",
     "wrap.recorded",
+    "db.copied",
+    "db.locked",
+    "db.merged",
+    "db.before-commit",
+    "db.committed",
 )
 _OF_A_STEP: Final = "conduct."
 

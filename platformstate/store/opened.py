@@ -232,7 +232,7 @@ def open_repository(
             failpoints,
             settings,
             clock or wall_clock(os.environ),
-            chance or _chance,
+            chance or any_number,
         )
     )
 
@@ -252,7 +252,8 @@ def refuse_environment() -> None:
         )
 
 
-def _chance(below: int) -> int:
+def any_number(below: int) -> int:
+    """Return a number from 0 up to, but not including, one given: the real chance."""
     import secrets
 
     return secrets.randbelow(below)

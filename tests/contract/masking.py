@@ -24,13 +24,20 @@ _ABBREVIATED = re.compile(r"(?<![0-9a-f#<-])[0-9a-f]{12}(?![0-9a-f>])")
 _FENCE = re.compile(r"\bdata-[0-9a-f]{12}\b")
 _TOLD_MILLISECONDS = re.compile(r"\bms=[0-9]+")
 _MILLISECONDS = re.compile(r'("(?:ms|waited_ms)": ?)[0-9]+')
-_SECONDS = re.compile(r"(\d\d-\d\dT\d\d:\d\d):0[0-9]Z")
+_SECONDS = re.compile(r"(\d\d-\d\dT\d\d:\d\d):0[0-9](\.000000)?Z")
 _REPORT = re.compile(r"report-\w{8}\.txt")
 _DEMO = re.compile(r"/\S*/platformctl-demo-\w+")
 # What doctor says of the machine and not of the repository, with the line of its fix.
 _OF_THE_MACHINE = re.compile(
     r"^warning (?:git_known_vulnerable|git_no_ref_fsync|filesystem_network|disk_low|yaml_pure_python) .*\n.*\n",
     re.MULTILINE,
+)
+# What `db` says of this run, and of the SQLite that is installed here.
+_OF_DATABASES = (
+    (re.compile(r"(\bmain |\.\.|\bat |\band |\bverified |\bof |\bcommit )[0-9a-f]{8}\b"), r"\1<short>"),
+    (re.compile(r'"seconds":\{[^}]*\}'), '"seconds":"<seconds>"'),
+    (re.compile(r'(sqlite |"server_version":")[0-9]+(\.[0-9]+)+'), r"\1<version>"),
+    (re.compile(r'"bytes":[0-9]+'), '"bytes":"<bytes>"'),
 )
 _PID = re.compile(r'("pid": ?)[0-9]+')
 
@@ -73,7 +80,9 @@ class Masks:
             text = text.replace(value, name)
         text = _FENCE.sub("data-<hex>", text)
         text = _ABBREVIATED.sub(self._abbreviated, text)
-        text = _SECONDS.sub(r"\1:00Z", text)
+        text = _SECONDS.sub(r"\1:00\2Z", text)
+        for pattern, name in _OF_DATABASES:
+            text = pattern.sub(name, text)
         text = _DEMO.sub("<demo>", text)
         text = _TOLD_MILLISECONDS.sub("ms=<ms>", text)
         text = _REPORT.sub("report-<name>.txt", text)

@@ -1,6 +1,6 @@
 """The shapes of `data`, from the short notation of `data.json` to JSON Schema.
 
-A value is a word (`text`, `integer`, `boolean`, `oid`, `sha256`, `null`, `any`, another shape's
+A value is a word (`text`, `integer`, `number`, `boolean`, `oid`, `sha256`, `null`, `any`, another shape's
 name, or `a|b` for one of these texts), with `?` where null may stand; `[X]` is a list of X, an object has
 exactly its keys, and one whose name ends in ` +` may be absent. `record KIND +key` is the schema of a
 record with more keys.
@@ -18,6 +18,7 @@ OID = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
 WORDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
     "integer": {"type": "integer"},
+    "number": {"type": "number"},
     "boolean": {"type": "boolean"},
     "oid": OID,
     "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},

@@ -1,0 +1,162 @@
+"""The one transaction of a sync into PostgreSQL: stage by binary COPY, lock, merge, finish, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import psycopg
+
+from platformstate.exporter import pg_binary, pg_text
+from platformstate.exporter.layout import Table
+from platformstate.exporter.pg_connect import Connection, sql
+from platformstate.exporter.pg_errors import explained, is_transient
+from platformstate.exporter.rows import PARSER_VERSION
+from platformstate.exporter.state import Counts, Head, LedgerRow
+
+BATCH_BYTES: Final = 1 << 20
+_LEDGER: Final = """INSERT INTO sync_run (sync_id, store_id, ref, from_commit, to_commit, to_tree, relation, counts,
+  schema_version, parser_version, tool_version, actor, started_at)
+VALUES (%s::uuid, %s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'), %s, %s::jsonb,
+  %s, %s, %s, %s, %s::timestamptz)"""
+_HEAD: Final = """INSERT INTO store_head (store_id, ref, commit_oid, tree_oid, commit_at, schema_version,
+  parser_version, sync_id)
+VALUES (%s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), %s::timestamptz, %s, %s, %s::uuid)
+ON CONFLICT (store_id) DO UPDATE SET ref = excluded.ref, commit_oid = excluded.commit_oid,
+  tree_oid = excluded.tree_oid, commit_at = excluded.commit_at, schema_version = excluded.schema_version,
+  parser_version = excluded.parser_version, sync_id = excluded.sync_id, synced_at = now()"""
+
+
+class OutcomeUnknown(Exception):
+    """The answer to COMMIT was lost."""
+
+
+class PostgresWriter:
+    """A transaction in progress; nothing of it is seen before `commit`."""
+
+    def __init__(self, connection: Connection, schema: str, store: str, sync_id: str) -> None:
+        self._connection, self._schema = connection, schema
+        self._values = {"store": store, "sync_id": sync_id}
+        self._waiting: dict[str, list[bytes]] = {}
+        self._sizes: dict[str, int] = {}
+        self._writers: dict[str, list[pg_binary.Writer]] = {}
+        self.staged: dict[str, int] = {}
+
+    def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
+        """Add one row to what will be there; it is sent with the next batch of its table."""
+        name = table.name
+        if name not in self._writers:
+            types = {column.name: column.type for column in table.columns}
+            hashed = [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
+            self._writers[name] = pg_binary.writers(hashed)
+            self._waiting[name], self._sizes[name], self.staged[name] = [], 0, 0
+            with explained():
+                self._connection.execute(sql(pg_text.create_staging(table)))
+        row = pg_binary.row(fields, self._writers[name], *raw)
+        self._waiting[name].append(row)
+        self.staged[name] += 1
+        self._sizes[name] += len(row)
+        if self._sizes[name] >= BATCH_BYTES:
+            self._send(table)
+
+    def _send(self, table: Table) -> None:
+        rows, self._waiting[table.name] = self._waiting[table.name], []
+        self._sizes[table.name] = 0
+        if not rows:
+            return
+        statement = sql(pg_text.copy_in(table))
+        with explained(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(b"".join([pg_binary.HEADER, *rows, pg_binary.TRAILER]))
+
+    def flush(self) -> None:
+        """Send every batch that waits."""
+        for name in self._waiting:
+            self._send(pg_text.EVERY[name])
+
+    def touched(self, units: Iterable[str]) -> None:
+        """Say which units this sync replaces."""
+        with explained(), self._connection.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE touched (unit text PRIMARY KEY) ON COMMIT DROP")
+            with cursor.copy("COPY pg_temp.touched FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(pg_binary.HEADER)
+                written = pg_binary.writers(["text"])
+                for unit in units:
+                    copy.write(pg_binary.row([unit.encode("utf-8")], written))
+                copy.write(pg_binary.TRAILER)
+
+    def lock(self, head: Callable[[Connection], Head | None]) -> Head | None:
+        """Wait for this store's turn, then return its cursor as it is now. Raises: Locked."""
+        migrating = pg_text.migration_lock(self._schema)
+        own = pg_text.store_lock(self._schema, str(self._values["store"]))
+        with explained():
+            self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [migrating])
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [own])
+            return head(self._connection)
+
+    def duplicates(self, table: Table) -> list[tuple[str, str]]:
+        """Return files of touched and of other units that hold one key."""
+        with explained():
+            return list(self._connection.execute(sql(pg_text.duplicates(table))).fetchall())
+
+    def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
+        """Make the table's rows of the touched units equal to the staged ones."""
+        staged = self.staged.get(table.name, 0)
+        with explained():
+            found = Counts()
+            if staged and fresh:
+                self._connection.execute(sql(pg_text.insert(table)), self._values)
+                found = Counts(inserted=staged)
+            elif staged:
+                found = self._merge(table)
+            if fresh:
+                return found
+            gone = pg_text.delete_unstaged(table, staged=bool(staged), all_units=all_units)
+            return found._replace(deleted=max(0, self._connection.execute(sql(gone), self._values).rowcount))
+
+    def _merge(self, table: Table) -> Counts:
+        row = self._connection.execute(sql(pg_text.count_staged(table))).fetchone()
+        assert row is not None
+        new, other, whole = row
+        if new or other:
+            self._connection.execute(sql(pg_text.merge(table)), self._values)
+        return Counts(new, other, 0, whole - new - other)
+
+    def count(self, table: Table) -> int:
+        """Return how many rows of this store a table has now."""
+        with explained():
+            text = f"SELECT count(*) FROM {table.name} WHERE store_id = %(store)s::uuid"
+            row = self._connection.execute(sql(text), self._values).fetchone()
+        return int(row[0]) if row else 0
+
+    def finish(self, said: LedgerRow, schema_version: int) -> None:
+        """Write the ledger's row and the cursor."""
+        ledger = [
+            said.sync_id, said.store, said.ref, said.from_commit, said.to_commit, said.to_tree, said.relation,
+            said.counts, schema_version, PARSER_VERSION, said.tool_version, said.actor, said.started_at,
+        ]  # fmt: skip
+        head = [
+            said.store, said.ref, said.to_commit, said.to_tree, said.commit_at, schema_version,
+            PARSER_VERSION, said.sync_id,
+        ]  # fmt: skip
+        with explained():
+            self._connection.execute(_LEDGER, ledger)
+            self._connection.execute(_HEAD, head)
+
+    def commit(self) -> None:
+        """Commit. Raises: OutcomeUnknown when the answer was lost."""
+        with explained():
+            try:
+                self._connection.execute("COMMIT")
+            except psycopg.Error as lost:
+                if not is_transient(lost) or lost.sqlstate in ("40001", "40P01"):
+                    raise
+                self._connection.close()
+                raise OutcomeUnknown from None
+
+    def rollback(self) -> None:
+        """Give everything up."""
+        try:
+            if not self._connection.closed:
+                self._connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._connection.close()

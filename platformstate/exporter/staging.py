@@ -1,0 +1,87 @@
+"""From the files of a commit to the rows that will be there, with every finding on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+
+from platformstate.core.tree import Entry
+from platformstate.errors import Problem, StateError
+from platformstate.exporter.pg_text import EVERY
+from platformstate.exporter.ports import Writer
+from platformstate.exporter.rows import BadValue, Record, Row, inventory_row, rows_of
+from platformstate.exporter.source import Progress, Source
+from platformstate.exporter.tables import TABLES
+from platformstate.exporter.work import Work, orphans
+
+
+def rows(source: Source, entries: list[Entry]) -> Iterator[tuple[Record, list[Entry], list[Row]]]:
+    """Yield each unit with its files and rows; what no database can hold goes to the findings."""
+    for record, files in source.records(entries):
+        started = perf_counter()
+        try:
+            found = list(rows_of(record, source.wanted.store))
+        except BadValue as bad:
+            source.problems.append(_unstorable(record, bad))
+            continue
+        source.watch.parse += perf_counter() - started
+        yield record, files, found
+
+
+def _unstorable(record: Record, bad: BadValue) -> Problem:
+    message = f"{bad.column} cannot be stored: {bad.reason}"
+    return Problem(record.unit.path, bad.line or 1, 1, "db_value_unstorable", message, "change the value")
+
+
+def twice(first: dict[bytes | None, str], record: Record, found: list[Row]) -> Problem | None:
+    """Return the finding for a checkpoint whose id another staged file has; other keys are their paths."""
+    if record.unit.table != "task_checkpoint":
+        return None
+    key = found[0].fields[1]
+    other = first.setdefault(key, record.unit.path)
+    return None if other == record.unit.path else duplicate(record.unit.path, other)
+
+
+def duplicate(path: str, other: str) -> Problem:
+    """Return the finding for one id in two files."""
+    fix = "give one of them a new id; a copied record is a new record"
+    return Problem(path, 1, 1, "id_duplicate", f"the id of {path} is also that of {other}", fix, "/id")
+
+
+def refused(problems: list[Problem]) -> StateError:
+    """Return the error for files that are invalid, with every finding."""
+    found = tuple(sorted(set(problems)))
+    count = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+    message = f"{count} in what was to be exported; nothing was written"
+    return StateError("state_invalid", message, hint="platformctl validate --rev COMMIT", problems=found)
+
+
+def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[str, int]:
+    """Read, judge and stage everything. Raises: state_invalid, with all that was found."""
+    seen: dict[bytes | None, str] = {}
+    counted = dict.fromkeys(TABLES, 0)
+    done = 0
+    source.problems = []
+    for record, files, found in rows(source, work.entries):
+        if problem := twice(seen, record, found):
+            source.problems.append(problem)
+            continue
+        if source.problems:
+            continue
+        table = TABLES[record.unit.table]
+        for row in found:
+            writer.stage(table, row.fields, row.hash)
+        counted[table.name] += len(found)
+        for entry in files:
+            count = len(found) if entry.path == record.unit.path else 0
+            fields = inventory_row(source.wanted.store, entry.path, entry.oid or "", record.unit, count)
+            writer.stage(EVERY["source_file"], fields)
+        done += len(files)
+        told("copy", done, len(work.entries))
+    source.problems += orphans(work, source)
+    if source.problems:
+        raise refused(source.problems)
+    writer.flush()
+    if work.units is not None:
+        writer.touched(work.units)
+    return counted
