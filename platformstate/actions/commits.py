@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from platformstate.actions.contents import MAX_READ_BYTES, Blobs, GitContents, Scope
 from platformstate.actions.judging import Judging, Reader
+from platformstate.actions.judging_evidence import rewords
+from platformstate.actions.range_versions import RangeVersions
 from platformstate.actions.signers import allowed_commits, signers_file
 from platformstate.core import places
-from platformstate.core.document import Document
-from platformstate.cost import COST
 from platformstate.entities.statuses import DONE_OR_LATER
 from platformstate.errors import Problem, registry
 from platformstate.gitrepo import CommitTree
 from platformstate.gitrepo.blob_reader import BlobReader
 from platformstate.gitrepo.ranges import Step, Versions
 from platformstate.gitrepo.versions import paths_naming
+from platformstate.policy.evidence_rules import criterion_changes
 from platformstate.policy.history import (
     FileHistory,
     has_fields,
@@ -41,103 +42,100 @@ def commit_problems(judging: Judging, read: Reader) -> tuple[Problem, ...]:
         if path in judging.judged
     }
     with BlobReader(scope.repository, MAX_READ_BYTES) as blobs:
-        walk = _Walk(scope, blobs, read, known)
+        walk = _Walk(scope, RangeVersions(scope.repository, scope.steps, blobs, read, known), read)
         found = [problem for step in scope.steps for problem in walk.problems(step)]
+        found += walk.broken_moves()
     return _with_signatures(scope, found)
 
 
 class _Walk:
     """A range in progress, parents before children."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        blobs: BlobReader,
-        read: Reader,
-        documents: dict[tuple[str, str | None], Document[Any] | None],
-    ) -> None:
-        self._scope, self._blobs, self._read = scope, blobs, read
-        self._documents = documents
+    def __init__(self, scope: Scope, versions: RangeVersions, read: Reader) -> None:
+        self._scope, self._versions, self._read = scope, versions, read
         self._tip = {entry.path: entry.oid for entry in scope.contents.entries}
-        self._replaced: dict[tuple[str, str], tuple[str | None, ...]] = {}
+        self._reworded: set[str] = set()
 
     def problems(self, step: Step) -> Iterator[Problem]:
         """Yield what one commit breaks, and the acts of an operator in it."""
         histories: list[FileHistory] = []
+        lost: list[Problem] = []
         for path, versions in step.changed.items():
-            if not needs_versions(path) or _is_as_a_parent_has_it(path, versions):
+            if not needs_versions(path):
                 continue
-            if versions.after is not None:
-                self._replaced.setdefault((path, versions.after), versions.before)
-            histories.append(self._history(path, versions))
+            lost += self._lost(step, path, versions)
+            if _is_as_a_parent_has_it(path, versions):
+                continue
+            histories.append(self._history(step, path, versions))
             if self._is_unreadable(path, versions.after):
                 yield _unreadable(path)._replace(commit=step.oid)
-        found = history_problems(histories, self._pruned(step))
+        self._reworded |= {each.document.id for each in histories if each.document and rewords(each)}
+        found = (*history_problems(histories, self._pruned(step)), *lost)
         yield from self._unproven(step, histories)
         own = frozenset(step.own_paths())
         acts = [act for each in histories if each.path in own for act in operator_acts(each)]
         yield from (problem._replace(commit=step.oid) for problem in (*found, *acts))
 
-    def _history(self, path: str, versions: Versions) -> FileHistory:
-        return self._of_fields(path, versions) if has_fields(path) else self._of_bytes(path, versions)
+    def broken_moves(self) -> Iterator[Problem]:
+        """Yield the criteria that moved to one which commits of the range made ask for something else."""
+        names = [f"{name}#" for name in sorted(self._reworded)]
+        commit = self._scope.to_commit
+        if commit is None or not names:
+            return
+        paths = frozenset(paths_naming(self._scope.repository, names, commit)) & self._tip.keys()
+        found = Judging(_moment(self._scope, commit, paths), self._read).problems()
+        yield from (each for each in found if each.code == "criterion_move_broken")
 
-    def _of_fields(self, path: str, versions: Versions) -> FileHistory:
+    def _history(self, step: Step, path: str, versions: Versions) -> FileHistory:
+        if has_fields(path):
+            return self._of_fields(step, path, versions)
+        return self._of_bytes(path, versions)
+
+    def _of_fields(self, step: Step, path: str, versions: Versions) -> FileHistory:
         """Return the fields before and after; that the bytes are there is all that is asked of them."""
-        before = tuple(self._readable(path, oid) for oid in versions.before)
-        metas = tuple(self._meta(path, oid) for oid in before)
+        metas = self._versions.before(step, path, versions)
         present = tuple(None if oid is None else b"" for oid in versions.before)
         after = None if versions.after is None else b""
-        return FileHistory(path, present, after, metas, self._document(path, versions.after))
+        return FileHistory(path, present, after, metas, self._versions.document(path, versions.after))
 
     def _of_bytes(self, path: str, versions: Versions) -> FileHistory:
         place = places.place_of(path)
         kind = "" if place is None else place.kind
         # A new file breaks none of these rules, whatever it says; a new journal may hold an act.
         is_new = all(oid is None for oid in versions.before) and versions.after is not None
-        after = b"" if is_new and kind != "event" else self._bytes(path, versions.after)
-        before = tuple(self._bytes(path, oid) for oid in versions.before)
-        document = self._document(path, versions.after) if kind in _ACTS else None
+        after = b"" if is_new and kind != "event" else self._versions.data(path, versions.after)
+        before = tuple(self._versions.data(path, oid) for oid in versions.before)
+        document = self._versions.document(path, versions.after) if kind in _ACTS else None
         return FileHistory(path, before, after, document=document)
 
-    def _bytes(self, path: str, oid: str | None) -> bytes | None:
-        """Return a version's bytes; of one too large to read its id, so that it equals itself alone."""
-        if oid is None:
-            return None
-        data = self._blobs.get(oid, path)
-        return oid.encode("ascii") if isinstance(data, int) else data
+    def _lost(self, step: Step, path: str, versions: Versions) -> Iterator[Problem]:
+        """Yield what a side of a merge, or of an unreadable one before it, says against a task's criteria.
 
-    def _document(self, path: str, oid: str | None) -> Document[Any] | None:
-        """Return a version's record, judged once however often it is met; None when it is none."""
-        if oid is None:
-            return None
-        if (path, oid) not in self._documents:
-            data = self._blobs.get(oid, path)
-            judged = None if isinstance(data, int) else self._read(data, path)
-            COST.parsed += judged is not None
-            self._documents[path, oid] = None if judged is None else judged.document
-        return self._documents[path, oid]
-
-    def _meta(self, path: str, oid: str | None) -> Mapping[str, Any] | None:
-        document = self._document(path, oid)
-        return None if document is None else document.meta
-
-    def _readable(self, path: str, oid: str | None) -> str | None:
-        """Return this version, or the last before it in the range that can be read."""
-        queue, seen = [oid], set[str]()
-        for version in queue:
-            if version is None or version in seen:
+        A side that left a criterion as it was has nothing to say: the other may have changed it legally.
+        """
+        place = places.place_of(path)
+        if place is None or place.kind != "task":
+            return
+        for index, oid in enumerate(versions.before):
+            if oid in (None, versions.after) or not self._may_object(step, path, index):
                 continue
-            seen.add(version)
-            if self._document(path, version) is not None:
-                return version
-            queue.extend(self._replaced.get((path, version), ()))
-        return None
+            document = self._versions.document(path, versions.after)
+            if document is None:
+                return
+            since = self._versions.began(step, path, index) if len(step.parents) > 1 else ()
+            for meta in self._versions.side(step, path, index):
+                yield from criterion_changes(meta, document, since)
+
+    def _may_object(self, step: Step, path: str, index: int) -> bool:
+        if len(step.parents) > 1:
+            return not self._versions.is_untouched(step, path, index)
+        return self._versions.document(path, step.changed[path].before[index]) is None
 
     def _is_unreadable(self, path: str, oid: str | None) -> bool:
         """Say whether a version that is not the tip's, which has findings of its own, is no record."""
         if oid is None or oid == self._tip.get(path) or not has_fields(path):
             return False
-        return self._document(path, oid) is None
+        return self._versions.document(path, oid) is None
 
     def _unproven(self, step: Step, histories: Sequence[FileHistory]) -> Iterator[Problem]:
         """Yield what a task lacked in the commit that called it done, where the tip has another version of it.

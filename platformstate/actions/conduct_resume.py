@@ -15,7 +15,6 @@ from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, run_check
 from platformstate.actions.conduct_supersede import carried_captures
 from platformstate.actions.conduct_walk import failure_of, finish, suspend, walk
-from platformstate.actions.run_show import answer_of_known, plan_resume
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
 from platformstate.entities.step import CheckStep
 from platformstate.errors import StateError
@@ -49,6 +48,8 @@ def resume_run(
     """
     site = find_run(store, text)
     if store.dry_run:
+        from platformstate.actions.run_show import plan_resume
+
         return plan_resume(store, site)
     known = _resumable(store, site)
     if known.state.status in TERMINAL:
@@ -62,6 +63,8 @@ def resume_run(
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
             return answer_of(conduct, _resume(conduct, over))
     except StateError as refused:
+        from platformstate.actions.run_show import answer_of_known
+
         now = known._replace(state=known.folding.state())
         refused.data = {**answer_of_known(now).data, **(refused.data or {})}
         raise

@@ -59,17 +59,19 @@ class Judging:
         self.misplaced = frozenset(problem.path for problem in tree)
         self._load(self.selected)
         self._load_context()
+        changes = self._histories()
         found = [
             *tree,
             *self._file_problems(),
             *self._cross_problems(),
-            *self._history_problems(),
+            *history_problems(changes, self._pruned(changes)),
             *self._attribute_problems(),
             *(_ignored(hidden) for hidden in self.scope.hidden),
         ]
         wanted = [each for each in found if each.path in self.selected or each.path == ".gitattributes"]
         if self.scope.selected is None:
             wanted = found
+        wanted += self._broken_moves(changes)
         return tuple(sorted(set(wanted), key=lambda each: (each[:4], each.pointer, each.message)))
 
     @property
@@ -108,8 +110,8 @@ class Judging:
     def _beside(self, document: Document[Any]) -> Iterator[str]:
         if document.kind.name == "checkpoint":
             yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
-        elif document.kind.name == "task" and document.path in self.selected:
-            yield from _evidence_context(document)
+        elif document.kind.name == "task":
+            yield from _evidence_context(document, selected=document.path in self.selected)
         for reference in references(document):
             if reference.pointer.split("/")[1] in CHAINS:
                 yield target_path(document, reference, self.names) or ""
@@ -201,9 +203,18 @@ class Judging:
         value = None if judged is None or judged.document is None else judged.document.meta
         yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
 
-    def _history_problems(self) -> tuple[Problem, ...]:
-        changes = self._histories()
-        return history_problems(changes, self._pruned(changes))
+    def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
+        """Yield the criteria of other tasks that moved to one which a change made ask for something else."""
+        if self.scope.selected is None or not any(map(_is_of_task, changes)):
+            return
+        from platformstate.actions.judging_evidence import broken_moves
+
+        def load(paths: Iterable[str]) -> list[Document[Any]]:
+            self._load(wanted := frozenset(paths) - self.selected)
+            self._load_context()
+            return [document for document in self._documents() if document.path in wanted]
+
+        yield from broken_moves(self, changes, load)
 
     def _pruned(self, changes: Sequence[FileHistory]) -> frozenset[str]:
         """Return the folders of jobs' runs that are gone and that a ledger of their job still names."""
@@ -275,11 +286,15 @@ class Judging:
                 yield _unsafe_attribute(text, path, attribute, value)
 
 
-def _evidence_context(document: Document[Any]) -> Iterator[str]:
+def _is_of_task(change: FileHistory) -> bool:
+    return change.document is not None and change.document.kind.name == "task"
+
+
+def _evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str]:
     if claims_proof(document.meta):
         from platformstate.actions.judging_evidence import evidence_context
 
-        yield from evidence_context(document)
+        yield from evidence_context(document, selected=selected)
 
 
 def _ignored(hidden: Hidden) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.evidence_check import journal_fault, task_claims
@@ -11,19 +11,24 @@ from platformstate.core.document import Document
 from platformstate.core.places import STORE_PATH, task_path
 from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem
-from platformstate.policy.evidence_rules import evidence_problems, moved_target
+from platformstate.gitrepo.versions import paths_naming
+from platformstate.policy.evidence_rules import evidence_problems, is_reworded, moved_target
+from platformstate.policy.history import FileHistory
 
 if TYPE_CHECKING:
     from platformstate.actions.contents import Scope
     from platformstate.actions.judging import Judging
 
 
-def evidence_context(document: Document[Any]) -> Iterator[str]:
-    """Yield the paths of the records without which a task's claims cannot be judged."""
+def evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str]:
+    """Yield the paths of the records without which a task's claims cannot be judged.
+
+    Of a task that is not selected only where its criteria moved on to.
+    """
     for criterion in document.meta.get("acceptance", ()):
         if criterion["state"] == "moved":
             yield task_path(moved_target(criterion)[0])
-        for item in criterion.get("evidence", ()):
+        for item in criterion.get("evidence", ()) if selected else ():
             if item["type"] in ("command", "operator"):
                 yield item["proof"]
             elif item["type"] == "db-verify":
@@ -41,8 +46,28 @@ def claim_problems(judging: Judging, documents: Sequence[Document[Any]]) -> Iter
     for (task, criterion, index, _), verdict in zip(claims, found, strict=True):
         by_task[task][criterion, index] = verdict
     for document in asking:
-        others = {task: _task(judging, task) for task in _moved_to(document)}
+        others = _moved_on(judging, document)
         yield from evidence_problems(document, by_task[document.id], others)
+
+
+def broken_moves(
+    judging: Judging,
+    changes: Sequence[FileHistory],
+    load: Callable[[Iterable[str]], Sequence[Document[Any]]],
+) -> Iterator[Problem]:
+    """Yield the criteria that moved to one which the changes made ask for something else."""
+    names = [f"{each.document.id}#" for each in changes if each.document and rewords(each)]
+    paths = paths_naming(judging.scope.repository, sorted(names), judging.scope.to_commit)
+    found = claim_problems(judging, load(paths)) if paths else ()
+    yield from (each for each in found if each.code == "criterion_move_broken")
+
+
+def rewords(change: FileHistory) -> bool:
+    """Say whether a criterion of a task asks for something else than in a version before."""
+    if change.document is None or change.document.kind.name != "task":
+        return False
+    meta = change.document.meta
+    return any(before is not None and is_reworded(before, meta) for before in change.before_meta)
 
 
 def _ground(judging: Judging) -> Ground:
@@ -88,9 +113,19 @@ def _task(judging: Judging, task: str) -> Mapping[str, Any] | None:
     return None if document is None else document.meta
 
 
-def _moved_to(document: Document[Any]) -> set[str]:
-    criteria = document.meta.get("acceptance", ())
-    return {moved_target(each)[0] for each in criteria if each["state"] == "moved"}
+def _moved_on(judging: Judging, document: Document[Any]) -> dict[str, Mapping[str, Any] | None]:
+    """Return the tasks to which criteria of a task moved, and those to which they moved on from there."""
+    found: dict[str, Mapping[str, Any] | None] = {}
+    queue = [document.meta]
+    for meta in queue:
+        for task in _moved_to(meta) - found.keys():
+            found[task] = _task(judging, task)
+            queue.append(found[task] or {})
+    return found
+
+
+def _moved_to(meta: Mapping[str, Any]) -> set[str]:
+    return {moved_target(each)[0] for each in meta.get("acceptance", ()) if each["state"] == "moved"}
 
 
 def _journal_of(receipt: str) -> str:

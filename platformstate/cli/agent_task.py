@@ -15,7 +15,7 @@ from platformstate.cli.commands import Command, group
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.memory import create
 from platformstate.cli.present import present
-from platformstate.cli.texts import TEXT
+from platformstate.cli.texts import WORDS
 from platformstate.errors import StateError
 from platformstate.policy.wrapping import DEFAULT_INTERVAL, OUTCOMES
 
@@ -127,8 +127,8 @@ codex_task.add_command(
     show_default=True,
     help="How the run has ended.",
 )
-@click.option("--reason", type=TEXT, metavar="R", help="Why it failed or was aborted.")
-@click.option("--next", "next_action", type=TEXT, metavar="T", help="The one action to take next.")
+@click.option("--reason", type=WORDS, metavar="R", help="Why it failed or was aborted.")
+@click.option("--next", "next_action", type=WORDS, metavar="T", help="The one action to take next.")
 @click.pass_context
 def end(context: click.Context, /, task: str | None, **given: Any) -> None:
     """End your run at a task: a last checkpoint, a receipt, and the claim given back."""

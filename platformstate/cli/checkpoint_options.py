@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from platformstate.cli.task_options import options
-from platformstate.cli.texts import SOURCE, TEXT
+from platformstate.cli.texts import SOURCE, TEXT, WORDS
 from platformstate.entities.checkpoint import KINDS, WAITS_ON
 
 STATEMENTS: Final = (
@@ -42,7 +42,7 @@ _OPTIONS: Final = (
     click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section."),
     options(STATEMENTS, multiple=True),
     options(_LISTS, multiple=True),
-    click.option("--next", type=TEXT, metavar="T", help="The one action to take next."),
+    click.option("--next", type=WORDS, metavar="T", help="The one action to take next."),
     click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked."),
     click.option(
         "--step", metavar="KEY=begun|done|failed", help="Say so of the next pinned step of the run."

@@ -21,7 +21,7 @@ from platformstate.cli.memory_text import (
 )
 from platformstate.cli.present import present
 from platformstate.cli.task_options import options, request_of
-from platformstate.cli.texts import SOURCE, TEXT, Source
+from platformstate.cli.texts import SOURCE, TEXT, WORDS, Source
 from platformstate.entities.checkpoint import KINDS, CheckpointRequest
 from platformstate.policy.brief_text import DEFAULT_TOKENS
 
@@ -190,7 +190,7 @@ def packet(invocation: Invocation, /, task: str, at: str | None, out: Path | Non
 @click.option("--kind", type=click.Choice(KINDS), default="progress", show_default=True, help="What sort.")
 @click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section.")
 @options(STATEMENTS, multiple=True)
-@click.option("--next", type=TEXT, metavar="T", help="The one action to take next.")
+@click.option("--next", type=WORDS, metavar="T", help="The one action to take next.")
 @click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
 @click.pass_obj
 def observe(
@@ -221,7 +221,7 @@ def observe(
 )
 @click.option("--run", metavar="DEAD", help="The dead run; default: the newest that has not succeeded.")
 @click.option("--force", is_flag=True, help="An operator says that it is dead; nothing proves it.")
-@click.option("--reason", type=TEXT, metavar="R", help="With --force: why that is right.")
+@click.option("--reason", type=WORDS, metavar="R", help="With --force: why that is right.")
 @click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m.")
 @click.option(
     "--remote",

@@ -12,7 +12,7 @@ from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
 from platformstate.cli.task import task
 from platformstate.cli.task_options import of_task
-from platformstate.cli.texts import TEXT
+from platformstate.cli.texts import WORDS
 
 TTL_HELP: Final = "How long the claim lasts without a sign of life; default 60m."
 REMOTE_HELP: Final = "Let this remote arbitrate between clones; without a name it is origin."
@@ -55,7 +55,7 @@ def claim(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
     show_default=True,
     help="How the run ends.",
 )
-@click.option("--reason", type=TEXT, metavar="R", help="Why; default: released.")
+@click.option("--reason", type=WORDS, metavar="R", help="Why; default: released.")
 @click.option("--remote", is_flag=True, help="Refuse a claim that no remote knows of.")
 @click.pass_obj
 def release(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:

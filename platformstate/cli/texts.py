@@ -45,6 +45,17 @@ class TextType(_Text):
         return text.replace("\r\n", "\n").rstrip("\n")
 
 
+class WordsType(TextType):
+    """A text that says something: blanks alone are refused, where the words are what an act is answered for by."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text that the flag's value stands for."""
+        text = super().convert(value, param, ctx)
+        if isinstance(text, str) and not text.strip():
+            raise click.BadParameter("it says nothing", ctx, param)
+        return text
+
+
 class SourceType(_Source):
     """A file's name or - for standard input; the value is its bytes."""
 
@@ -56,6 +67,7 @@ class SourceType(_Source):
 
 
 TEXT = TextType()
+WORDS = WordsType()
 SOURCE = SourceType()
 
 

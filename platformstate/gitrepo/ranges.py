@@ -73,9 +73,20 @@ def changes_between(repository: Repository, one: str, other: str) -> dict[str, V
 
 def merge_bases(repository: Repository, one: str, other: str) -> list[str]:
     """Return the best common ancestors of two commits. Raises: history_missing for none."""
-    found = repository.call(["merge-base", "--all", one, other]).stdout.decode("ascii").split()
+    found = met_last(repository, one, [other])
     if not found:
         raise history_missing(f"a common ancestor of {one[:12]} and {other[:12]}")
+    return found
+
+
+def met_last(repository: Repository, one: str, others: Sequence[str]) -> list[str]:
+    """Return the best common ancestors of a commit and a merge of others, none for unrelated ones.
+
+    Raises: history_missing for none in a shallow clone, which may hide them.
+    """
+    found = repository.call(["merge-base", "--all", one, *others]).stdout.decode("ascii").split()
+    if not found and repository.shallow:
+        raise history_missing(f"a common ancestor of {one[:12]} and {others[0][:12]}")
     return found
 
 

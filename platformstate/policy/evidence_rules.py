@@ -21,6 +21,7 @@ Verdicts = Mapping[tuple[str, int], Verdict]
 """The verdict on each item, by its criterion and its place there."""
 
 MAY_CHANGE: Final = ("intake", "refining")
+_ASKS: Final = ("text", "proof")
 _PROVE: Final = "platformctl task update {} --evidence {}=KIND:REF"
 
 
@@ -41,24 +42,65 @@ def evidence_problems(
     return found
 
 
-def criterion_changes(old: Meta, new: Document[Any]) -> list[Problem]:
-    """Return what a change took from a task's criteria, or made of them after work on it began."""
+def criterion_changes(old: Meta, new: Document[Any], since: Sequence[Meta] = ()) -> list[Problem]:
+    """Return what a change took from a task's criteria, or made of them after work on it began.
+
+    At a merge `since` are the versions that the side of `old` began from: what that side left as it
+    was, the other side may have changed by steps of its own.
+    """
     now = {each["id"]: (place, each) for place, each in enumerate(new.meta.get("acceptance", ()))}
     found = []
     for criterion in old.get("acceptance", ()):
         name = criterion["id"]
+        if since and all(_has_the_same(meta, criterion) for meta in since):
+            continue
         if name not in now:
             message = f"criterion {name} was removed; a criterion is met, moved or waived, never dropped"
             fix = f"restore it: {shown(criterion['text'])}"
             found.append(_problem(new, "/acceptance", "criterion_removed", message, fix))
             continue
-        place, after = now[name]
-        for key in ("text", "proof"):
-            if after[key] != criterion[key] and old["status"] not in MAY_CHANGE:
-                message = f"{key} of criterion {name} was {shown(criterion[key])!r}"
-                fix = f"restore it, and add another: platformctl task update {new.id} --accept TEXT::PROOF"
-                found.append(_problem(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix))
+        if old["status"] not in MAY_CHANGE:
+            found += _reworded(criterion, new, *now[name])
+        found += _met_again(criterion, new, *now[name])
     return found
+
+
+def is_reworded(old: Meta, new: Meta) -> bool:
+    """Say whether a criterion that stands in both versions of a task asks for something else in the new one."""
+    now = {each["id"]: each for each in new.get("acceptance", ())}
+    return any(
+        each["id"] in now and any(now[each["id"]][key] != each[key] for key in _ASKS)
+        for each in old.get("acceptance", ())
+    )
+
+
+def _has_the_same(meta: Meta, criterion: Meta) -> bool:
+    return any(
+        all(each[key] == criterion[key] for key in ("id", *_ASKS, "state"))
+        for each in meta.get("acceptance", ())
+    )
+
+
+def _reworded(criterion: Meta, new: Document[Any], place: int, after: Meta) -> Iterator[Problem]:
+    name = criterion["id"]
+    for key in _ASKS:
+        if after[key] != criterion[key]:
+            message = f"{key} of criterion {name} was {shown(criterion[key])!r}"
+            fix = f"restore it, and add another: platformctl task update {new.id} --accept TEXT::PROOF"
+            yield _problem(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix)
+
+
+def _met_again(criterion: Meta, new: Document[Any], place: int, after: Meta) -> Iterator[Problem]:
+    """Yield a criterion that became met without a new item: what it had did not prove it when it was open."""
+    known = criterion.get("evidence", ())
+    if (criterion["state"], after["state"]) != ("open", "met") or not known:
+        return
+    if all(item in known for item in after.get("evidence", ())):
+        message = (
+            f"criterion {criterion['id']} was open with this evidence, and nothing new says that it is met"
+        )
+        fix = _PROVE.format(new.id, criterion["id"])
+        yield _problem(new, f"/acceptance/{place}/state", "evidence_broken", message, fix)
 
 
 def moved_target(criterion: Meta) -> tuple[str, str]:
@@ -141,13 +183,30 @@ def _moved(
     task, name = moved_target(criterion)
     target = others.get(task)
     found = {each["id"]: each for each in (target or {}).get("acceptance", ())}.get(name)
-    if found is not None and all(found[key] == criterion[key] for key in ("text", "proof")):
+    if found is None:
+        reason = "is not there"
+    elif any(found[key] != criterion[key] for key in _ASKS):
+        reason = "asks for something else"
+    elif _comes_back(document, criterion, others):
+        reason = "leads back to it"
+    else:
         return
-    reason = "is not there" if found is None else "asks for something else"
     message = f"criterion {criterion['id']} moved to {task}#{name}, which {reason}"
     fix = f"set it open again, then platformctl task move-criterion {document.id} {criterion['id']} --to TASK"
     pointer = f"/acceptance/{place}/moved_to"
     yield _problem(document, pointer, "criterion_move_broken", message, fix)
+
+
+def _comes_back(document: Document[Any], criterion: Meta, others: Mapping[str, Meta | None]) -> bool:
+    """Say whether a criterion went from task to task in a circle, so that nobody has to prove it."""
+    seen: set[tuple[str, str]] = set()
+    place: tuple[str, str] | None = (document.id, criterion["id"])
+    while place is not None and place not in seen:
+        seen.add(place)
+        meta = document.meta if place[0] == document.id else others.get(place[0])
+        here = [each for each in (meta or {}).get("acceptance", ()) if each["id"] == place[1]]
+        place = moved_target(here[0]) if here and here[0]["state"] == "moved" else None
+    return place is not None
 
 
 _STATES: Final = {"open": _open, "met": _met, "waived": _waived, "moved": _moved}

@@ -80,7 +80,7 @@ def _entry(was: str | None, document: Document[Any], worked: bool = False) -> It
         return
     now = str(document.meta["status"])
     is_reopened = (was, now) == ("done", "ready") and not worked
-    if (now in _NEEDS_REASON or is_reopened) and not document.meta.get("status_reason"):
+    if (now in _NEEDS_REASON or is_reopened) and not str(document.meta.get("status_reason", "")).strip():
         message = f"status became {now} without a reason"
         yield "transition_reason_missing", message, "say why in status_reason"
     if now in _ENTRIES and was != now:
