@@ -57,6 +57,10 @@ class Writer(Protocol):
         """Wait for this store's turn and return its cursor."""
         ...
 
+    def repair(self) -> None:
+        """Give every row the hash that its columns have now."""
+        ...
+
     def duplicates(self, table: Table) -> list[tuple[str, str]]:
         """Return files of touched and of other units that hold one key."""
         ...
@@ -130,4 +134,3 @@ class Engine(NamedTuple):
     unreachable: Callable[[], StateError]
     chance: Callable[[int], int]
     reach: Callable[[str], None]
-    repairs: Callable[[str], None]

@@ -63,7 +63,7 @@ def _has_arrived(engine: Engine, wanted: Wanted, wishes: Wishes) -> bool:
         sleep(pause * (0.5 + engine.chance(1000) / 1000))
         try:
             return engine.target.was_committed(wanted.store, wishes.sync_id)
-        except engine.try_again:
+        except (*engine.try_again, *engine.locked):
             continue
         except StateError as refused:
             if refused.code != "db_unreachable":

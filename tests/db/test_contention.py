@@ -135,7 +135,12 @@ def test_a_limit_of_temporary_files_is_told(pg: Mirror) -> None:
     pg.commit("many")
     assert pg.database is not None
     name = pg.database.name
-    for setting in ("temp_file_limit = '64kB'", "work_mem = '64kB'", "enable_hashjoin = off", "enable_nestloop = off"):
+    for setting in (
+        "temp_file_limit = '64kB'",
+        "work_mem = '64kB'",
+        "enable_hashjoin = off",
+        "enable_nestloop = off",
+    ):
         pg.database.run(f'ALTER DATABASE "{name}" SET {setting}')
     refused = pg.refused()
     assert (refused.code, refused.exit_status) == ("db_disk_full", 7)
