@@ -11,6 +11,7 @@ from platformstate.exporter import pg_binary, pg_text
 from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_connect import Connection, sql
 from platformstate.exporter.pg_errors import explained, is_transient
+from platformstate.exporter.repairing import repair_postgres
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
@@ -92,6 +93,11 @@ class PostgresWriter:
             self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [migrating])
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [own])
             return head(self._connection)
+
+    def repair(self) -> None:
+        """Give every row of this store the hash that its columns have now."""
+        with explained():
+            repair_postgres(self._connection, str(self._values["store"]))
 
     def duplicates(self, table: Table) -> list[tuple[str, str]]:
         """Return files of touched and of other units that hold one key."""

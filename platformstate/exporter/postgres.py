@@ -235,8 +235,11 @@ def applied_migrations(connection: Connection, schema: str) -> tuple[Applied, ..
     ).fetchone()
     if there is None:
         return ()
-    text = "SELECT version, name, encode(checksum, 'hex') FROM schema_migration ORDER BY version"
-    return tuple(Applied(*row) for row in connection.execute(text))
+    # With its schema's name, a role that may not use the schema is told so.
+    text = (
+        f"SELECT version, name, encode(checksum, 'hex') FROM \"{schema}\".schema_migration ORDER BY version"
+    )
+    return tuple(Applied(*row) for row in connection.execute(sql(text)))
 
 
 def read_head(connection: Connection, store: str, *, locking: bool = False) -> Head | None:

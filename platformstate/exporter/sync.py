@@ -172,7 +172,7 @@ def _written(
             raise _Moved
         engine.reach("db.locked")
         if wishes.repair:
-            engine.repairs(store)
+            writer.repair()
         counts = _merge(writer, work, decision.relation == "initial", wishes, told)
         _never_lost(counted, counts)
         engine.reach("db.merged")

@@ -96,14 +96,13 @@ COMMIT = b"COMMIT\0"
 
 
 class Between:
-    """Stands before a server's socket and, at the first COMMIT, closes the client's end.
+    """Stands before a server's socket; at the first COMMIT it closes the client's end and keeps the server's.
 
-    `lost`: the server never hears of it and is left alone at once. `answered`: it commits, nobody hears of
-    that. `stalled`: it never hears of it, and its session lives on until the test lets go.
+    The server never hears of the COMMIT, and its session lives on until the test lets go.
     """
 
-    def __init__(self, server: Path, folder: Path, how: str) -> None:
-        self._server, self._how = server, how
+    def __init__(self, server: Path, folder: Path) -> None:
+        self._server = server
         self.met = threading.Event()
         self.free = threading.Event()
         self._listening = socket.socket(socket.AF_UNIX)
@@ -126,13 +125,8 @@ class Between:
         while data := _received(client):
             if COMMIT in data and not self.met.is_set():
                 self.met.set()
-                if self._how == "answered":
-                    server.sendall(data)
                 _shut(client)
-                if self._how == "stalled":
-                    self.free.wait(30)
-                elif self._how == "answered":
-                    return
+                self.free.wait(30)
                 break
             server.sendall(data)
         _shut(server)
@@ -162,12 +156,12 @@ def _received(end: socket.socket) -> bytes:
 
 
 @contextmanager
-def through_a_proxy(pg: Mirror, how: str) -> Iterator[tuple[Between, Mirror]]:
+def through_a_proxy(pg: Mirror) -> Iterator[tuple[Between, Mirror]]:
     """Give what stands before the server, and the mirror as it is reached through that."""
     assert pg.database is not None
     home = Path(pg.database.conninfo.split()[0].removeprefix("host="))
     with tempfile.TemporaryDirectory(prefix="px", dir="/tmp") as folder:
-        proxy = Between(home, Path(folder), how)
+        proxy = Between(home, Path(folder))
         conninfo = pg.database.conninfo.replace(f"host={home}", f"host={folder}")
         try:
             yield proxy, Mirror(pg.root, Wish(Flags(dsn=conninfo), lock_timeout=0.1), pg.database)
@@ -175,18 +169,8 @@ def through_a_proxy(pg: Mirror, how: str) -> Iterator[tuple[Between, Mirror]]:
             proxy.close()
 
 
-@pytest.mark.parametrize("how", ["lost", "answered"])
-def test_40_07_a_commit_whose_answer_never_comes_is_looked_up(pg: Mirror, how: str) -> None:
-    with through_a_proxy(pg, how) as (proxy, through):
-        synced = through.sync().data
-    assert proxy.met.is_set()
-    assert (synced["result"], synced["relation"]) == ("synced", "initial")
-    assert pg.sql("SELECT sync_id::text FROM sync_run") == [(synced["sync_id"],)]
-    assert pg.equal()
-
-
 def test_40_07_a_commit_whose_backend_still_lives_is_waited_for(pg: Mirror) -> None:
-    with through_a_proxy(pg, "stalled") as (proxy, through):
+    with through_a_proxy(pg) as (proxy, through):
 
         def let_go() -> None:
             proxy.met.wait(30)
@@ -202,7 +186,7 @@ def test_40_07_a_commit_whose_backend_still_lives_is_waited_for(pg: Mirror) -> N
 
 @pytest.mark.soak
 def test_40_07_a_commit_that_stays_unanswered_has_an_unknown_outcome(pg: Mirror) -> None:
-    with through_a_proxy(pg, "stalled") as (proxy, through):
+    with through_a_proxy(pg) as (proxy, through):
         refused = through.refused()
     assert proxy.met.is_set()
     assert (refused.code, refused.exit_status) == ("db_outcome_unknown", 7)
