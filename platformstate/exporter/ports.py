@@ -106,8 +106,10 @@ class Target(Protocol):
         """Return blob and parser version of every file of a store."""
         ...
 
-    def present(self, table: Table, store: str) -> list[tuple[tuple[Any, ...], bytes, str]]:
-        """Return key, hash and source of every row."""
+    def present(
+        self, table: Table, store: str, *, own: bool = False
+    ) -> list[tuple[tuple[Any, ...], bytes, str]]:
+        """Return key, hash and source of every row, the hash that of its columns now when `own`."""
         ...
 
     def writer(self, store: str, sync_id: str) -> Any:

@@ -110,7 +110,7 @@ def _once(engine: Engine, source: Source, wishes: Wishes, told: Progress) -> Out
     if wishes.dry_run:
         from platformstate.exporter.comparing import compared
 
-        counts = compared(target, source, work, told)
+        counts = compared(target, source, work, told, repair=wishes.repair)
         return Outcome("planned", decision.relation, head, counts, work, warnings)
     outcome = Outcome("synced", decision.relation, head, nothing, work, warnings)
     return _written(engine, source, wishes, decision, outcome, told)
