@@ -40,7 +40,7 @@ class PostgresWriter:
         self._values = {"store": store, "sync_id": sync_id}
         self._waiting: dict[str, list[bytes]] = {}
         self._sizes: dict[str, int] = {}
-        self._writers: dict[str, list[pg_binary.Writer]] = {}
+        self._writers: dict[str, list[pg_binary.Writer | None]] = {}
         self.staged: dict[str, int] = {}
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
