@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.demo_mirror import mirror
 from platformstate.actions.demo_procedure import conduct_killed, conduct_resumed
 from platformstate.core.places import task_path
 from platformstate.errors import StateError
@@ -122,6 +123,7 @@ def run_demo(tell: Tell) -> Answer:
             part(demo)
         conduct_killed(demo, TASK)
         conduct_resumed(demo)
+        mirror(demo)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     commands = sum(len(step["commands"]) for step in demo.steps)
