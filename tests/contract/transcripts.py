@@ -74,7 +74,7 @@ def replayed(text: str, zygote: Zygote, place: Path) -> Iterator[tuple[Step, End
     typed = ""
     for step in steps(text):
         typed += step.line
-        flags = [] if "--json" in step.line else ["--json"]
+        flags = [] if "--json" in step.line.split() else ["--json"]
         ended = sandbox.run(masks.unmasked(step.line), *flags)
         masks.look(typed)
         yield step, ended
