@@ -40,6 +40,7 @@ WATCHED = frozenset(
 )
 HELP = {"click"}
 READ = HELP | {"yaml", "jsonschema_rs"}
+MIRROR = READ | {"sqlite3"}
 WRITE = READ | {"git", "gitdb", "logging"}
 REFERENCE = READ | {"jsonschema", "referencing", "rpds"}
 IMPORT = WRITE | {"frontmatter"}
@@ -87,6 +88,11 @@ ROWS: dict[str, set[str]] = {
     "task update one --priority p1": WRITE,
     CHECKPOINT: WRITE,
     f"{CHECKPOINT} --no-commit": READ,
+    "db grant-sql": HELP,
+    "db sync --sqlite ../imports.db": MIRROR,
+    "db verify --sqlite ../imports.db": MIRROR,
+    "db status --sqlite ../imports.db": MIRROR,
+    "db export --sqlite ../imports-state.db": MIRROR,
     "validate --reference": REFERENCE,
     "task create --from note.md": IMPORT,
 }

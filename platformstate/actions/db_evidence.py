@@ -125,12 +125,13 @@ def _of_git(place: Place, meta: Mapping[str, Any]) -> Roots:
     roots = roots_at(place.repository, commit)
     if roots.store != meta["store_id"]:
         raise _stale("b", f"the file is of store {meta['store_id']}")
-    if fault := _root_fault(meta, roots):
+    if fault := root_fault(meta, roots):
         raise _stale("e", fault)
     return roots
 
 
-def _root_fault(meta: Mapping[str, Any], roots: Roots) -> str | None:
+def root_fault(meta: Mapping[str, Any], roots: Roots) -> str | None:
+    """Return the first root of a document that is not what git gives, None when all are."""
     said = meta["root"]
     if {said["expected"], said["found"]} != {roots.root}:
         return f"the root of commit {meta['commit'][:8]} is {roots.root}"

@@ -13,7 +13,7 @@ from platformstate.actions.answer import Answer
 from platformstate.core.instants import instant
 from platformstate.errors import Problem, StateError, Warned, shown
 from platformstate.exporter import target as targets
-from platformstate.exporter.engines import Setting, engine_of, open_target
+from platformstate.exporter.engines import Setting, answered, engine_of, open_target
 from platformstate.exporter.ports import Engine
 from platformstate.exporter.target import Flags, Redactor, Target
 from platformstate.gitrepo import Repository, discover
@@ -93,7 +93,8 @@ class Place:
         """Give the target, not yet connected, and close it in the end."""
         found = open_target(target or self.target(), self.setting(verb, id), mode=mode)
         try:
-            yield found
+            with answered(found):
+                yield found
         finally:
             found.close()
 

@@ -91,11 +91,9 @@ class GitSource:
     def _judged(self, entry: Entry, blobs: Iterator[bytes | int | None]) -> Judged | str:
         started = perf_counter()
         data = next(blobs, None)
-        read = perf_counter()
+        self.watch.git += perf_counter() - started
         judged, problems = _judge(entry.path, data)
         self.problems += [problem for problem in problems if problem.severity == "error"]
-        self.watch.git += read - started
-        self.watch.parse += perf_counter() - read
         self.watch.files += 1
         self.watch.bytes += len(data) if isinstance(data, bytes) else 0
         return judged

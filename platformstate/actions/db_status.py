@@ -37,6 +37,8 @@ def _status(place: Place, check: bool) -> Answer:
     store = source.wanted.store
     with place.opened("status", place.uuid(), mode="plan", target=target) as opened:
         standing: Standing = opened.standing(store)
+        if place.repository.ref is None and standing.head is not None:  # no branch says what is followed
+            source.wanted = source.wanted._replace(ref=standing.head.ref)
         server = opened.server()
         compared = compare(standing.applied, packaged(opened.engine))
         has_tables = bool(standing.applied)

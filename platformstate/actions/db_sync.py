@@ -51,8 +51,9 @@ def _sync(place: Place, asked: SyncWish, told: Progress) -> Answer:
     wishes = Wishes(sync_id, place.actor, __version__, place.now(), **flags, dry_run=dry_run)
     with place.opened("sync", sync_id, mode="plan" if dry_run else "write", target=target) as opened:
         outcome = sync(place.engine(opened, "sync", sync_id), source, wishes, told)
+        seconds = source.watch.seconds()
         uncommitted = uncommitted_files(place.repository)
-        data = _data(outcome, source, opened.engine, opened.schema, sync_id, uncommitted)
+        data = _data(outcome, source, opened.engine, opened.schema, sync_id, uncommitted) | {"seconds": seconds}
     return Answer(data, warnings=(*outcome.warnings, *_uncommitted(uncommitted)))
 
 
@@ -81,7 +82,6 @@ def _data(
         },
         "bytes_read": source.watch.bytes,
         "tables": {name: dict(outcome.tables[name].as_json()) for name in TABLES},
-        "seconds": source.watch.seconds(),
     }
 
 

@@ -13,7 +13,9 @@ from platformstate.exporter.work import Work, orphans
 Staged = dict[tuple[str | None, ...], tuple[bytes, str]]
 
 
-def compared(target: Target, source: Source, work: Work, told: Progress) -> dict[str, Counts]:
+def compared(
+    target: Target, source: Source, work: Work, told: Progress, *, repair: bool = False
+) -> dict[str, Counts]:
     """Return what a sync would do to each table. Raises: state_invalid."""
     staged: dict[str, Staged] = {name: {} for name in TABLES}
     seen: dict[bytes | None, str] = {}
@@ -25,7 +27,7 @@ def compared(target: Target, source: Source, work: Work, told: Progress) -> dict
             staged[record.unit.table][_key(record.unit.table, row)] = (row.hash, record.unit.path)
         told("parse", number, len(work.entries))
     source.problems += orphans(work, source)
-    counts = {name: _of_table(target, source, name, staged[name], work) for name in TABLES}
+    counts = {name: _of_table(target, source, name, staged[name], work, repair) for name in TABLES}
     if source.problems:
         raise refused(source.problems)
     return counts
@@ -43,11 +45,11 @@ def _position(names: tuple[str, ...], name: str) -> int:
     return position - sum(other in names[:position] for other in ("row_hash", "sync_id", "synced_at"))
 
 
-def _of_table(target: Target, source: Source, name: str, staged: Staged, work: Work) -> Counts:
+def _of_table(target: Target, source: Source, name: str, staged: Staged, work: Work, repair: bool) -> Counts:
     updated = deleted = equal = 0
     if not staged and not work.units and work.units is not None:
         return Counts()
-    for key, row_hash, path in target.present(TABLES[name], source.wanted.store):
+    for key, row_hash, path in target.present(TABLES[name], source.wanted.store, own=repair):
         touched = work.units is None or path in work.units
         found = staged.get(key)
         if found is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from platformstate.errors import StateError
+from platformstate.exporter.migrations import check, packaged
 from platformstate.exporter.ports import Engine
 from platformstate.exporter.state import Head
 from platformstate.exporter.target import Target
@@ -49,16 +51,32 @@ def open_target(target: Target, setting: Setting, *, mode: str) -> Any:
     )
 
 
+@contextmanager
+def answered(opened: Any) -> Iterator[None]:
+    """Turn what only a sync tries again into an answer. Raises: db_locked, db_unreachable."""
+    if opened.engine == "sqlite":
+        yield
+        return
+    from platformstate.exporter.pg_errors import Locked, TryAgain, unreachable
+
+    try:
+        yield
+    except Locked:
+        raise opened.locked("") from None
+    except TryAgain:
+        raise unreachable() from None
+
+
 def engine_of(opened: Any, setting: Setting) -> Engine:
     """Return an opened target with what a sync needs beside it."""
     if opened.engine == "sqlite":
         return _sqlite(opened, setting)
     from platformstate.exporter.pg_errors import Locked, TryAgain, unreachable
     from platformstate.exporter.pg_writer import OutcomeUnknown
-    from platformstate.exporter.postgres import read_head
-    from platformstate.exporter.repairing import repair_postgres
+    from platformstate.exporter.postgres import applied_migrations, read_head
 
     def head(connection: Any, store: str) -> Head | None:
+        check(applied_migrations(connection, opened.schema), packaged("postgres"), None)
         return read_head(connection, store, locking=True)
 
     return Engine(
@@ -70,12 +88,10 @@ def engine_of(opened: Any, setting: Setting) -> Engine:
         unreachable,
         setting.chance,
         setting.reach,
-        lambda store: repair_postgres(opened.connection, store),
     )
 
 
 def _sqlite(opened: Any, setting: Setting) -> Engine:
-    from platformstate.exporter.repairing import repair_sqlite
     from platformstate.exporter.sqlite import read_head
 
     return Engine(
@@ -87,5 +103,4 @@ def _sqlite(opened: Any, setting: Setting) -> Engine:
         lambda: StateError("db_unreachable", "the file cannot be used"),
         setting.chance,
         setting.reach,
-        lambda store: repair_sqlite(opened.connection, store),
     )

@@ -45,9 +45,10 @@ def staged_columns(table: Table) -> tuple[str, ...]:
 
 
 def create_staging(table: Table) -> str:
-    """Return the statement that makes a table's staging table, empty."""
-    columns = ", ".join(staged_columns(table))
-    return f"CREATE TEMP TABLE staged_{table.name} ON COMMIT DROP AS SELECT {columns} FROM {table.name} WITH NO DATA"
+    """Return the statement that makes a table's staging table; it names no other, so it locks none."""
+    types = {column.name: column.type for column in table.columns}
+    columns = ", ".join(f"{name} {types[name]}" for name in staged_columns(table))
+    return f"CREATE TEMP TABLE staged_{table.name} ({columns}) ON COMMIT DROP"
 
 
 def copy_in(table: Table) -> str:

@@ -11,6 +11,7 @@ from platformstate.exporter import pg_binary, pg_text
 from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_connect import Connection, sql
 from platformstate.exporter.pg_errors import explained, is_transient
+from platformstate.exporter.repairing import repair_postgres
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
@@ -39,7 +40,7 @@ class PostgresWriter:
         self._values = {"store": store, "sync_id": sync_id}
         self._waiting: dict[str, list[bytes]] = {}
         self._sizes: dict[str, int] = {}
-        self._writers: dict[str, list[pg_binary.Writer]] = {}
+        self._writers: dict[str, list[pg_binary.Writer | None]] = {}
         self.staged: dict[str, int] = {}
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
@@ -92,6 +93,11 @@ class PostgresWriter:
             self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [migrating])
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [own])
             return head(self._connection)
+
+    def repair(self) -> None:
+        """Give every row of this store the hash that its columns have now."""
+        with explained():
+            repair_postgres(self._connection, str(self._values["store"]))
 
     def duplicates(self, table: Table) -> list[tuple[str, str]]:
         """Return files of touched and of other units that hold one key."""

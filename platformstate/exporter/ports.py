@@ -57,6 +57,10 @@ class Writer(Protocol):
         """Wait for this store's turn and return its cursor."""
         ...
 
+    def repair(self) -> None:
+        """Give every row the hash that its columns have now."""
+        ...
+
     def duplicates(self, table: Table) -> list[tuple[str, str]]:
         """Return files of touched and of other units that hold one key."""
         ...
@@ -102,8 +106,10 @@ class Target(Protocol):
         """Return blob and parser version of every file of a store."""
         ...
 
-    def present(self, table: Table, store: str) -> list[tuple[tuple[Any, ...], bytes, str]]:
-        """Return key, hash and source of every row."""
+    def present(
+        self, table: Table, store: str, *, own: bool = False
+    ) -> list[tuple[tuple[Any, ...], bytes, str]]:
+        """Return key, hash and source of every row, the hash that of its columns now when `own`."""
         ...
 
     def writer(self, store: str, sync_id: str) -> Any:
@@ -130,4 +136,3 @@ class Engine(NamedTuple):
     unreachable: Callable[[], StateError]
     chance: Callable[[int], int]
     reach: Callable[[str], None]
-    repairs: Callable[[str], None]

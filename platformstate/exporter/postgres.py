@@ -101,7 +101,8 @@ class PostgresTarget:
 
     def _settings(self) -> str:
         return (
-            f"SET LOCAL search_path = \"{self.schema}\", pg_catalog, pg_temp; SET LOCAL TimeZone = 'UTC';"
+            # pg_catalog, left out, is looked in first: no function of the schema hides one of the server's.
+            f"SET LOCAL search_path = \"{self.schema}\", pg_temp; SET LOCAL TimeZone = 'UTC';"
             f" SET LOCAL lock_timeout = {self.timeouts.lock_ms};"
             f" SET LOCAL statement_timeout = {self.timeouts.statement_ms}"
         )
@@ -135,11 +136,14 @@ class PostgresTarget:
         with self.reading() as connection:
             return {path: (blob, version) for path, blob, version in connection.execute(text, [store])}
 
-    def present(self, table: Table, store: str) -> list[tuple[tuple[Any, ...], bytes, str]]:
-        """Return key, hash and source of every row of a store; keys are canonical texts."""
+    def present(
+        self, table: Table, store: str, *, own: bool = False
+    ) -> list[tuple[tuple[Any, ...], bytes, str]]:
+        """Return key, hash and source of every row of a store, the hash computed anew when `own`."""
         by_name = {column.name: column for column in table.columns}
         key = ", ".join(pg_text.text_of(by_name[name]) for name in table.key)
-        text = f"SELECT t.row_hash, t.source_path, {key} FROM {table.name} t WHERE t.store_id = %s::uuid"
+        kept = pg_text.hash_of(table) if own else "t.row_hash"
+        text = f"SELECT {kept}, t.source_path, {key} FROM {table.name} t WHERE t.store_id = %s::uuid"
         with self.reading() as connection:
             found = connection.execute(sql(text), [store]).fetchall()
         return [(tuple(row[2:]), row[0], row[1]) for row in found]
@@ -204,7 +208,8 @@ class PostgresTarget:
 
         text = "SELECT encode(document_sha256, 'hex') FROM verify_run WHERE verify_id = %s::uuid"
         with self.reading() as connection:
-            row = connection.execute(text, [verify_id]).fetchone()
+            there = applied_migrations(connection, self.schema)
+            row = connection.execute(text, [verify_id]).fetchone() if there else None
             return (None if row is None else row[0]), PostgresReader(connection, self.schema, "").system_id()
 
     def sizes(self, store: str) -> dict[str, int]:
@@ -235,8 +240,11 @@ def applied_migrations(connection: Connection, schema: str) -> tuple[Applied, ..
     ).fetchone()
     if there is None:
         return ()
-    text = "SELECT version, name, encode(checksum, 'hex') FROM schema_migration ORDER BY version"
-    return tuple(Applied(*row) for row in connection.execute(text))
+    # With its schema's name, a role that may not use the schema is told so.
+    text = (
+        f"SELECT version, name, encode(checksum, 'hex') FROM \"{schema}\".schema_migration ORDER BY version"
+    )
+    return tuple(Applied(*row) for row in connection.execute(sql(text)))
 
 
 def read_head(connection: Connection, store: str, *, locking: bool = False) -> Head | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.errors import StateError, shown
-from platformstate.exporter.canonical import hashed_columns
+from platformstate.exporter.canonical import hashed_columns, row_hash
 from platformstate.exporter.layout import Table
 from platformstate.exporter.migrations import Applied, packaged, refuse_foreign
 from platformstate.exporter.rows import PARSER_VERSION
@@ -160,12 +160,21 @@ class SqliteTarget:
         with self.reading() as connection:
             return {path: (blob, version) for path, blob, version in connection.execute(text, [store])}
 
-    def present(self, table: Table, store: str) -> list[tuple[tuple[Any, ...], bytes, str]]:
-        """Return key, hash and source of every row of a store; keys are canonical texts."""
-        key = ", ".join(f"CAST({name} AS TEXT)" for name in table.key)
-        text = f"SELECT row_hash, source_path, {key} FROM {table.name} WHERE store_id = ?"
+    def present(
+        self, table: Table, store: str, *, own: bool = False
+    ) -> list[tuple[tuple[Any, ...], bytes, str]]:
+        """Return key, hash and source of every row of a store, the hash computed anew when `own`."""
+        names = hashed_columns(table)
+        key, source = [names.index(name) for name in table.key], names.index("source_path")
         with self.reading() as connection:
-            return [(tuple(row[2:]), row[0], row[1]) for row in connection.execute(text, [store])]
+            return [
+                (
+                    tuple(_shown(fields[place]) for place in key),
+                    row_hash(table.name, fields) if own else kept or b"",
+                    _shown(fields[source]) or "",
+                )
+                for kept, fields in canonical_rows(connection, table, store)
+            ]
 
     def writer(self, store: str, sync_id: str) -> SqliteWriter:
         """Begin the one transaction of a sync."""
@@ -271,6 +280,10 @@ def _as_text(value: Any) -> bytes | None:
     if value is None:
         return None
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
+def _shown(field: bytes | None) -> str | None:
+    return None if field is None else field.decode("utf-8", "surrogateescape")
 
 
 def canonical_rows(

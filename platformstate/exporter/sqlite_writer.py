@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_text import EVERY, staged_columns
+from platformstate.exporter.repairing import repair_sqlite
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.sqlite import explained, stored
 from platformstate.exporter.state import Counts, Head, LedgerRow
@@ -75,6 +76,11 @@ class SqliteWriter:
         with explained(self._path):
             self._connection.execute("UPDATE main.store_head SET ref = ref WHERE false")
             return head(self._connection)
+
+    def repair(self) -> None:
+        """Give every row of this store the hash that its columns have now."""
+        with explained(self._path):
+            repair_sqlite(self._connection, self._store)
 
     def duplicates(self, table: Table) -> list[tuple[str, str]]:
         """Return files of touched and of other units that hold one key."""

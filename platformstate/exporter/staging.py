@@ -17,15 +17,18 @@ from platformstate.exporter.work import Work, orphans
 
 def rows(source: Source, entries: list[Entry]) -> Iterator[tuple[Record, list[Entry], list[Row]]]:
     """Yield each unit with its files and rows; what no database can hold goes to the findings."""
+    watch = source.watch
+    started, git = perf_counter(), watch.git
     for record, files in source.records(entries):
-        started = perf_counter()
         try:
             found = list(rows_of(record, source.wanted.store))
         except BadValue as bad:
             source.problems.append(_unstorable(record, bad))
             continue
-        source.watch.parse += perf_counter() - started
+        watch.parse += perf_counter() - started - (watch.git - git)
         yield record, files, found
+        started, git = perf_counter(), watch.git
+    watch.parse += perf_counter() - started - (watch.git - git)
 
 
 def _unstorable(record: Record, bad: BadValue) -> Problem:

@@ -63,7 +63,7 @@ def _has_arrived(engine: Engine, wanted: Wanted, wishes: Wishes) -> bool:
         sleep(pause * (0.5 + engine.chance(1000) / 1000))
         try:
             return engine.target.was_committed(wanted.store, wishes.sync_id)
-        except engine.try_again:
+        except (*engine.try_again, *engine.locked):
             continue
         except StateError as refused:
             if refused.code != "db_unreachable":
@@ -110,7 +110,7 @@ def _once(engine: Engine, source: Source, wishes: Wishes, told: Progress) -> Out
     if wishes.dry_run:
         from platformstate.exporter.comparing import compared
 
-        counts = compared(target, source, work, told)
+        counts = compared(target, source, work, told, repair=wishes.repair)
         return Outcome("planned", decision.relation, head, counts, work, warnings)
     outcome = Outcome("synced", decision.relation, head, nothing, work, warnings)
     return _written(engine, source, wishes, decision, outcome, told)
@@ -172,7 +172,7 @@ def _written(
             raise _Moved
         engine.reach("db.locked")
         if wishes.repair:
-            engine.repairs(store)
+            writer.repair()
         counts = _merge(writer, work, decision.relation == "initial", wishes, told)
         _never_lost(counted, counts)
         engine.reach("db.merged")

@@ -51,6 +51,7 @@ _FAILURES: Final = (
     ("bad index file", "disk_error", "git's index is damaged"),
     ("bad signature", "disk_error", "git's index is damaged"),
     ("is corrupt", "disk_error", "an object of the repository is damaged"),
+    ("lazy fetching disabled", "history_missing", "this clone was made with --filter and lacks an object"),
     ("insufficient permission", "repository_read_only", "the repository may not be written"),
 )
 SIGXFSZ_STATUS: Final = -25
@@ -102,6 +103,8 @@ def _hint(code: str, stderr: str) -> str:
     if code == "repository_owner_differs":
         lines = [line.strip() for line in stderr.splitlines() if "safe.directory" in line]
         return lines[-1] if lines else "git config --global --add safe.directory DIR"
+    if code == "history_missing":
+        return "git fetch --refetch --no-filter; nothing is ever fetched unasked"
     if code == "disk_error":
         return "git fsck; a damaged index is made again by: rm .git/index && git reset"
     return "free some space and repeat the command" if code == "disk_full" else ""

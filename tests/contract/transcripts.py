@@ -81,7 +81,7 @@ def replayed(text: str, zygote: Zygote, place: Path) -> Iterator[tuple[Step, End
     typed = ""
     for step in steps(text):
         typed += step.line
-        flags = ["--json"] if "--json" not in step.line and may_answer_in_json(step.line) else []
+        flags = ["--json"] if "--json" not in step.line.split() and may_answer_in_json(step.line) else []
         ended = sandbox.run(masks.unmasked(step.line), *flags)
         masks.look(typed)
         yield step, ended

@@ -88,8 +88,12 @@ def test_a_sync_that_copies_holds_no_lock_on_a_table(pg: Mirror) -> None:
     """A migration that changes a table needs it alone, and must not meet a sync in a deadlock."""
     pg.sync()
     pg.edit()
-    meets = once("db.copied", lambda: pg.sql("LOCK TABLE task, source_file IN ACCESS EXCLUSIVE MODE NOWAIT"))
-    assert sync_that_meets(pg, meets).result == "synced"
+
+    def is_free() -> None:
+        with locked_table(pg, "task", "NOWAIT"), locked_table(pg, "source_file", "NOWAIT"):
+            pass
+
+    assert sync_that_meets(pg, once("db.copied", is_free)).result == "synced"
 
 
 def test_a_migration_between_reading_and_writing_is_noticed(pg: Mirror) -> None:
@@ -104,11 +108,11 @@ def test_a_migration_between_reading_and_writing_is_noticed(pg: Mirror) -> None:
 
 
 @contextmanager
-def locked_table(pg: Mirror, name: str) -> Iterator[None]:
+def locked_table(pg: Mirror, name: str, how: str = "") -> Iterator[None]:
     """Hold a table alone, as a hand's ALTER TABLE does."""
     assert pg.database is not None
     with psycopg.connect(pg.database.conninfo) as holder:
-        holder.execute(f"LOCK TABLE platformstate.{name} IN ACCESS EXCLUSIVE MODE")  # type: ignore[arg-type]
+        holder.execute(f"LOCK TABLE platformstate.{name} IN ACCESS EXCLUSIVE MODE {how}")  # type: ignore[arg-type]
         yield
 
 
@@ -135,7 +139,12 @@ def test_a_limit_of_temporary_files_is_told(pg: Mirror) -> None:
     pg.commit("many")
     assert pg.database is not None
     name = pg.database.name
-    for setting in ("temp_file_limit = '64kB'", "work_mem = '64kB'", "enable_hashjoin = off", "enable_nestloop = off"):
+    for setting in (
+        "temp_file_limit = '64kB'",
+        "work_mem = '64kB'",
+        "enable_hashjoin = off",
+        "enable_nestloop = off",
+    ):
         pg.database.run(f'ALTER DATABASE "{name}" SET {setting}')
     refused = pg.refused()
     assert (refused.code, refused.exit_status) == ("db_disk_full", 7)
@@ -179,7 +188,7 @@ def test_a_role_that_lacks_a_privilege_is_told_which(pg: Mirror, lacking: str, r
         refused = poor.refused(repair=repair)
         assert (refused.code, refused.exit_status) == ("db_permission_denied", 7)
         assert "permission denied for" in refused.message
-    assert content(pg) == before
+        assert content(pg) == before
 
 
 def test_a_verification_without_the_privilege_to_record_says_so(pg: Mirror) -> None:

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,7 @@ def test_40_07_a_sync_whose_backend_is_terminated_goes_on(pg: Mirror, point: str
     assert pg.equal()
 
 
+@pytest.mark.soak
 def test_40_07_a_backend_that_is_terminated_each_time_is_unreachable_in_the_end(pg: Mirror) -> None:
     pg.sync()
     before = content(pg)
@@ -91,15 +92,18 @@ def test_a_verification_whose_backend_is_terminated_is_refused(pg: Mirror) -> No
     assert refused.value.code == "db_unreachable"
 
 
-class Stall:
-    """Stands before a server's socket; at a word it holds back what it was to say, until it is let go.
+COMMIT = b"COMMIT\0"
 
-    The client's end is closed at once, the server's only when the test lets go: the backend lives on.
+
+class Between:
+    """Stands before a server's socket; at the first COMMIT it closes the client's end and keeps the server's.
+
+    The server never hears of the COMMIT, and its session lives on until the test lets go.
     """
 
-    def __init__(self, server: Path, folder: Path, word: bytes) -> None:
-        self._server, self._word = server, word
-        self.stalled = threading.Event()
+    def __init__(self, server: Path, folder: Path) -> None:
+        self._server = server
+        self.met = threading.Event()
         self.free = threading.Event()
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / ".s.PGSQL.5432"))
@@ -114,25 +118,34 @@ class Stall:
                 return
             server = socket.socket(socket.AF_UNIX)
             server.connect(str(self._server / ".s.PGSQL.5432"))
-            for argv in ((client, server, self._word), (server, client, None)):
-                threading.Thread(target=self._carry, args=argv, daemon=True).start()
+            for act in (self._forth, self._back):
+                threading.Thread(target=act, args=(client, server), daemon=True).start()
 
-    def _carry(self, one: socket.socket, other: socket.socket, word: bytes | None) -> None:
-        while data := _received(one):
-            if word is not None and word in data and not self.stalled.is_set():
-                self.stalled.set()
-                one.shutdown(socket.SHUT_RDWR)
-                self.free.wait(20)
+    def _forth(self, client: socket.socket, server: socket.socket) -> None:
+        while data := _received(client):
+            if COMMIT in data and not self.met.is_set():
+                self.met.set()
+                _shut(client)
+                self.free.wait(30)
                 break
+            server.sendall(data)
+        _shut(server)
+
+    def _back(self, client: socket.socket, server: socket.socket) -> None:
+        while data := _received(server):
             try:
-                other.sendall(data)
+                client.sendall(data)
             except OSError:
                 return
-        other.close()
 
     def close(self) -> None:
         self.free.set()
         self._listening.close()
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def _received(end: socket.socket) -> bytes:
@@ -143,40 +156,41 @@ def _received(end: socket.socket) -> bytes:
 
 
 @contextmanager
-def stalled_before(word: bytes, pg: Mirror, lock_timeout: float) -> Iterator[tuple[Stall, Mirror]]:
-    """Give a stall before the server, and the mirror as it is reached through it."""
+def through_a_proxy(pg: Mirror) -> Iterator[tuple[Between, Mirror]]:
+    """Give what stands before the server, and the mirror as it is reached through that."""
     assert pg.database is not None
     home = Path(pg.database.conninfo.split()[0].removeprefix("host="))
-    with tempfile.TemporaryDirectory(prefix="st", dir="/tmp") as folder:
-        stall = Stall(home, Path(folder), word)
+    with tempfile.TemporaryDirectory(prefix="px", dir="/tmp") as folder:
+        proxy = Between(home, Path(folder))
         conninfo = pg.database.conninfo.replace(f"host={home}", f"host={folder}")
-        wish = Wish(Flags(dsn=conninfo), lock_timeout=lock_timeout)
         try:
-            yield stall, Mirror(pg.root, wish, pg.database)
+            yield proxy, Mirror(pg.root, Wish(Flags(dsn=conninfo), lock_timeout=0.1), pg.database)
         finally:
-            stall.close()
+            proxy.close()
 
 
 def test_40_07_a_commit_whose_backend_still_lives_is_waited_for(pg: Mirror) -> None:
-    with stalled_before(b"COMMIT", pg, lock_timeout=0.2) as (stall, through):
+    with through_a_proxy(pg) as (proxy, through):
 
         def let_go() -> None:
-            stall.stalled.wait(20)
+            proxy.met.wait(30)
             time.sleep(0.6)
-            stall.free.set()
+            proxy.free.set()
 
         threading.Thread(target=let_go, daemon=True).start()
         assert through.sync().data["result"] == "synced"
+    assert proxy.met.is_set()
     assert pg.one("SELECT count(*) FROM sync_run") == 1
     assert pg.equal()
 
 
 @pytest.mark.soak
 def test_40_07_a_commit_that_stays_unanswered_has_an_unknown_outcome(pg: Mirror) -> None:
-    with stalled_before(b"COMMIT", pg, lock_timeout=0.2) as (_, through):
+    with through_a_proxy(pg) as (proxy, through):
         refused = through.refused()
-        assert (refused.code, refused.exit_status) == ("db_outcome_unknown", 7)
-        assert "sync_id" in refused.message
+    assert proxy.met.is_set()
+    assert (refused.code, refused.exit_status) == ("db_outcome_unknown", 7)
+    assert "sync_id" in refused.message
     pg.sync()
     assert pg.one("SELECT count(*) FROM sync_run") == 1
     assert pg.equal()

@@ -155,15 +155,19 @@ def test_everything_but_the_store_deleted(mirror: Mirror) -> None:
     assert mirror.equal()
 
 
-def test_a_line_that_is_added_touches_no_other_row(mirror: Mirror) -> None:
+def test_a_line_that_is_added_replaces_the_rows_of_its_file_alone(mirror: Mirror) -> None:
     first = mirror.sync().data["sync_id"]
     from tests.db.conftest import LEDGER
 
     line = mirror.text(LEDGER).splitlines()[-1]
     mirror.write(LEDGER, mirror.text(LEDGER) + line.replace("T11:00:00Z", "T12:00:00Z") + "\n")
     mirror.commit("line")
-    assert mirror.changes("job_run") == (1, 0, 0)
-    assert mirror.one("SELECT count(*) FROM job_run WHERE sync_id = ?", first) == 4
+    synced = mirror.sync().data
+    assert synced["tables"]["job_run"] == {"inserted": 1, "updated": 4, "deleted": 0, "unchanged": 0}
+    assert [name for name, counts in synced["tables"].items() if counts["inserted"] + counts["updated"]] == [
+        "job_run"
+    ]
+    assert mirror.one("SELECT count(*) FROM task WHERE sync_id = ?", first) == 2
     assert mirror.equal()
 
 
@@ -419,24 +423,32 @@ class Proxy:
         while data := _received(client):
             if self._word in data and not self.lost:
                 self.lost += 1
-                if not self._before:
-                    server.sendall(data)
-                    server.recv(1)
-                client.shutdown(socket.SHUT_RDWR)
-                server.close()
-                return
+                if self._before:
+                    break
             server.sendall(data)
-        server.close()
+        _hang_up(client, server)
 
     def _back(self, server: socket.socket, client: socket.socket) -> None:
         while data := _received(server):
+            if self.lost == 1 and not self._before:
+                self._before = True
+                break
             try:
                 client.sendall(data)
             except OSError:
-                return
+                break
+        _hang_up(client, server)
 
     def close(self) -> None:
         self._listening.close()
+
+
+def _hang_up(*ends: socket.socket) -> None:
+    for end in ends:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
 
 def _received(end: socket.socket) -> bytes:
@@ -455,7 +467,7 @@ def test_40_07_a_commit_whose_answer_is_lost(
     assert pg.database is not None
     home = Path(pg.database.conninfo.split()[0].removeprefix("host="))
     with tempfile.TemporaryDirectory(prefix="px", dir="/tmp") as folder:
-        proxy = Proxy(home, Path(folder), b"COMMIT", before=before)
+        proxy = Proxy(home, Path(folder), b"COMMIT\0", before=before)
         conninfo = pg.database.conninfo.replace(f"host={home}", f"host={folder}")
         through = Mirror(pg.root, Wish(Flags(dsn=conninfo)), pg.database)
         assert through.sync().data["result"] == "synced"

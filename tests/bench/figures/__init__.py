@@ -28,6 +28,7 @@ MODULES: Final = {
     "G27": "g27_fmt",
     "G28": "g28_hostile",
     "G29": "g29_batch_and_long_brief",
+    "G30": "g30_mirror",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",
