@@ -53,7 +53,9 @@ def _sync(place: Place, asked: SyncWish, told: Progress) -> Answer:
         outcome = sync(place.engine(opened, "sync", sync_id), source, wishes, told)
         seconds = source.watch.seconds()
         uncommitted = uncommitted_files(place.repository)
-        data = _data(outcome, source, opened.engine, opened.schema, sync_id, uncommitted) | {"seconds": seconds}
+        data = _data(outcome, source, opened.engine, opened.schema, sync_id, uncommitted) | {
+            "seconds": seconds
+        }
     return Answer(data, warnings=(*outcome.warnings, *_uncommitted(uncommitted)))
 
 

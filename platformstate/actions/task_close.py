@@ -21,6 +21,7 @@ from platformstate.policy import closing
 from platformstate.policy.closing import Checked
 
 if TYPE_CHECKING:
+    from platformstate.actions.evidence_recontact import Asked
     from platformstate.policy.chain import RunFacts
     from platformstate.policy.claims import Lease
     from platformstate.store import Store
@@ -37,6 +38,7 @@ class _Wish(NamedTuple):
     docs_only: bool
     expect_rev: str | None
     run: RunFacts | None
+    asked: Asked
 
 
 def close_task(
@@ -62,7 +64,7 @@ def close_task(
     closing.refuse_close(document.meta)
     run = _own_run(store, task, inside_run)
     given = _resolved(store, document, evidence, limit_s)
-    wish = _Wish(task, given, docs_only, expect_rev, run)
+    wish = _Wish(task, given, docs_only, expect_rev, run, _asked(store, document, given))
     with _held(store, task, run):
         done = store.write(lambda: _decide(store, wish))
     data = {**done.change.data, "path": task_path(task)}
@@ -124,6 +126,34 @@ def checked_criteria(store: Store, meta: Any, given: Given) -> list[Checked]:
     ]
 
 
+def _asked(store: Store, document: Document[Any], given: Given) -> Asked:
+    """Ask the database about proofs of parity, before the lock: it may take its time to answer."""
+    items = [
+        item for criterion in document.meta.get("acceptance", ()) for item in criterion.get("evidence", ())
+    ]
+    items += [one.item for _, one in given if one.item is not None]
+    refs = sorted({item["ref"] for item in items if item["type"] == "db-verify"})
+    if not refs:
+        return {}
+    from platformstate.actions.evidence_recontact import ask_again
+
+    return ask_again(store.root, refs)
+
+
+def _confirmed(checked: list[Checked], asked: Asked) -> list[Checked]:
+    if not asked:
+        return checked
+    from platformstate.actions.evidence_recontact import with_answer
+
+    return [
+        one._replace(
+            recorded=tuple(with_answer(verdict, asked) for verdict in one.recorded),
+            given=tuple(with_answer(verdict, asked) for verdict in one.given),
+        )
+        for one in checked
+    ]
+
+
 def _resolved(store: Store, document: Document[Any], texts: Sequence[str], limit_s: float) -> Given:
     asked = closing.assigned(document.meta, texts)
     return [
@@ -153,7 +183,7 @@ def _decide(store: Store, wish: _Wish) -> Change:
     refuse_fenced(store, folder, wish.run)
     refuse_claimed(store, wish.task, "closing")
     closing.refuse_close(document.meta)
-    checked = checked_criteria(store, document.meta, wish.given)
+    checked = _confirmed(checked_criteria(store, document.meta, wish.given), wish.asked)
     _refuse_unproven(store, document, checked, wish)
     at = store.now()
     closed = _closed(document, wish, at)

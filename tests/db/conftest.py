@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +152,12 @@ def mirror(request: pytest.FixtureRequest) -> Mirror:
     """A mirror of each engine in turn."""
     found: Mirror = request.getfixturevalue("pg" if request.param == "postgres" else "lite")
     return found
+
+
+@pytest.fixture
+def environment() -> Iterator[MutableMapping[str, str]]:
+    """The environment of this process, as it was again afterwards."""
+    before = dict(os.environ)
+    yield os.environ
+    os.environ.clear()
+    os.environ.update(before)
