@@ -432,6 +432,17 @@ def test_claiming_what_is_ready_goes_on_when_another_was_faster(memory: Memory) 
     assert (error.code, error.exit_status) == ("ready_empty", 1)
 
 
+def test_a_ready_task_that_was_edited_by_hand_is_not_said_to_be_claimed(memory: Memory) -> None:
+    memory.create("a")
+    memory.create("b")
+    path = "state/tasks/a/task.md"
+    memory.repo.write(path, memory.text(path).replace("labels: []", "labels:\n  - mine"))
+    claimed = ready_answer(memory.store("claude"), claim=True).data
+    assert (claimed["task"], claimed["skipped"]) == ("b", ["a"])
+    error = refused(lambda: ready_answer(memory.store("claude"), claim=True))
+    assert (error.code, error.path) == ("record_changed", path)
+
+
 @pytest.mark.parametrize(
     "wanted", [{"explain": "a", "claim": True}, {"ttl": "5m"}, {"claim": True, "ttl": "x"}]
 )
