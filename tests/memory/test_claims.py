@@ -468,3 +468,14 @@ def test_the_brief_reads_where_the_holder_works(memory: Memory, tmp_path: Path) 
     assert (at["claim"], at["condition"], at["recent"][0]["summary"]) == (None, None, "done there")
     memory.repo.git("worktree", "remove", "--force", str(tmp_path / "away"))
     assert memory.brief().answer.data["recent"][0]["summary"] == "done there"
+
+
+def test_a_claim_with_a_key_is_made_once_and_answered_again(memory: Memory) -> None:
+    memory.create()
+    first = memory.claim(idempotency_key="k").data
+    head = memory.head()
+    again = memory.claim(idempotency_key="k").data
+    assert (again["run"], again["claim"]["fence"], again["commit"]) == (first["run"], 1, None)
+    assert memory.head() == head
+    assert refused(lambda: memory.claim(idempotency_key="k", ttl="5m")).code == "idempotency_conflict"
+    assert refused(lambda: memory.claim(idempotency_key="other")).code == "claim_held"
