@@ -6,8 +6,8 @@ For other verbs that claim: `wish_of` makes a wish of flags, `read_for_claim` re
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
@@ -31,12 +31,14 @@ class Wish(NamedTuple):
     """How a task is to be claimed: for how long, coupled how, arbitrated by which remote.
 
     `find_dead` returns the run in whose place the new one stands; it is asked again under the lock.
+    `mark` is what an idempotency key leaves of the request.
     """
 
     ttl_s: int
     coupling: str = runs.UNCOUPLED
     remote: str | None = None
     find_dead: Callable[[Store, TaskFolder, str], DeadRun | None] = dead_run
+    mark: str | None = None
 
 
 class NewClaim(NamedTuple):
@@ -62,11 +64,13 @@ def claim_task(
     remote: str | None = None,
     run: str | None = None,
     inside_run: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Claim a task for a new run of this actor, or renew the claim of the run that is named.
 
-    A run that is proven dead is ended, and the new one goes on from it. Raises: task_not_found,
-    id_ambiguous, task_not_ready, claim_held, run_alive, claim_fenced, run_not_found, actor_mismatch,
+    A run that is proven dead is ended, and the new one goes on from it. With a key, the run that the
+    same request opened before is the answer. Raises: task_not_found, id_ambiguous, task_not_ready,
+    claim_held, run_alive, claim_fenced, run_not_found, actor_mismatch, idempotency_conflict,
     remote_missing, remote_unreachable, and what a write raises.
     """
     name = task_requests.task_id(store, task)
@@ -74,7 +78,10 @@ def claim_task(
     holder = _named(store, folder, run, inside_run)
     if holder is not None:
         return _renewed(store, name, holder.id, ttl)
-    wish = wish_of(store, ttl=ttl, remote=remote)
+    mark = _mark(store, name, idempotency_key, {"ttl": ttl, "remote": remote})
+    if (earlier := _opened_before(folder, mark)) is not None:
+        return _answered_again(store, folder, earlier)
+    wish = wish_of(store, ttl=ttl, remote=remote)._replace(mark=mark)
     made = write_claim(store, folder, wish, lambda opened, _: _change(store, name, opened))
     opened = made.opened
     replaced = None if opened.dead is None else {"run": opened.dead.run.id, "proof": opened.dead.proof}
@@ -86,6 +93,35 @@ def claim_task(
         "replaced": replaced,
     }
     return written(data, made.written, (f"platformctl memory brief --task {name}",), made.warnings)
+
+
+def _mark(store: Store, task: str, key: str | None, wanted: Mapping[str, Any]) -> str | None:
+    from platformstate.policy.repeats import repeat_mark
+
+    asked = {"op": "task.claim", "task": task, "actor": store.actor, **wanted}
+    return None if key is None else repeat_mark(key, asked)
+
+
+def _opened_before(folder: TaskFolder, mark: str | None) -> str | None:
+    """Return the run that this very request opened. Raises: idempotency_conflict."""
+    from platformstate.policy.repeats import is_repeat
+
+    if mark is None:
+        return None
+    return next((run.id for run in folder.runs if is_repeat(mark, run.mark)), None)
+
+
+def _answered_again(store: Store, folder: TaskFolder, run: str) -> Answer:
+    """Return the answer to a request that was served before; nothing is written, and no claim renewed."""
+    from platformstate.store.change import Change
+
+    name = folder.task_id
+    claimed = claim_of(store, folder, store.now())
+    is_its = claimed is not None and claimed.lease.run == run
+    shown = claim_shown(claimed.lease) if claimed is not None and is_its else None
+    data = {"task": name, "run": run, "claim": shown, "renewed": False, "replaced": None}
+    done = store.write(lambda: Change(f"task: claim {name}", (), ()))
+    return written(data, done, (f"platformctl memory brief --task {name}",))
 
 
 def read_for_claim(store: Store, task: str) -> TaskFolder:
@@ -147,7 +183,14 @@ def _opened(store: Store, folder: TaskFolder, wish: Wish, seen: Seen | None) -> 
     dead = wish.find_dead(store, folder, at)
     fence = 0 if seen is None else seen.fence
     return open_run(
-        store, folder, at, coupling=wish.coupling, ttl_s=wish.ttl_s, dead=dead, remote_fence=fence
+        store,
+        folder,
+        at,
+        coupling=wish.coupling,
+        ttl_s=wish.ttl_s,
+        dead=dead,
+        remote_fence=fence,
+        mark=wish.mark,
     )
 
 

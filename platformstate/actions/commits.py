@@ -26,6 +26,7 @@ from platformstate.policy.history import (
     run_folder_of,
 )
 from platformstate.policy.operator_acts import operator_acts
+from platformstate.policy.tree_rules import repeated_path
 
 _ACTS: Final = frozenset({"task", "store", "evidence"})
 
@@ -71,6 +72,7 @@ class _Walk:
                 yield _unreadable(path)._replace(commit=step.oid)
         self._reworded |= {each.document.id for each in histories if each.document and rewords(each)}
         found = (*history_problems(histories, self._pruned(step)), *lost)
+        yield from (repeated_path(path)._replace(commit=step.oid) for path in sorted(step.repeated))
         yield from self._unproven(step, histories)
         own = frozenset(step.own_paths())
         acts = [act for each in histories if each.path in own for act in operator_acts(each)]

@@ -64,13 +64,13 @@ def execute(
         return None, early or _NO_COMMIT, None
     from platformstate.runner import run_command
 
-    at = store.now()
+    at, branch = store.now(), store.repository.head_ref()
     ran = run_command(argv, store.root, limit_s=limit_s)
     if ran.is_timed_out:
         return None, Finding("command_timed_out", f"it was stopped after {limit_s:g} s"), None
     if ran.exit_code:
         return None, Finding("command_failed", f"exit {ran.exit_code}: {_last_line(ran.output)}"), None
-    if (late := _unfit(store, ground, head)) is not None:
+    if (late := _unfit(store, ground, head) or _moved(store, head, branch)) is not None:
         return None, late, None
     facts = {"argv": list(argv), "exit_code": 0, "commit": head, "output_sha256": ran.output_sha256}
     more = {"started_at": at, "duration_ms": ran.ms, "output_tail": _tail(ran.output)}
@@ -88,6 +88,17 @@ def _unfit(store: Store, ground: Ground, head: str | None) -> Finding | None:
     if outside(store.repository, [head], ground.tips):
         return Finding("evidence_not_on_target", f"HEAD is not in the history of {ground.name}")
     return _DIRTY if tracked_changes(store.repository) else None
+
+
+def _moved(store: Store, head: str, branch: str | None) -> Finding | None:
+    """Return what the command did to HEAD; another's commit of state alone, made meanwhile, is no matter."""
+    from platformstate.gitrepo.reach import committed_since
+
+    if store.repository.head_ref() != branch:
+        return Finding("evidence_dirty_tree", "another branch was checked out while it ran")
+    if committed_since(store.repository, head):
+        return Finding("evidence_dirty_tree", f"HEAD has other files than {head[:12]}, at which it began")
+    return None
 
 
 def _tail(output: str) -> str:

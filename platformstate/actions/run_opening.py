@@ -90,6 +90,7 @@ def open_run(
     ttl_s: int | None = None,
     dead: DeadRun | None = None,
     remote_fence: int = 0,
+    mark: str | None = None,
 ) -> OpenedRun:
     """Return a run of this actor at a task, with the lease that its change carries.
 
@@ -109,7 +110,8 @@ def open_run(
     kept = store.session.claims.of(folder.task_id)
     fence = 1 + max(claims.highest_fence((run.header for run in folder.runs), kept), remote_fence)
     old = None if dead is None else dead.run
-    more = {"fence": fence, "coupling": coupling, "rescues": None if old is None else old.id}
+    rescues = None if old is None else old.id
+    more = {"fence": fence, "coupling": coupling, "rescues": rescues, "idempotency": mark}
     place = _place(store)
     events = _opening(store, folder, store.actor, place, at, more)
     events += _carried(old, at)

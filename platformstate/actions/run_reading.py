@@ -46,7 +46,8 @@ def run_of(
     state = fold(events)
     pin, wrong = _pin(rows, path, steps, judged, files)
     fault = wrong[0].message if wrong else None
-    return RunFacts(state.header, events[-1]["at"], state, pin, fault), wrong
+    mark = events[0].get("idempotency")
+    return RunFacts(state.header, events[-1]["at"], state, pin, fault, mark), wrong
 
 
 def _pin(

@@ -116,21 +116,25 @@ def _cycles(known: _Known) -> tuple[Warned, ...]:
 
 
 def _claim_first(store: Store, known: _Known, ttl: str | None) -> Answer:
-    """Claim the first ready task; one that another was faster at is skipped. Raises: ready_empty."""
+    """Claim the first ready task; one that another was faster at is skipped. Raises: ready_empty, record_changed."""
     from platformstate.actions.claim import claim_task
 
     if known.problems:
         raise unreadable(known.problems)
     skipped: list[str] = []
+    changed: StateError | None = None
     for task in known.ready:
         try:
             claimed = claim_task(store, task, ttl=ttl)
         except StateError as lost:
             if lost.code not in _LOST:
                 raise
+            changed = lost if lost.code == "record_changed" else changed
             skipped.append(task)
         else:
             return claimed._replace(data={**claimed.data, "skipped": skipped})
+    if changed is not None:
+        raise changed  # nobody need have claimed it: what stands there may be no commit's
     raise StateError(
         "ready_empty",
         "no task is ready" if not skipped else f"all {len(skipped)} ready tasks were claimed meanwhile",

@@ -36,7 +36,8 @@ def claim(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
     from platformstate.actions.claim import claim_task
 
     inside = os.environ.get("PLATFORMSTATE_RUN") or None
-    answer = claim_task(invocation.open_store(), task_id, inside_run=inside, **wanted)
+    key = invocation.idempotency_key
+    answer = claim_task(invocation.open_store(), task_id, inside_run=inside, idempotency_key=key, **wanted)
     present(invocation, answer, claimed_text)
 
 

@@ -28,17 +28,36 @@ class Versions(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One commit of a range, and the state paths in which it differs from at least one parent."""
+    """One commit of a range, and the state paths in which it differs from at least one parent.
+
+    `repeated` are those that git told more than once: no tree that git makes itself has a name twice.
+    """
 
     oid: str
     parents: tuple[str, ...]
     changed: Mapping[str, Versions]
+    repeated: frozenset[str] = frozenset()
 
     def own_paths(self) -> Iterator[str]:
         """Yield the paths that are as in none of the parents: what this commit itself says."""
         for path, versions in self.changed.items():
             if versions.after not in versions.before:
                 yield path
+
+
+class _Difference(NamedTuple):
+    """What differs between two trees: for each path the blobs of both, and the paths told repeatedly."""
+
+    rows: dict[str, tuple[str | None, str | None]]
+    repeated: set[str]
+
+    def add(self, path: str, before: str | None, after: str | None) -> None:
+        """Take in one row; a tree out of order tells of a changed file as one gone and one new."""
+        if path in self.rows:
+            self.repeated.add(path)
+            first, last = self.rows[path]
+            before, after = first or before, after or last
+        self.rows[path] = (before, after)
 
 
 class _Listed(NamedTuple):
@@ -68,7 +87,7 @@ def changes_between(repository: Repository, one: str, other: str) -> dict[str, V
     if len(trees) < 2:
         raise history_missing(f"the tree of {one[:12]} or {other[:12]}")
     (difference,) = _differences(repository, [(trees[0], trees[1])])
-    return {path: Versions((before,), after) for path, (before, after) in difference.items()}
+    return {path: Versions((before,), after) for path, (before, after) in difference.rows.items()}
 
 
 def merge_bases(repository: Repository, one: str, other: str) -> list[str]:
@@ -138,9 +157,7 @@ def _empty_tree(repository: Repository) -> str:
     return made.hexdigest()
 
 
-def _differences(
-    repository: Repository, pairs: Sequence[tuple[str, str]]
-) -> list[dict[str, tuple[str | None, str | None]]]:
+def _differences(repository: Repository, pairs: Sequence[tuple[str, str]]) -> list[_Difference]:
     """Return for each pair of trees the state paths that differ, with the blobs of both sides."""
     if not pairs:
         return []
@@ -148,14 +165,14 @@ def _differences(
     ran = repository.call([*_DIFF, "--abbrev=64", "--", *JUDGED_PATHS], input=asked)
     if ran.status:
         raise history_missing("a tree of the range")
-    found: list[dict[str, tuple[str | None, str | None]]] = []
+    found: list[_Difference] = []
     words = iter(ran.stdout.decode("utf-8", "surrogateescape").split("\0"))
     for word in words:
         # A line with the two trees stands before the rows of each pair, also where there are none.
         *heads, facts = word.split("\n")
-        found.extend({} for _ in heads)
+        found.extend(_Difference({}, set()) for _ in heads)
         if facts:
-            found[-1][next(words)] = _blobs(facts, repository.null_oid)
+            found[-1].add(next(words), *_blobs(facts, repository.null_oid))
     return found
 
 
@@ -167,10 +184,13 @@ def _blobs(facts: str, null_oid: str) -> tuple[str | None, str | None]:
     )
 
 
-def _step(commit: _Listed, differences: Sequence[Mapping[str, tuple[str | None, str | None]]]) -> Step:
-    now = {path: after for difference in differences for path, (_, after) in difference.items()}
+def _step(commit: _Listed, differences: Sequence[_Difference]) -> Step:
+    now = {path: after for each in differences for path, (_, after) in each.rows.items()}
     changed = {
-        path: Versions(tuple(each[path][0] if path in each else after for each in differences), after)
+        path: Versions(
+            tuple(each.rows[path][0] if path in each.rows else after for each in differences), after
+        )
         for path, after in now.items()
     }
-    return Step(commit.oid, commit.parents, changed)
+    repeated = frozenset[str]().union(*(each.repeated for each in differences))
+    return Step(commit.oid, commit.parents, changed, repeated)

@@ -92,5 +92,14 @@ def entries_at(repository: Repository, commit: str, paths: Sequence[str]) -> Map
 def tracked_changes(repository: Repository) -> list[str]:
     """Return the tracked paths outside `state/` whose files differ from HEAD."""
     listed = repository.run(["status", "--porcelain", "-z", "-uno", "--no-renames"])
-    paths = [row[3:] for row in listed.decode("utf-8", _ROWS).split("\0") if row]
-    return [path for path in paths if path != STATE and not path.startswith(f"{STATE}/")]
+    return _outside_state(row[3:] for row in listed.decode("utf-8", _ROWS).split("\0"))
+
+
+def committed_since(repository: Repository, commit: str) -> list[str]:
+    """Return the paths outside `state/` that HEAD has otherwise than a commit, a full id that exists here."""
+    argv = ["diff-tree", "-r", "--name-only", "-z", "--no-renames", "--no-ext-diff", commit, "HEAD", "--"]
+    return _outside_state(repository.run(argv).decode("utf-8", _ROWS).split("\0"))
+
+
+def _outside_state(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if path and path != STATE and not path.startswith(f"{STATE}/")]

@@ -53,9 +53,15 @@ def path_problems(entries: Sequence[Entry], selected: Collection[str] | None = N
     judged = state if selected is None else [entry for entry in state if entry.path in selected]
     found = [problem for entry in judged if (problem := _entry_problem(entry)) is not None]
     if judged:
-        around = (*_case_collisions(state), *_embedded_repositories(state))
+        around = (*_repeated(state), *_case_collisions(state), *_embedded_repositories(state))
         found.extend(problem for problem in around if selected is None or problem.path in selected)
     return tuple(sorted(set(found)))
+
+
+def repeated_path(path: str) -> Problem:
+    """Return the finding of a name that stands twice in a tree, or out of order: who reads it sees either."""
+    message = "a tree made by hand names this file twice, or out of order: which content counts is open"
+    return _problem(path, "path_case_collision", message, "make the commit again with git add")
 
 
 def is_foreign(path: str) -> bool:
@@ -152,6 +158,14 @@ def _ids(place: Place) -> list[str]:
     subject = [] if place.subject is None else [place.subject.partition("/")[2]]
     run = [] if place.run is None else [place.run]
     return [*subject, *run, *([place.id] if place.kind in KINDS and place.kind != "ledger" else [])]
+
+
+def _repeated(state: Sequence[Entry]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for entry in state:
+        if entry.path in seen:
+            yield repeated_path(entry.path)
+        seen.add(entry.path)
 
 
 def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran, Repo
+from tests.conftest import Repo
+from tests.forking import Ran
 
 CREATE = ("task", "create", "--title", "never made")
 

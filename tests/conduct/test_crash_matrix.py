@@ -14,7 +14,7 @@ from platformstate.codec import journal
 from platformstate.runner import Lease, Position
 from tests.conduct.killing import KillScene
 from tests.conduct.scenes import wait_for
-from tests.conftest import Ran
+from tests.forking import Ran
 
 STARTED_ENDED = 2  # commits: after the pin, at the end; a resumption is no boundary
 C = 2

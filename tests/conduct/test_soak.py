@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.conduct.killing import Command, KillScene
+from tests.conduct.killing import KillScene
 from tests.conduct.scenes import wait_for
-from tests.conftest import Ran
+from tests.forking import Command, Ran
 
 PROCEDURE: Final = ("procedure", "conduct", "demo", "--json")
 WHOM: Final = ("alone", "group", "all")

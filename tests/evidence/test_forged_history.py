@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -181,3 +182,38 @@ def test_a_reopened_criterion_is_met_again_by_new_evidence(memory: Memory) -> No
     since = memory.head()
     close(memory, f"ac1=commit:{work}")
     assert errors(memory, range=f"{since}..HEAD") == []
+
+
+def raw_tree(memory: Memory, *entries: tuple[str, str, str]) -> str:
+    """Write a tree of these entries as they are, which git itself would sort and refuse."""
+    raw = b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries)
+    argv = ["git", "hash-object", "-t", "tree", "-w", "--literally", "--stdin"]
+    made = subprocess.run(argv, cwd=memory.repo.root, input=raw, capture_output=True, check=True)
+    return made.stdout.decode().strip()
+
+
+def committed(memory: Memory, based: str, *files: tuple[str, str, str]) -> str:
+    """Commit the store with a folder of the task that holds just these entries, and its runs."""
+    git = memory.repo.git
+    tree = raw_tree(memory, *files)
+    for folder in ("state/tasks/gh-460", "state/tasks", "state"):
+        above, _, name = folder.rpartition("/")
+        rows = [row.split() for row in git("ls-tree", f"{based}:{above}").splitlines()]
+        tree = raw_tree(
+            memory, *((mode.lstrip("0"), path, tree if path == name else oid) for mode, _, oid, path in rows)
+        )
+    return git("commit-tree", tree, "-p", based, "-m", "by hand").strip()
+
+
+@pytest.mark.parametrize("shape", ["twice", "twice, the other first", "out of order"])
+def test_a_tree_made_by_hand_hides_no_version_of_a_task(memory: Memory, based: str, shape: str) -> None:
+    good = memory.repo.git("rev-parse", f"{based}:{PATH}").strip()
+    runs = ("40000", "runs", memory.repo.git("rev-parse", f"{based}:state/tasks/gh-460/runs").strip())
+    edit(memory, LIVE, "")
+    forged = memory.repo.git("hash-object", "-w", PATH).strip()
+    new, old = ("100644", "task.md", forged), ("100644", "task.md", good)
+    entries = {"twice": (runs, old, new), "twice, the other first": (runs, new, old)}
+    commit = committed(memory, based, *entries.get(shape, (("100644", "zz.md", good), runs, new)))
+    assert "path_case_collision" in errors(memory, range=f"{based}..{commit}")
+    if shape == "out of order":
+        assert "criterion_removed" in errors(memory, range=f"{based}..{commit}")

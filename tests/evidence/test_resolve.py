@@ -118,11 +118,18 @@ def test_a_command_that_passes_makes_a_proof_of_what_it_gave(memory: Memory) -> 
         ("false", "command_failed"),
         ("no-such-program-here", "command_failed"),
         ("sh -c 'echo x >> src/a.py'", "evidence_dirty_tree"),
+        ("sh -c 'echo x >> src/a.py && git commit -qam x'", "evidence_dirty_tree"),
+        ("git checkout -q -b other", "evidence_dirty_tree"),
     ],
 )
 def test_a_command_that_does_not_pass_makes_no_proof(memory: Memory, command: str, code: str) -> None:
     found = resolved(memory, f"cmd:{command}", proof="test")
     assert (found.verdict.code, found.item, found.proof) == (code, None, None)
+
+
+def test_a_commit_of_state_alone_while_a_command_runs_does_not_spoil_its_proof(memory: Memory) -> None:
+    command = "sh -c 'mkdir -p state/notes && echo x > state/notes/x && git add state && git commit -qm x'"
+    assert resolved(memory, f"cmd:{command}", proof="test").verdict.holds
 
 
 def test_a_command_beyond_its_limit_is_stopped(memory: Memory) -> None:

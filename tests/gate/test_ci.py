@@ -15,7 +15,8 @@ import yaml
 from platformstate import __version__
 from platformstate.actions.init import CI_FILES, init_store
 from platformstate.store import open_repository
-from tests.conftest import Platformctl, Ran, Repo
+from tests.conftest import Platformctl, Repo
+from tests.forking import Ran
 from tests.gate.conftest import CHECKPOINT, TASK, State
 
 FORGES = sorted(CI_FILES)

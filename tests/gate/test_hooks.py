@@ -13,7 +13,8 @@ import pytest
 from platformstate.actions.hook_files import hook_text
 from platformstate.actions.hooks import hooks_status, install_hooks, uninstall_hooks
 from platformstate.errors import StateError
-from tests.conftest import Platformctl, Ran, Repo
+from tests.conftest import Platformctl, Repo
+from tests.forking import Ran
 from tests.gate.conftest import CHECKPOINT, TASK, State
 
 NAMES = ["pre-commit", "pre-merge-commit", "pre-push", "post-merge"]

@@ -14,7 +14,8 @@ from platformstate.actions.hooks import hooks_status, install_hooks, uninstall_h
 from platformstate.actions.refs import RefUpdate, pushed_refs, ref_updates
 from platformstate.actions.validate import Wish, validate_state
 from platformstate.errors import StateError
-from tests.conftest import Platformctl, Ran
+from tests.conftest import Platformctl
+from tests.forking import Ran
 from tests.gate.conftest import CHECKPOINT, TASK, State
 
 PROGRAM = str(Path(sys.executable).with_name("platformctl"))

@@ -13,7 +13,8 @@ from platformstate.actions.task_list import list_tasks
 from platformstate.actions.validate import Wish, validate_state
 from platformstate.errors import StateError
 from platformstate.store import open_repository
-from tests.conftest import Platformctl, Ran, Repo
+from tests.conftest import Platformctl, Repo
+from tests.forking import Ran
 
 from .conftest import Memory
 

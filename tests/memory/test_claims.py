@@ -432,6 +432,17 @@ def test_claiming_what_is_ready_goes_on_when_another_was_faster(memory: Memory) 
     assert (error.code, error.exit_status) == ("ready_empty", 1)
 
 
+def test_a_ready_task_that_was_edited_by_hand_is_not_said_to_be_claimed(memory: Memory) -> None:
+    memory.create("a")
+    memory.create("b")
+    path = "state/tasks/a/task.md"
+    memory.repo.write(path, memory.text(path).replace("labels: []", "labels:\n  - mine"))
+    claimed = ready_answer(memory.store("claude"), claim=True).data
+    assert (claimed["task"], claimed["skipped"]) == ("b", ["a"])
+    error = refused(lambda: ready_answer(memory.store("claude"), claim=True))
+    assert (error.code, error.path) == ("record_changed", path)
+
+
 @pytest.mark.parametrize(
     "wanted", [{"explain": "a", "claim": True}, {"ttl": "5m"}, {"claim": True, "ttl": "x"}]
 )
@@ -457,3 +468,14 @@ def test_the_brief_reads_where_the_holder_works(memory: Memory, tmp_path: Path) 
     assert (at["claim"], at["condition"], at["recent"][0]["summary"]) == (None, None, "done there")
     memory.repo.git("worktree", "remove", "--force", str(tmp_path / "away"))
     assert memory.brief().answer.data["recent"][0]["summary"] == "done there"
+
+
+def test_a_claim_with_a_key_is_made_once_and_answered_again(memory: Memory) -> None:
+    memory.create()
+    first = memory.claim(idempotency_key="k").data
+    head = memory.head()
+    again = memory.claim(idempotency_key="k").data
+    assert (again["run"], again["claim"]["fence"], again["commit"]) == (first["run"], 1, None)
+    assert memory.head() == head
+    assert refused(lambda: memory.claim(idempotency_key="k", ttl="5m")).code == "idempotency_conflict"
+    assert refused(lambda: memory.claim(idempotency_key="other")).code == "claim_held"

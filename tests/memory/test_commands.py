@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from platformstate import cli
-from tests.conftest import Platformctl, Ran
+from tests.conftest import Platformctl
+from tests.forking import Ran
 
 from .conftest import Memory
 
