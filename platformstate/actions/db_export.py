@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from platformstate import __version__
 from platformstate.actions.answer import Answer
-from platformstate.actions.db_place import Place, Wish
+from platformstate.actions.db_place import Place, Wish, unseen
 from platformstate.actions.db_source import GitSource
 from platformstate.errors import StateError
 from platformstate.exporter import canonical, parity
@@ -41,6 +41,11 @@ def export_commit(directory: str, wish: Wish, asked: ExportWish, told: Progress 
 
     Raises: output_exists, usage_invalid, ref_not_found, state_invalid.
     """
+    with unseen(wish) as clean:
+        return clean(_export(directory, wish, asked, told))
+
+
+def _export(directory: str, wish: Wish, asked: ExportWish, told: Progress) -> Answer:
     if (asked.sqlite is None) == (asked.jsonl is None):
         raise StateError("usage_invalid", "give one output", hint="--sqlite FILE or --jsonl DIR")
     place = Place(directory, wish)

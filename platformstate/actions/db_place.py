@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from platformstate.store.opened import any_number, refuse_environment
 from platformstate.store.settings import clock, resolve
 
 _HEADS: Final = "refs/heads/"
+_TOLD: Final = frozenset({"engine", "schema", "database", "user", "mode", "result", "relation", "format"})
+_NAME: Final = re.compile(r"[\w-]+")
 
 
 class Wish(NamedTuple):
@@ -155,7 +158,7 @@ def redacted_error(error: StateError, redact: Redactor) -> StateError:
         redact(error.message),
         hint=redact(error.hint),
         retryable=error.retryable,
-        path=error.path,
+        path=error.path and redact(error.path),
         line=error.line,
         col=error.col,
         problems=tuple(_redacted_problem(each, redact) for each in error.problems),
@@ -177,9 +180,14 @@ def redacted_answer(answer: Answer, redact: Redactor) -> Answer:
     )
 
 
+def _is_name(key: str, value: Any) -> bool:
+    """Say whether a value names what may always be told, even where a password is the same word."""
+    return key in _TOLD and isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
 def _clean(value: Any, redact: Redactor) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {key: _clean(each, redact) for key, each in value.items()}
+        return {key: each if _is_name(key, each) else _clean(each, redact) for key, each in value.items()}
     return [_clean(each, redact) for each in value] if isinstance(value, list) else value
