@@ -20,6 +20,8 @@ ORDER: Final = (
     "store",
     "procedure",
     "resolved_steps",
+    "job",
+    "ledger",
 )
 
 Schema = dict[str, Any]

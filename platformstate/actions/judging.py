@@ -96,7 +96,7 @@ class Judging:
 
     def _context(self) -> Iterator[str]:
         for path, judged in self.judged.items():
-            if judged.rows is not None:
+            if judged.rows is not None and path.endswith("/events.jsonl"):
                 yield path.removesuffix("events.jsonl") + "resolved_steps.json"
             elif path.endswith("/resolved_steps.json"):
                 yield path.removesuffix("resolved_steps.json") + "events.jsonl"

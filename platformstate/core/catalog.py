@@ -17,6 +17,8 @@ PLACES: Final = {
     "store": "store.yaml",
     "procedure": "procedures/{id}/procedure.md",
     "resolved_steps": "{subject}/runs/{id}/resolved_steps.json",
+    "job": "jobs/{id}/job.md",
+    "ledger": "jobs/{owner}/ledger/{id}.jsonl",
 }
 
 
@@ -897,6 +899,200 @@ def _resolved_steps() -> KindSpec:
     )
 
 
+def _job() -> KindSpec:
+    return KindSpec(
+        name="job",
+        version=1,
+        path="jobs/{id}/job.md",
+        container="markdown",
+        id="given",
+        shape=Shape(
+            types=("object",),
+            keys={
+                "schema": Shape(types=("string",), group="identity", required=True),
+                "id": Shape(types=("string",), group="identity", immutable=True, required=True),
+                "title": Shape(types=("string",), group="title", required=True),
+                "enabled": Shape(types=("boolean",), group="enabled"),
+                "target": Shape(
+                    types=("object",),
+                    group="target",
+                    required=True,
+                    keys={
+                        "kind": Shape(types=("string",), required=True),
+                        "argv": Shape(types=("array",), items=Shape(types=("string",))),
+                        "procedure": Shape(types=("string",), ref="procedure"),
+                        "entry": Shape(types=("string",)),
+                        "path": Shape(types=("string",)),
+                        "bindings_schema": Shape(types=("object",)),
+                    },
+                ),
+                "bindings": Shape(types=("object",), group="target"),
+                "trigger": Shape(
+                    types=("object",),
+                    group="trigger",
+                    required=True,
+                    keys={
+                        "kind": Shape(types=("string",), required=True),
+                        "cron": Shape(types=("string",)),
+                        "timezone": Shape(types=("string",)),
+                        "dst": Shape(
+                            types=("object",),
+                            keys={
+                                "skipped": Shape(types=("string",)),
+                                "repeated": Shape(types=("string",)),
+                            },
+                        ),
+                    },
+                ),
+                "misfire": Shape(
+                    types=("object",),
+                    group="misfire",
+                    keys={
+                        "policy": Shape(types=("string",)),
+                        "late_after": Shape(types=("integer", "string")),
+                        "window": Shape(types=("integer", "string")),
+                        "max_runs": Shape(types=("integer",)),
+                    },
+                ),
+                "overlap": Shape(
+                    types=("object",),
+                    group="overlap",
+                    keys={
+                        "policy": Shape(types=("string",)),
+                        "group": Shape(types=("string",)),
+                        "max": Shape(types=("integer",)),
+                        "queue_max": Shape(types=("integer",)),
+                    },
+                ),
+                "runtime": Shape(
+                    types=("object",),
+                    group="runtime",
+                    keys={
+                        "timeout": Shape(types=("integer", "string")),
+                        "grace": Shape(types=("integer", "string")),
+                        "deadline": Shape(types=("integer", "string")),
+                        "cwd": Shape(types=("string",)),
+                        "source": Shape(types=("string",)),
+                        "limits": Shape(
+                            types=("object",),
+                            keys={
+                                "memory": Shape(types=("integer", "string")),
+                                "file_size": Shape(types=("integer", "string")),
+                                "output": Shape(types=("integer", "string")),
+                                "cpu_seconds": Shape(types=("integer",)),
+                                "open_files": Shape(types=("integer",)),
+                            },
+                        ),
+                        "env": Shape(
+                            types=("object",),
+                            keys={
+                                "pass": Shape(
+                                    types=("array",),
+                                    merge="set",
+                                    items=Shape(types=("string",)),
+                                ),
+                                "set": Shape(types=("object",)),
+                            },
+                        ),
+                    },
+                ),
+                "retry": Shape(
+                    types=("object",),
+                    group="retry",
+                    keys={
+                        "max": Shape(types=("integer",)),
+                        "backoff": Shape(
+                            types=("object",),
+                            keys={
+                                "initial": Shape(types=("integer", "string")),
+                                "factor": Shape(types=("integer",)),
+                                "max": Shape(types=("integer", "string")),
+                                "jitter": Shape(types=("string",)),
+                            },
+                        ),
+                        "when": Shape(types=("array",), merge="set", items=Shape(types=("string",))),
+                        "exit_codes": Shape(types=("array",), items=Shape(types=("integer",))),
+                        "never_exit_codes": Shape(types=("array",), items=Shape(types=("integer",))),
+                    },
+                ),
+                "success_exit_codes": Shape(
+                    types=("array",),
+                    group="retry",
+                    items=Shape(types=("integer",)),
+                ),
+                "policy": Shape(
+                    types=("object",),
+                    group="policy",
+                    keys={
+                        "side_effects": Shape(types=("string",)),
+                    },
+                ),
+                "output": Shape(
+                    types=("object",),
+                    group="output",
+                    keys={
+                        "artifacts": Shape(types=("array",), items=Shape(types=("string",), format="glob")),
+                        "max_bytes": Shape(types=("integer", "string")),
+                        "keep": Shape(types=("string",)),
+                    },
+                ),
+                "retention": Shape(
+                    types=("object",),
+                    group="retention",
+                    keys={
+                        "days": Shape(types=("integer",)),
+                        "runs": Shape(types=("integer",)),
+                        "keep_failed_days": Shape(types=("integer",)),
+                    },
+                ),
+            },
+        ),
+    )
+
+
+def _ledger() -> KindSpec:
+    return KindSpec(
+        name="ledger",
+        version=1,
+        path="jobs/{owner}/ledger/{id}.jsonl",
+        container="jsonl",
+        id="minted",
+        shape=Shape(
+            types=("object",),
+            keys={
+                "schema": Shape(types=("string",), required=True),
+                "at": Shape(types=("string",), format="date-time", required=True),
+                "job": Shape(types=("string",), required=True, ref="job"),
+                "run": Shape(types=("string", "null"), required=True),
+                "slot": Shape(types=("string", "null"), format="date-time", required=True),
+                "status": Shape(types=("string",), required=True),
+                "reason": Shape(types=("string", "null"), required=True),
+                "actor": Shape(types=("string",), required=True),
+                "trigger": Shape(types=("string",)),
+                "exit_code": Shape(types=("integer", "null")),
+                "attempts": Shape(types=("integer",)),
+                "started_at": Shape(types=("string", "null"), format="date-time"),
+                "ended_at": Shape(types=("string", "null"), format="date-time"),
+                "spec_blob": Shape(types=("string", "null")),
+                "commit": Shape(types=("string", "null")),
+                "schedule": Shape(types=("string",)),
+                "steps_sha256": Shape(types=("string", "null")),
+                "receipt_sha256": Shape(types=("string", "null")),
+                "replay_of": Shape(types=("string", "null")),
+                "root_run": Shape(types=("string", "null")),
+                "kept": Shape(types=("boolean",)),
+                "to": Shape(types=("string", "null"), format="date-time"),
+                "from": Shape(types=("string", "null"), format="date-time"),
+                "count": Shape(types=("integer",)),
+                "by": Shape(types=("string", "null")),
+                "until": Shape(types=("string", "null"), format="date-time"),
+                "digest": Shape(types=("string",)),
+            },
+        ),
+        append_only=True,
+    )
+
+
 KINDS: Final = Specs(
     {
         "task": _task,
@@ -908,5 +1104,7 @@ KINDS: Final = Specs(
         "store": _store,
         "procedure": _procedure,
         "resolved_steps": _resolved_steps,
+        "job": _job,
+        "ledger": _ledger,
     }
 )

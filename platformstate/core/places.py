@@ -20,8 +20,6 @@ SUBJECT_FOLDERS: Final = {"task": "tasks", "job": "jobs", "procedure": "procedur
 _SUBJECT_KINDS: Final = {folder: kind for kind, folder in SUBJECT_FOLDERS.items()}
 
 _OTHER_PLACES: Final = (
-    ("job", "jobs/{id}/job.md"),
-    ("ledger", "jobs/{owner}/ledger/{id}.jsonl"),
     ("summary", "{subject}/runs/{id}/summary.md"),
     ("log", "{subject}/runs/{run}/logs/{id}.log"),
     ("artifact", "{subject}/runs/{run}/artifacts/{rest}"),
@@ -41,8 +39,7 @@ _PLACEHOLDERS: Final = {
 class Place(NamedTuple):
     """What stands at a path: its kind, its id, and the subject and run that it belongs to.
 
-    `kind` is a kind of record or one of job, procedure, ledger, resolved_steps, summary, log,
-    artifact, template, schema_copy. `subject` is `<kind>/<id>`. The parts of a run that have no
+    `kind` is a kind of record or one of summary, log, artifact, template, schema_copy. `subject` is `<kind>/<id>`. The parts of a run that have no
     id of their own (header, journal, receipt, pin, summary) have the run's.
     """
 
@@ -124,6 +121,16 @@ def journal_path(subject: str, run: str) -> str:
 def receipt_path(subject: str, run: str) -> str:
     """Return the path of a run's receipt."""
     return f"{run_folder(subject, run)}/run_receipt.json"
+
+
+def job_path(job: str) -> str:
+    """Return the path of a job's record."""
+    return f"{STATE}jobs/{job}/job.md"
+
+
+def ledger_path(job: str, name: str) -> str:
+    """Return the path of one of a job's ledgers; its name is `<YYYY-MM>.<writer>` or that with `.<n>`."""
+    return f"{STATE}jobs/{job}/ledger/{name}.jsonl"
 
 
 def checkpoint_path(subject: str, run: str, checkpoint: str) -> str:

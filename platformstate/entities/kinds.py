@@ -11,6 +11,8 @@ if TYPE_CHECKING:
         Checkpoint,
         Event,
         Evidence,
+        Job,
+        Ledger,
         Procedure,
         Receipt,
         ResolvedSteps,
@@ -28,3 +30,5 @@ EVIDENCE: Final[Kind[Evidence]] = Kind("evidence")
 STORE: Final[Kind[Store]] = Kind("store")
 PROCEDURE: Final[Kind[Procedure]] = Kind("procedure")
 RESOLVED_STEPS: Final[Kind[ResolvedSteps]] = Kind("resolved_steps")
+JOB: Final[Kind[Job]] = Kind("job")
+LEDGER: Final[Kind[Ledger]] = Kind("ledger")

@@ -700,3 +700,170 @@ class ResolvedSteps(TypedDict):
     secrets: list[str]
     source: ResolvedStepsSource
     steps: list[PinnedStep]
+
+
+class JobTarget(TypedDict):
+    """What runs."""
+
+    kind: Literal["command", "procedure", "python"]
+    argv: NotRequired[list[str]]
+    procedure: NotRequired[str]
+    entry: NotRequired[str]
+    path: NotRequired[str]
+    bindings_schema: NotRequired[dict[str, Any]]
+
+
+class JobTriggerDst(TypedDict):
+    """What a local time that a clock change skips or repeats means."""
+
+    skipped: NotRequired[Literal["run_after", "skip"]]
+    repeated: NotRequired[Literal["first", "second", "both"]]
+
+
+class JobTrigger(TypedDict):
+    """When it runs."""
+
+    kind: Literal["manual", "cron"]
+    cron: NotRequired[str]
+    timezone: NotRequired[str]
+    dst: NotRequired[JobTriggerDst]
+
+
+class JobMisfire(TypedDict):
+    """What becomes of slots that nobody started in time."""
+
+    policy: NotRequired[Literal["latest", "skip", "all"]]
+    late_after: NotRequired[int | str]
+    window: NotRequired[int | str]
+    max_runs: NotRequired[int]
+
+
+class JobOverlap(TypedDict):
+    """What a slot does while another run goes on."""
+
+    policy: NotRequired[Literal["skip", "queue", "replace", "allow"]]
+    group: NotRequired[str]
+    max: NotRequired[int]
+    queue_max: NotRequired[int]
+
+
+class JobRuntimeLimits(TypedDict):
+    memory: NotRequired[int | str]
+    file_size: NotRequired[int | str]
+    output: NotRequired[int | str]
+    cpu_seconds: NotRequired[int]
+    open_files: NotRequired[int]
+
+
+JobRuntimeEnv = TypedDict(
+    "JobRuntimeEnv",
+    {
+        "pass": NotRequired[list[str]],
+        "set": NotRequired[dict[str, str]],
+    },
+)
+
+
+class JobRuntime(TypedDict):
+    """Where it runs and within which limits."""
+
+    timeout: NotRequired[int | str]
+    grace: NotRequired[int | str]
+    deadline: NotRequired[int | str]
+    cwd: NotRequired[str]
+    source: NotRequired[Literal["tree", "trusted"]]
+    limits: NotRequired[JobRuntimeLimits]
+    env: NotRequired[JobRuntimeEnv]
+
+
+class JobRetryBackoff(TypedDict):
+    initial: NotRequired[int | str]
+    factor: NotRequired[int]
+    max: NotRequired[int | str]
+    jitter: NotRequired[Literal["full", "none"]]
+
+
+class JobRetry(TypedDict):
+    """What is tried again, and when."""
+
+    max: NotRequired[int]
+    backoff: NotRequired[JobRetryBackoff]
+    when: NotRequired[list[Literal["exit", "timeout", "signal", "lost"]]]
+    exit_codes: NotRequired[list[int]]
+    never_exit_codes: NotRequired[list[int]]
+
+
+class JobPolicy(TypedDict):
+    """What the job may do."""
+
+    side_effects: NotRequired[Literal["external", "none"]]
+
+
+class JobOutput(TypedDict):
+    """What a run leaves behind."""
+
+    artifacts: NotRequired[list[str]]
+    max_bytes: NotRequired[int | str]
+    keep: NotRequired[Literal["failed", "full", "none"]]
+
+
+class JobRetention(TypedDict):
+    """What jobs prune may remove."""
+
+    days: NotRequired[int]
+    runs: NotRequired[int]
+    keep_failed_days: NotRequired[int]
+
+
+class Job(TypedDict):
+    """What runs, when, and what counts as having succeeded."""
+
+    schema: Literal["job/1"]
+    id: str
+    title: str
+    enabled: NotRequired[bool]
+    target: JobTarget
+    bindings: NotRequired[dict[str, Any]]
+    trigger: JobTrigger
+    misfire: NotRequired[JobMisfire]
+    overlap: NotRequired[JobOverlap]
+    runtime: NotRequired[JobRuntime]
+    retry: NotRequired[JobRetry]
+    success_exit_codes: NotRequired[list[int]]
+    policy: NotRequired[JobPolicy]
+    output: NotRequired[JobOutput]
+    retention: NotRequired[JobRetention]
+
+
+Ledger = TypedDict(
+    "Ledger",
+    {
+        "schema": Literal["ledger/1"],
+        "at": str,
+        "job": str,
+        "run": str | None,
+        "slot": str | None,
+        "status": Literal["succeeded", "failed", "aborted", "missed", "coalesced", "skipped_overlap", "skipped_paused", "skipped_disabled", "denied", "invalid", "paused", "resumed", "pruned"],
+        "reason": str | None,
+        "actor": str,
+        "trigger": NotRequired[Literal["manual", "cron", "replay", "backfill"]],
+        "exit_code": NotRequired[int | None],
+        "attempts": NotRequired[int],
+        "started_at": NotRequired[str | None],
+        "ended_at": NotRequired[str | None],
+        "spec_blob": NotRequired[str | None],
+        "commit": NotRequired[str | None],
+        "schedule": NotRequired[str],
+        "steps_sha256": NotRequired[str | None],
+        "receipt_sha256": NotRequired[str | None],
+        "replay_of": NotRequired[str | None],
+        "root_run": NotRequired[str | None],
+        "kept": NotRequired[bool],
+        "to": NotRequired[str | None],
+        "from": NotRequired[str | None],
+        "count": NotRequired[int],
+        "by": NotRequired[str | None],
+        "until": NotRequired[str | None],
+        "digest": NotRequired[str],
+    },
+)

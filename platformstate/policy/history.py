@@ -20,6 +20,7 @@ from platformstate.errors import Problem
 
 MAIN_FILES: Final = frozenset({"task", "run", "job", "procedure"})
 PINNED_STEPS: Final = "resolved_steps"
+_GROWING: Final = {"event": ("run_journal_rewritten", "journal"), "ledger": ("ledger_rewritten", "ledger")}
 
 
 class FileHistory(NamedTuple):
@@ -60,7 +61,7 @@ def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Prob
     elif place.kind == PINNED_STEPS or (spec is not None and spec.immutable):
         yield from _immutable(change, change.after)
     elif spec is not None and spec.append_only:
-        yield from _append_only(change, change.after)
+        yield from _append_only(change, change.after, place.kind)
     elif spec is not None and change.document is not None:
         yield from _fields(change, change.document, spec.shape)
 
@@ -103,12 +104,13 @@ def _immutable(change: FileHistory, after: bytes) -> Iterator[Problem]:
         yield _problem(change.path, "record_immutable_changed", message, fix, line)
 
 
-def _append_only(change: FileHistory, after: bytes) -> Iterator[Problem]:
+def _append_only(change: FileHistory, after: bytes, kind: str) -> Iterator[Problem]:
     other = next((before for before in change.before if not after.startswith(before or b"")), None)
     if other is not None:
         line = _first_difference(other, after)
-        message = f"line {line} differs from what was committed; a journal only ever grows"
-        yield _problem(change.path, "run_journal_rewritten", message, _restore(change.path), line)
+        code, noun = _GROWING[kind]
+        message = f"line {line} differs from what was committed; a {noun} only ever grows"
+        yield _problem(change.path, code, message, _restore(change.path), line)
 
 
 def _fields(change: FileHistory, document: Document[Any], shape: Shape) -> Iterator[Problem]:

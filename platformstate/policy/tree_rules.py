@@ -22,6 +22,7 @@ from platformstate.errors import Problem
 FILE_MODE: Final = "100644"
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
 
+_LEDGER_NAME: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\.[a-z2-7]{8}(\.[2-9]|\.[1-9][0-9]+)?")
 _MODE_NAMES: Final[Mapping[str, str]] = {
     "120000": "a symbolic link",
     "160000": "a submodule",
@@ -134,6 +135,9 @@ def _place_problem(path: str) -> Problem | None:
         message = f"{path} has no place in the layout of a store"
         fix = "move it into a folder of your own below state/, or remove it"
         return _problem(path, "path_unexpected", message, fix)
+    if place.kind == "ledger" and not _LEDGER_NAME.fullmatch(place.id):
+        message = f"{place.id} is no name of a ledger, such as 2026-11.k3m9qa2b"
+        return _problem(path, "path_unexpected", message, "restore the name under which it was written")
     bad = next((name for name in _ids(place) if not is_id(name)), None)
     if bad is None:
         return None
@@ -142,10 +146,10 @@ def _place_problem(path: str) -> Problem | None:
 
 
 def _ids(place: Place) -> list[str]:
-    """Return the parts of a path that are ids; logs, artifacts and templates bear names."""
+    """Return the parts of a path that are ids; ledgers, logs, artifacts and templates bear names."""
     subject = [] if place.subject is None else [place.subject.partition("/")[2]]
     run = [] if place.run is None else [place.run]
-    return [*subject, *run, *([place.id] if place.kind in KINDS else [])]
+    return [*subject, *run, *([place.id] if place.kind in KINDS and place.kind != "ledger" else [])]
 
 
 def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:

@@ -18,7 +18,6 @@ from platformstate.validation.versions import version_finding
 from platformstate.validation.wording import Finding, findings, pointer
 
 _OPEN: Final = Shape()
-_LATER_KINDS: Final = frozenset({"job"})
 
 
 class Judged(NamedTuple):
@@ -55,13 +54,10 @@ def _read(data: bytes, path: str, engine_of: Callable[[str], Engine]) -> Judged:
         return Judged(None, None, _copy_problems(data, path, place))
     if place.kind == "template":
         return _read_open(data, path, place, "templates/{id}.md")
-    if place.kind in _LATER_KINDS:
-        judged = _read_open(data, path, place, f"{place.kind}s/{{id}}/{place.kind}.md")
-        return _of_a_later_version(judged, place)
     if place.kind not in KINDS:
         return Judged(None, None, ())
     if KINDS[place.kind].container == "jsonl":
-        return _read_rows(data, path, engine_of(place.kind))
+        return _read_rows(data, path, place.kind, engine_of(place.kind))
     return _read_record(data, path, engine_of(place.kind))
 
 
@@ -77,15 +73,6 @@ def _read_open(data: bytes, path: str, place: Place, pattern: str) -> Judged:
     spec = KindSpec(place.kind, 1, pattern, "markdown", "given", _OPEN)
     parsed = record.parse_as(data, path, spec)
     return Judged(parsed.document, None, parsed.problems)
-
-
-def _of_a_later_version(judged: Judged, place: Place) -> Judged:
-    if judged.document is None:
-        return judged
-    finding = version_finding(place.kind, judged.document.meta)
-    return _checked(
-        judged.document, (*judged.problems, *_placed(judged.document, [finding] if finding else []))
-    )
 
 
 def _judge(document: Document[Any], engine: Engine) -> tuple[Problem, ...]:
@@ -133,22 +120,21 @@ def _problem(path: str, source: str | None, container: str, above: int, finding:
     )
 
 
-def _read_rows(data: bytes, path: str, engine: Engine) -> Judged:
+def _read_rows(data: bytes, path: str, kind: str, engine: Engine) -> Judged:
     lines = jsonl.parse_lines(data, path)
     if any(problem.severity == "error" for problem in lines.problems):
         return Judged(None, None, lines.problems)
-    texts: list[str] = []
     for number, row in lines.rows:
-        found = _findings("event", row, engine)
-        if any(finding.severity == "error" for finding in found):
-            texts = texts or data.decode("utf-8").split("\n")
-            corrupt = [_corrupt(finding, row) for finding in found if finding.severity == "error"]
-            problems = [_problem(path, texts[number - 1], "json", number - 1, finding) for finding in corrupt]
+        wrong = [finding for finding in _findings(kind, row, engine) if finding.severity == "error"]
+        if wrong:
+            texts = data.decode("utf-8").split("\n")
+            told = [_of_journal(finding, row) if kind == "event" else finding for finding in wrong]
+            problems = [_problem(path, texts[number - 1], "json", number - 1, finding) for finding in told]
             return Judged(None, None, in_order([*lines.problems, *problems]))
     return Judged(None, tuple(lines.rows), lines.problems)
 
 
-def _corrupt(finding: Finding, row: Mapping[str, Any]) -> Finding:
+def _of_journal(finding: Finding, row: Mapping[str, Any]) -> Finding:
     """Return a fault of a journal's line: a journal is not edited, so its code and fix are the journal's."""
     message = f"event {row.get('seq', '?')} breaks the rules of its type: {finding.message}"
     fix = "restore the journal with git restore; it is written by platformctl alone"

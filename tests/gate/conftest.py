@@ -22,6 +22,7 @@ JOURNAL = f"{RUN}/events.jsonl"
 HEADER = f"{RUN}/run.md"
 CHECKPOINT = f"{RUN}/checkpoints/20261120t103501z-7fq2ka.md"
 LAST_CHECKPOINT = f"{RUN}/checkpoints/20261120t103930z-b0h4ts.md"
+LEDGER = "state/jobs/nightly-export/ledger/2026-11.k3m7qa2b.jsonl"
 EVIDENCE = "state/evidence/operator-20261120t110000z-7fq2ka.json"
 ZERO = "0" * 32
 

@@ -16,6 +16,7 @@ from tests.gate.conftest import (
     HEADER,
     JOURNAL,
     LAST_CHECKPOINT,
+    LEDGER,
     OTHER_TASK,
     RUN,
     RUN_ID,
@@ -300,6 +301,17 @@ CHANGED: dict[str, tuple[Edit, list[str]]] = {
     "rewritten end of a journal": (
         lambda s: s.write(JOURNAL, journal(DEFINED)),
         [f"{HEADER}:5:9: run_header_differs", f"{JOURNAL}:1:1: run_journal_rewritten"],
+    ),
+    "edited line of a ledger": (
+        lambda s: s.replace(LEDGER, '"count":3', '"count":4'),
+        [f"{LEDGER}:2:1: ledger_rewritten"],
+    ),
+    "renamed ledger": (
+        lambda s: (s.root / LEDGER).rename(s.root / LEDGER.replace("2026-11.", "2026-13.")) and None,
+        [
+            f"{LEDGER}:1:1: append_only_deleted",
+            f"{LEDGER.replace('2026-11.', '2026-13.')}:1:1: path_unexpected",
+        ],
     ),
     "removed journal": (
         lambda s: s.remove(JOURNAL),

@@ -24,6 +24,8 @@ PLACES: Final = {
     "store": "state/store.yaml",
     "procedure": "state/procedures/release-hotfix/procedure.md",
     "resolved_steps": f"{RUN}/resolved_steps.json",
+    "job": "state/jobs/nightly-export/job.md",
+    "ledger": "state/jobs/nightly-export/ledger/2026-11.k3m7qa2b.jsonl",
 }
 
 

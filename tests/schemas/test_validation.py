@@ -138,12 +138,12 @@ def test_a_journal_tells_its_first_bad_line_only() -> None:
     assert "event 1 breaks the rules of its type" in problem.message
 
 
-@pytest.mark.parametrize("kind", ["job"])
+@pytest.mark.parametrize("kind", ["task", "job", "procedure"])
 def test_a_kind_of_a_later_version_is_not_skipped(kind: str) -> None:
-    text = f"---\nschema: {kind}/1\nid: nightly\n---\n"
+    text = f"---\nschema: {kind}/2\nid: nightly\n---\n"
     (problem,) = problems_of(text, f"state/{kind}s/nightly/{kind}.md")
     assert (problem.code, problem.line, problem.col) == ("schema_version_unknown", 2, 9)
-    assert problem.message == f'schema "{kind}/1" is not known to this program'
+    assert problem.message == f'schema "{kind}/2" is not known to this program, which knows {kind}/1 here'
 
 
 def test_a_template_is_read_as_text_and_yaml_only() -> None:

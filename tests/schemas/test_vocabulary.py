@@ -223,6 +223,10 @@ COLUMNS = {
     "checkpoint": "checkpoint_id task_id run_id kind at author observer basis confidence supersedes next_action",
     "event": "seq type at step_index attempt",
     "evidence": "name type ok at commit_oid",
+    "procedure": "procedure_id title",
+    "job": "job_id title enabled trigger_kind cron timezone",
+    "ledger": "job_id run_id at slot slot_to slot_count trigger_type status reason actor exit_code"
+    " started_at ended_at replay_of steps_sha256",
 }
 
 
