@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "run": Home(
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
     ),
+    "jobs": Home("platformstate.cli.jobs:jobs", "Look at jobs, run them, and follow their schedule."),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
 }
 

@@ -28,6 +28,7 @@ from platformstate.store.session import Session
 from platformstate.store.settings import Clock, resolve
 from platformstate.store.settings import clock as wall_clock
 
+_NOUNS: Final = {"job": "jobs"}  # commands that are not called after their kind
 _KNOWN_FORMAT: Final = f"schema: store/{KINDS['store'].version}\n".encode()
 
 
@@ -121,7 +122,7 @@ class Store:
             raise StateError(
                 f"{kind.name}_not_found",
                 f"no {kind.name} is called {shown(prefix)}",
-                hint=f"platformctl {kind.name} list",
+                hint=f"platformctl {_NOUNS.get(kind.name, kind.name)} list",
             )
         raise StateError(
             "id_ambiguous",

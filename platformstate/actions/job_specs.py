@@ -1,0 +1,102 @@
+"""Job specs: as the working files have them, for looking at, and at the trusted ref, where they may run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from platformstate.codec.json_text import canonical_json
+from platformstate.core.document import Document
+from platformstate.core.places import STATE
+from platformstate.core.tree import Tree
+from platformstate.entities.job import executed, with_defaults
+from platformstate.entities.kinds import JOB
+from platformstate.errors import Problem, StateError, shown
+from platformstate.gitrepo import blob_id
+from platformstate.policy.job_spec import refusal, spec_problems
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+
+
+class JobSpec(NamedTuple):
+    """A job's spec as it stands somewhere; `document` is None when its file cannot be read."""
+
+    id: str
+    path: str
+    blob: str
+    document: Document[Any] | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing is wrong with the spec by itself."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """The spec with its defaults written out. Raises: the error that a faulty spec is."""
+        if self.document is None or not self.is_valid:
+            raise refusal(self.problems)
+        return with_defaults(self.document.meta)
+
+
+def job_path(name: str) -> str:
+    """Return the path of a job's record."""
+    return f"{STATE}jobs/{name}/job.md"
+
+
+def resolve_job(store: Store, prefix: str) -> str:
+    """Return the job of the working files that a prefix stands for. Raises: job_not_found, id_ambiguous."""
+    return store.resolve(JOB, prefix)
+
+
+def working_job(store: Store, name: str) -> JobSpec:
+    """Return a job's spec as the working files have it. Raises: job_not_found."""
+    return _require(read_spec(store, store.tree(), name), name, "the working files")
+
+
+def trusted_job(store: Store, name: str, commit: str) -> JobSpec:
+    """Return a job's spec as a commit has it. Raises: job_not_found."""
+    return _require(read_spec(store, store.tree(commit), name), name, f"commit {commit[:12]}")
+
+
+def read_spec(store: Store, tree: Tree, name: str) -> JobSpec | None:
+    """Return a job's spec as a tree has it, None where it has none."""
+    from platformstate.store.reading import judged
+
+    path = job_path(name)
+    data = next((data for _, data in tree.read([path])), None)
+    if data is None:
+        return None
+    found = judged(data, path)
+    problems = found.problems
+    if found.document is not None:
+        problems = (*problems, *spec_problems(found.document), *_misplaced(found.document, name))
+    blob = blob_id(data, store.repository.object_format)
+    return JobSpec(name, path, blob, found.document, tuple(problems))
+
+
+def execution_digest(whole: Mapping[str, Any], resolved: Mapping[str, str]) -> str:
+    """Return what an approval is about: the executed part of a spec and the blobs that it resolves to.
+
+    `resolved` maps the path of each procedure and schema file to its blob id.
+    """
+    return sha256(
+        canonical_json({"resolved": dict(sorted(resolved.items())), "spec": executed(whole)})
+    ).hexdigest()
+
+
+def _require(spec: JobSpec | None, name: str, where: str) -> JobSpec:
+    if spec is None:
+        raise StateError("job_not_found", f"{shown(name)} is no job of {where}", hint="platformctl jobs list")
+    return spec
+
+
+def _misplaced(document: Document[Any], name: str) -> tuple[Problem, ...]:
+    if document.id == name:
+        return ()
+    message = f"the id {shown(document.id)} is not the folder's, {name}"
+    fix = f"platformctl jobs show {name}, then write id: {name}"
+    return (Problem(document.path, 1, 1, "job_invalid_spec", message, fix, "/id"),)
