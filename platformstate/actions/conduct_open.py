@@ -10,12 +10,13 @@ from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from platformstate.actions.conduct_terms import Terms
 from platformstate.actions.run_site import KnownRun, RunSite, corrupt
 from platformstate.core.instants import moment
 from platformstate.core.places import checkpoint_path
 from platformstate.entities.step import CommandStep, Step
 from platformstate.errors import StateError
-from platformstate.files import WorkTree
+from platformstate.files import Folder, WorkTree
 from platformstate.policy.journal import TERMINAL, Folding, JournalBroken, RunState
 from platformstate.policy.pin import Pin, step_sha256
 from platformstate.policy.settle import CLOSED_UNDONE
@@ -60,6 +61,7 @@ class Conduct:
     journal: Journal
     folding: Folding
     signals: Signals | None = None
+    terms: Terms = field(default_factory=Terms)
     committed: bytes = b""
     committed_at: float | None = None
     last: Written | None = None
@@ -160,6 +162,9 @@ class Conduct:
         """
         from platformstate.store.change import Change
 
+        if not self.terms.is_committed(self):
+            self._place()
+            return
         subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
         change = Change(subject, self._trailers(), self.files(), defer=later)
         self.deferred = None
@@ -176,6 +181,15 @@ class Conduct:
         self.last, self.committed_at = written, monotonic()
         if written.state == "pending":
             self._defer(written.reason or "deferred")
+
+    def _place(self) -> None:
+        """Write the header of a run that is not committed, so that it agrees with the journal."""
+        from platformstate.actions.run_files import header_text
+
+        durability = self.store.session.settings.durability
+        before = WorkTree(self.store.root).bytes_of(self.site.header)
+        with Folder.at(self.store.root, self.site.folder, durability=durability) as folder:
+            folder.replace("run.md", header_text(self.site, self.state, self.pin, before), "fast")
 
     def _defer(self, reason: str) -> None:
         self.committed_at = monotonic()

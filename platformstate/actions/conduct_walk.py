@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.conduct_checkpoint import record_checkpoint
@@ -36,9 +37,23 @@ def walk(conduct: Conduct) -> Failure | None:
         conduct.commit_at("CheckpointRecorded" if step.kind == "checkpoint" else "StepSucceeded")
     conduct.reach("all-done")
     failure = _interrupted(conduct)
-    if failure is None:
-        succeed(conduct)
-    return failure
+    if failure is not None:
+        return failure
+    failure = conduct.terms.before_success(conduct)
+    if failure is not None:
+        return fail(conduct, failure)
+    succeed(conduct)
+    return None
+
+
+def fail(conduct: Conduct, failure: Failure) -> Failure:
+    """End a run as failed; return why."""
+    code, reason = conduct.terms.failed(failure)
+    index = None if failure.step is None else failure.step.index
+    fields = {"reason": reason, "step_index": index, "exit_code": failure.exit_code}
+    conduct.append(conduct.event("RunFailed", **fields))
+    finish(conduct, "RunFailed")
+    return replace(failure, code=code, reason=reason)
 
 
 def succeed(conduct: Conduct) -> None:
@@ -52,6 +67,7 @@ def finish(conduct: Conduct, verb: str) -> None:
     conduct.reach("terminal")
     write_ending(conduct)
     conduct.commit(verb)
+    conduct.terms.ended(conduct)
     conduct.site.lease.clear()
 
 
@@ -140,10 +156,7 @@ def _stopped(conduct: Conduct, step: Step, failure: Failure | None) -> Failure |
     if stopping is not None:
         return stopping
     if getattr(step, "on_fail", "suspend") == "fail" and failure.code != "run_decision_required":
-        fields = {"reason": failure.reason, "step_index": step.index, "exit_code": failure.exit_code}
-        conduct.append(conduct.event("RunFailed", **fields))
-        finish(conduct, "RunFailed")
-        return Failure("run_failed", failure.reason, failure.message, step, failure.exit_code, failure.log)
+        return fail(conduct, failure)
     if failure.code == "run_decision_required":
         return suspend(conduct, undecided(step))
     return suspend(conduct, failure)
@@ -157,8 +170,7 @@ def _interrupted(conduct: Conduct, failure: Failure | None = None) -> Failure | 
         return _on_request(conduct, *conduct.asked_to_stop)
     if conduct.signalled is None:
         return None
-    step = None if failure is None else failure.step
-    return suspend(conduct, Failure("run_held", "signal", f"stopped by signal {conduct.signalled}", step))
+    return conduct.terms.signalled(conduct, None if failure is None else failure.step)
 
 
 def _on_request(conduct: Conduct, verb: str, actor: str, reason: str) -> Failure:

@@ -21,7 +21,7 @@ MAX_FIRES: Final = 1_000
 
 
 def next_of_job(store: Store, prefix: str, *, after: str | None, count: int) -> Answer:
-    """Return the next instants of a job of the working files. Raises: job_not_found, job_invalid_spec …"""
+    """Return the next instants of a job of the working files. Raises: job_not_found, job_invalid_spec."""
     from platformstate.actions.job_specs import resolve_job, working_job
 
     name = resolve_job(store, prefix)
