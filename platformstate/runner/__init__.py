@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from platformstate.runner.environment import inherited as inherited
     from platformstate.runner.environment import job_base as job_base
     from platformstate.runner.environment import step_environment as step_environment
+    from platformstate.runner.firings import Claim as Claim
+    from platformstate.runner.firings import JobFiles as JobFiles
     from platformstate.runner.journal import Journal as Journal
     from platformstate.runner.leases import Lease as Lease
     from platformstate.runner.leases import LockRecord as LockRecord
@@ -78,6 +80,7 @@ _HOMES = {
     ),
     "ending": ("stop_orphans",),
     "environment": ("StepNames", "idempotency_key", "inherited", "job_base", "step_environment"),
+    "firings": ("Claim", "JobFiles"),
     "journal": ("Journal",),
     "leases": ("Lease", "LockRecord", "Position", "Request", "RunLock"),
     "output": ("Output",),

@@ -1,0 +1,165 @@
+"""What a job runs: its target resolved to the steps that a run of it pins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from platformstate.actions.job_specs import JobSpec
+from platformstate.core.quantities import seconds, size_bytes
+from platformstate.core.tree import Tree
+from platformstate.errors import StateError, shown
+from platformstate.policy.params import environment
+from platformstate.policy.pin import Pin, Source, job_steps
+from platformstate.runner import job_base
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+
+Whole = Mapping[str, Any]
+
+
+class Target(NamedTuple):
+    """A resolved target: the pin, and the blob id of each file that it was resolved from."""
+
+    pin: Pin
+    resolved: dict[str, str]
+
+
+class Request(NamedTuple):
+    """What is resolved: a spec, its values, the tree that it and its procedures are read from, the source."""
+
+    store: Store
+    spec: JobSpec
+    whole: Whole
+    bindings: Mapping[str, Any]
+    tree: Tree
+    root: Path
+
+
+def resolve_target(request: Request) -> Target:
+    """Return the steps that a spec pins with these bindings.
+
+    Raises: job_target_unresolved, job_bindings_invalid.
+    """
+    return _TARGETS[request.whole["target"]["kind"]](request)
+
+
+def source_of(spec: JobSpec) -> Source:
+    """Return what a job's pin names as its source."""
+    return Source("job", spec.id, spec.path, spec.blob)
+
+
+def step_terms(whole: Whole) -> dict[str, Any]:
+    """Return the fields of a one-step job's step that its spec gives."""
+    runtime = whole["runtime"]
+    return {
+        "cwd": runtime["cwd"],
+        "timeout": seconds(runtime["timeout"]),
+        "grace": seconds(runtime["grace"]),
+        "idempotent": whole["policy"]["side_effects"] == "none",
+        "success_rc": tuple(whole["success_exit_codes"]),
+    }
+
+
+def scalars(bindings: Mapping[str, Any]) -> dict[str, str | int | bool]:
+    """Return the bindings that a step finds in its environment as `P_<name>`."""
+    return {
+        name: value
+        for name, value in bindings.items()
+        if isinstance(value, str | int | bool) and name.isidentifier() and name.isascii()
+    }
+
+
+def _command(request: Request) -> Target:
+    argv = request.whole["target"]["argv"]
+    _require_program(request, argv[0])
+    return Target(one_step(request, argv), {})
+
+
+def one_step(request: Request, argv: list[str]) -> Pin:
+    """Return the pin of a job that runs one command."""
+    params = scalars(request.bindings)
+    steps = job_steps(argv, env=environment(params), **step_terms(request.whole))
+    limit = size_bytes(request.whole["runtime"]["limits"]["output"])
+    return Pin(source_of(request.spec), steps, params, output_limit=limit)
+
+
+def _require_program(request: Request, program: str) -> None:
+    """Refuse a program that is neither on the child's PATH nor a file of the source."""
+    env = request.whole["runtime"].get("env", {})
+    path = job_base(os.environ, env.get("pass", ()), env.get("set", {})).get("PATH", os.defpath)
+    if "/" not in program:
+        found = shutil.which(program, path=path) is not None
+    else:
+        found = _is_executable(request.root / request.whole["runtime"]["cwd"] / program)
+    if not found:
+        raise unresolved(request.spec, f"there is no program {shown(program)}", "/target/argv/0")
+
+
+def _is_executable(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and os.access(path, os.X_OK)
+
+
+def _procedure(request: Request) -> Target:
+    from platformstate.actions.recipes import recipes_in
+    from platformstate.policy.expand import expand
+    from platformstate.policy.recipe import reachable
+
+    name = request.whole["target"]["procedure"]
+    try:
+        recipes = recipes_in(request.store, request.tree, name)
+    except StateError as refused:
+        raise unresolved(
+            request.spec, f"procedure {name}: {refused.message}", "/target/procedure"
+        ) from refused
+    if name not in recipes:
+        raise unresolved(request.spec, f"there is no procedure {name}", "/target/procedure")
+    expanded = expand(recipes, name, dict(request.bindings), on_fail="fail")
+    if expanded.pin is None:
+        first = expanded.problems[0]
+        code = "job_bindings_invalid" if first.code == "procedure_param_invalid" else "job_target_unresolved"
+        raise StateError(
+            code,
+            f"procedure {name}: {first.message}",
+            hint=first.fix,
+            path=request.spec.path,
+            problems=expanded.problems,
+        )
+    used = reachable(recipes, name)
+    blobs = {recipes[one].document.path: recipes[one].blob for one in used}
+    pin = replace(
+        expanded.pin,
+        source=source_of(request.spec),
+        called=tuple((one, recipes[one].blob) for one in used),
+        output_limit=min(expanded.pin.output_limit, size_bytes(request.whole["runtime"]["limits"]["output"])),
+    )
+    return Target(pin, blobs)
+
+
+def unresolved(spec: JobSpec, message: str, pointer: str) -> StateError:
+    """Return the error for a target that is not there, with its place in the spec."""
+    from platformstate.codec import locate
+
+    source = "" if spec.document is None else spec.document.source or ""
+    line, col = locate.position(source, "markdown", pointer)
+    return StateError(
+        "job_target_unresolved",
+        message,
+        hint="name a target that exists at the trusted ref",
+        path=spec.path,
+        line=line,
+        col=col,
+    )
+
+
+_TARGETS: Final[dict[str, Callable[[Request], Target]]] = {"command": _command, "procedure": _procedure}
