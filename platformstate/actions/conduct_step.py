@@ -69,8 +69,9 @@ def run_step(conduct: Conduct, step: CommandStep) -> Failure | None:
         conduct.mark(step, attempt)
         ended = _execute(conduct, step, attempt, apart=step.capture is not None)
         refuse_alive(ended)
+        conduct.terms.saw(ended)
         failure = _record(conduct, step, attempt, ended)
-        if failure is None or ended.outcome in ("cancelled", "unknown") or conduct.asked_to_stop:
+        if failure is None or ended.outcome == "cancelled" or conduct.asked_to_stop:
             return failure
         delay_s = conduct.terms.retry_after_s(conduct, step, attempt, spent, ended, failure)
         if delay_s is None or not _wait(conduct, step, attempt, delay_s):

@@ -40,11 +40,14 @@ class Terms:
         """Return how long an attempt may take."""
         return step_timeout
 
+    def saw(self, ended: Ended) -> None:
+        """Take note of how an attempt ended."""
+
     def retry_after_s(
         self, conduct: Conduct, step: CommandStep, attempt: int, spent: int, ended: Ended, failure: Failure
     ) -> float | None:
         """Return after how many seconds a failed attempt is followed by another, None when it is not."""
-        if failure.code == "step_output_exceeded":
+        if failure.code == "step_output_exceeded" or ended.outcome == "unknown":
             return None
         code = None if ended.outcome == "timed_out" else ended.exit_code
         return retry_delay(step, spent, code)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from platformstate.cli import echo
 from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.jobs_text import fires_text
+from platformstate.cli.jobs_text import approval_text, fires_text, run_text
 from platformstate.cli.present import present
 
 
@@ -48,3 +49,57 @@ def next_(
     else:
         raise click.UsageError("give either a JOB, or --expr and --tz")
     present(invocation, answer, fires_text)
+
+
+@jobs.command(
+    "run",
+    examples=(
+        "platformctl jobs run nightly-export --set day=2026-11-20",
+        "platformctl jobs run nightly-export --dry-run --json",
+    ),
+)
+@click.argument("job_id", metavar="JOB")
+@click.option("--bindings", metavar="JSON|@FILE", help="Values in place of those of the spec.")
+@click.option("--set", "overlay", multiple=True, metavar="K=V", help="One value over those; may be repeated.")
+@click.option("--at-trusted", is_flag=True, help="Run what the trusted ref has, whatever stands here.")
+@click.option("--allow-tree", is_flag=True, help="Run in a working tree that is not landed; it is recorded.")
+@click.option("--no-wait", is_flag=True, help="Do not wait in the queue of an overlap.")
+@click.pass_obj
+def run(
+    invocation: Invocation,
+    job_id: str,
+    bindings: str | None,
+    overlay: tuple[str, ...],
+    at_trusted: bool,
+    allow_tree: bool,
+    no_wait: bool,
+) -> None:
+    """Run a job once, now, and record what became of it."""
+    from platformstate.actions.job_bindings import bindings_of, overlay_of
+    from platformstate.actions.jobs_run import RunRequest, run_job
+
+    request = RunRequest(
+        job_id, bindings_of(bindings), overlay_of(overlay), at_trusted, allow_tree, wait=not no_wait
+    )
+    told = (lambda line: None) if invocation.quiet else echo.err
+    present(invocation, run_job(invocation.open_store(), request, told=told, own_process=True), run_text)
+
+
+@jobs.command(
+    "approve",
+    examples=(
+        "platformctl jobs approve nightly-export",
+        "platformctl jobs approve nightly-export --list --json",
+    ),
+)
+@click.argument("job_id", metavar="JOB")
+@click.option("--revoke", is_flag=True, help="Take an approval back.")
+@click.option("--list", "listed", is_flag=True, help="Show what was approved in this clone.")
+@click.pass_obj
+def approve(invocation: Invocation, job_id: str, revoke: bool, listed: bool) -> None:
+    """Let the spec at the trusted ref run in this clone (an operator's act)."""
+    from platformstate.actions.jobs_approve import approve_job, list_approvals
+
+    store = invocation.open_store()
+    answer = list_approvals(store, job_id) if listed else approve_job(store, job_id, revoke=revoke)
+    present(invocation, answer, approval_text)

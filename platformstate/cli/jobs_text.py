@@ -20,3 +20,35 @@ def fires_text(data: Mapping[str, Any]) -> str:
         for fire in data["fires"]
     ]
     return "\n".join([head, *rows])
+
+
+def run_text(data: Mapping[str, Any]) -> str:
+    """Return a run in a few lines, or what a run would do."""
+    if "plan" in data:
+        return _plan_text(data)
+    run = data["run"]
+    code = "" if run["exit_code"] is None else f", exit code {run['exit_code']}"
+    lines = [f"{run['job_id']}/{run['run_id']} {run['status']}{code}"]
+    lines += [f"  reason: {run['reason']}"] if run["reason"] else []
+    lines += [
+        f"  {attempt['key']} attempt {attempt['attempt']}: {attempt['outcome']}"
+        for attempt in run["attempts"]
+    ]
+    lines += [f"  artifact {row['path']}, {row['bytes']} bytes" for row in run["artifacts"]]
+    return "\n".join([*lines, f"  receipt: {run['files']['receipt']}"])
+
+
+def _plan_text(data: Mapping[str, Any]) -> str:
+    plan = data["plan"]
+    lines = ["would run:" if data["would_run"] else f"would not run: {', '.join(data['reasons'])}"]
+    lines += [f"  {step['index']} {step['key']}: {' '.join(step.get('argv', ()))}" for step in plan["steps"]]
+    lines += [f"  next: {at}" for at in data["next"]]
+    return "\n".join(lines)
+
+
+def approval_text(data: Mapping[str, Any]) -> str:
+    """Return what was approved: the digest and the commands that it lets run."""
+    state = "approved" if data["approved"] else "not approved"
+    lines = [f"{data['job']} {state}: digest {data['digest'][:12]}, spec blob {data['blob'][:12]}"]
+    lines += [f"  {' '.join(argv)}" for argv in data["argv"] if argv]
+    return "\n".join([*lines, f"  in {data['cwd']}, with {', '.join(data['env'])}"])

@@ -41,6 +41,9 @@ NAMES: Final = (
     "conduct.all-done",
     "conduct.terminal",
     "conduct.receipt-written",
+    "jobs.claimed",
+    "jobs.ledger-torn",
+    "jobs.ledger",
 )
 _OF_A_STEP: Final = "conduct."
 

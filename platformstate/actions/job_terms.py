@@ -1,0 +1,210 @@
+"""The terms of a job's run: its environment, its limits, its retries, what it leaves, and its ledger line."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.actions import job_output
+from platformstate.actions.conduct_terms import Terms
+from platformstate.actions.job_ledger import append_line, read_ledger
+from platformstate.codec.json_text import canonical_json
+from platformstate.files import WorkTree
+from platformstate.policy import retry
+from platformstate.policy.job_receipt import Firing, Gathered, job_facts, ledger_line
+from platformstate.policy.job_rules import limits_of, retry_rules
+from platformstate.policy.journal import TERMINAL
+from platformstate.policy.ledger import failures_like, fingerprint, is_kept
+from platformstate.runner import job_base
+from platformstate.runner.opening import write_private
+
+if TYPE_CHECKING:
+    from platformstate.actions.conduct_open import Conduct
+    from platformstate.actions.conduct_step import Failure
+    from platformstate.entities.step import CommandStep, Step
+    from platformstate.runner import Ended
+
+_NOT_STARTED: Final = (126, 127)
+_LIMIT_SIGNALS: Final = {128 + 24: "cpu_seconds", 128 + 25: "file_size"}  # SIGXCPU, SIGXFSZ
+_CODES: Final = {"run_step_timed_out": "job_timed_out", "step_output_exceeded": "job_resource_exceeded"}
+_OWN: Final = (
+    "job_output_invalid",
+    "job_target_unresolved",
+    "job_resource_exceeded",
+    "job_deadline_exceeded",
+)
+
+
+@dataclass
+class JobTerms(Terms):
+    """The terms of one firing. `deadline` is an instant of the monotonic clock; `place` where it works."""
+
+    firing: Firing
+    place: Path
+    deadline: float
+    gathered: Gathered = field(default_factory=Gathered)
+    began: float = field(default_factory=time.monotonic)
+    is_pinned: bool = False
+    is_kept: bool = False
+
+    @property
+    def is_one_step(self) -> bool:
+        """Whether the job retries by itself; the steps of a procedure have retries of their own."""
+        return bool(self.firing.whole["target"]["kind"] != "procedure")
+
+    def environment(self) -> dict[str, str]:
+        """Return what the spec lets through of the caller's environment, and what it sets."""
+        env = self.firing.whole["runtime"].get("env", {})
+        return job_base(os.environ, env.get("pass", ()), env.get("set", {}))
+
+    def variables(self, conduct: Conduct, attempt: int) -> Mapping[str, str]:
+        """Return the variables of a job; its bindings stand in a file of the clone."""
+        lease, artifacts = conduct.site.lease, conduct.store.root / conduct.site.folder / "artifacts"
+        artifacts.mkdir(parents=True, exist_ok=True)
+        bindings = lease.file("bindings")
+        write_private(bindings, canonical_json(dict(self.firing.bindings)) + b"\n")
+        return {
+            "PLATFORMSTATE_JOB": self.firing.job,
+            "PLATFORMSTATE_SLOT": self.firing.slot or "",
+            "PLATFORMSTATE_TRIGGER": self.firing.trigger,
+            "PLATFORMSTATE_BINDINGS_FILE": str(bindings),
+            "PLATFORMSTATE_PAYLOAD_FILE": str(lease.file("payload")),
+            "PLATFORMSTATE_ARTIFACTS_DIR": str(artifacts),
+            "PLATFORMSTATE_ROOT": str(self.place),
+        }
+
+    def root(self, conduct: Conduct) -> Path:
+        """Return the source below which a step works."""
+        return self.place
+
+    def limits(self) -> Mapping[str, int]:
+        """Return the spec's limits."""
+        return limits_of(self.firing.whole)
+
+    def timeout_s(self, step_timeout: int) -> float:
+        """Return how long an attempt may take: no longer than the run's deadline."""
+        return max(0.0, min(step_timeout, self.left_s()))
+
+    def left_s(self) -> float:
+        """Return the seconds up to the run's deadline."""
+        return self.deadline - time.monotonic()
+
+    def retry_after_s(
+        self, conduct: Conduct, step: CommandStep, attempt: int, spent: int, ended: Ended, failure: Failure
+    ) -> float | None:
+        """Return what the job's table says; the steps of a procedure keep their own rule."""
+        if not self.is_one_step:
+            return super().retry_after_s(conduct, step, attempt, spent, ended, failure)
+        rules = retry_rules(self.firing.whole)
+        left_ms = round(self.left_s() * 1000)
+        decision = retry.decide(
+            rules, how_ended(ended, rules), attempt, local_run=self.firing.local, left_ms=left_ms
+        )
+        return decision.wait_ms / 1000 if decision.verdict == "retry" else None
+
+    def saw(self, ended: Ended) -> None:
+        """Count what an attempt left running and was ended."""
+        left = None if ended.leftovers is None or self.gathered.leftovers is None else ended.leftovers
+        self.gathered.leftovers = None if left is None else (self.gathered.leftovers or 0) + left
+
+    def failed(self, failure: Failure) -> tuple[str, str]:
+        """Return the job's code for a failure, which is the run's reason too."""
+        code = failure.code if failure.code in _OWN else _CODES.get(failure.code, "job_execution_failed")
+        if failure.exit_code in _LIMIT_SIGNALS and _LIMIT_SIGNALS[failure.exit_code] in self.limits():
+            code = "job_resource_exceeded"
+        if self.left_s() <= 0 and code in ("job_timed_out", "job_execution_failed"):
+            code = "job_deadline_exceeded"
+        return code, code
+
+    def signalled(self, conduct: Conduct, step: Step | None) -> Failure:
+        """End a one-step run as cancelled; a procedure's run is suspended."""
+        from platformstate.actions.conduct_step import Failure
+        from platformstate.actions.conduct_walk import abort
+
+        if not self.is_one_step:
+            return super().signalled(conduct, step)
+        abort(conduct, conduct.store.actor, "job_cancelled")
+        message = f"cancelled by signal {conduct.signalled}"
+        return Failure("job_cancelled", "signal", message, step)
+
+    def before_success(self, conduct: Conduct) -> Failure | None:
+        """Collect payload and artifacts; what is not as the spec says makes the run fail."""
+        from platformstate.actions.conduct_step import Failure
+
+        try:
+            self.gathered.payload = job_output.read_payload(conduct.site.lease.file("payload"))
+            for row in job_output.collect(conduct, self.firing.whole, self.place):
+                conduct.append(conduct.event("ArtifactRecorded", **row))
+        except job_output.OutputInvalid as invalid:
+            step = conduct.pin.steps[-1]
+            return Failure("job_output_invalid", "job_output_invalid", str(invalid), step, 0)
+        return None
+
+    def is_committed(self, conduct: Conduct) -> bool:
+        """Say whether the run is committed by itself: from its suspension on, and not at its end."""
+        events = conduct.journal.events
+        return conduct.status not in TERMINAL and any(row["type"] == "RunSuspended" for row in events)
+
+    def receipt_facts(self, conduct: Conduct) -> dict[str, Any]:
+        """Return payload, tools and the key `job`."""
+        from importlib.metadata import version
+
+        from platformstate.policy.zones import tzdata_version
+
+        if not any(row["type"] == "RunResumed" for row in conduct.journal.events):
+            self.gathered.duration_ms = round((time.monotonic() - self.began) * 1000)
+        rules = retry_rules(self.firing.whole)
+        host = os.uname().nodename
+        return {
+            "payload": self.gathered.payload,
+            "tool": {"cronsim": version("cronsim"), "tzdata": tzdata_version()},
+            "job": job_facts(self.firing, self.gathered, conduct.state, conduct.pin, rules.backoff, host),
+        }
+
+    def ended(self, conduct: Conduct) -> None:
+        """Decide whether the run is kept, and append its line to the ledger."""
+        store, site = conduct.store, conduct.site
+        data = WorkTree(store.root).bytes_of(site.receipt) or b""
+        receipt: dict[str, Any] = json.loads(data)
+        lines = read_ledger(WorkTree(store.root), self.firing.job)
+        if any(line["run"] == self.firing.run and line["status"] in TERMINAL for line in lines):
+            return
+        was_suspended = any(row["type"] == "RunSuspended" for row in conduct.journal.events)
+        same = failures_like(lines, receipt["reason"], receipt["exit_code"])
+        self.is_kept = is_kept(
+            self.firing.whole["output"]["keep"],
+            receipt["status"],
+            same,
+            pinned=self.is_pinned,
+            was_suspended=was_suspended,
+        )
+        line = ledger_line(
+            self.firing,
+            receipt,
+            at=store.now(),
+            schedule=fingerprint(self.firing.whole["trigger"]),
+            receipt_sha256=sha256(data).hexdigest(),
+            kept=self.is_kept,
+        )
+        append_line(store, self.firing.job, line)
+
+
+def how_ended(ended: Ended, rules: retry.Rules) -> retry.Ended:
+    """Return how an attempt ended in the words of the retry table."""
+    if ended.outcome == "timed_out":
+        return retry.Ended("timeout")
+    if ended.outcome == "output_exceeded":
+        return retry.Ended("resource")
+    if ended.outcome != "exited" or ended.exit_code is None:
+        return retry.Ended("unknown")
+    if ended.exit_code in _LIMIT_SIGNALS and ended.exit_code not in rules.success_exit_codes:
+        return retry.Ended("resource", ended.exit_code)
+    if ended.exit_code in _NOT_STARTED and ended.exit_code not in rules.success_exit_codes:
+        return retry.Ended("not_started", ended.exit_code)
+    return retry.exited(ended.exit_code, rules)

@@ -1,0 +1,146 @@
+"""`jobs run`: one firing of a job by hand, conducted in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
+from platformstate.actions.conduct_step import Failure
+from platformstate.actions.conduct_walk import walk
+from platformstate.actions.job_commit import commit_runs
+from platformstate.actions.job_firing import begin, claim, firing_of
+from platformstate.actions.job_gate import Asked, Gate, gate_of
+from platformstate.actions.job_runs import contract_of
+from platformstate.actions.job_specs import resolve_job, working_job
+from platformstate.core.instants import instant, moment
+from platformstate.core.quantities import seconds
+from platformstate.errors import StateError, Warned
+from platformstate.policy.job_rules import backoff_of, retry_rules
+from platformstate.policy.journal import TERMINAL
+from platformstate.policy.pin import step_to_payload
+from platformstate.policy.slots import fires_after
+from platformstate.runner import become_subreaper, listening
+
+if TYPE_CHECKING:
+    from platformstate.actions.conduct_open import Conduct
+    from platformstate.store import Store
+
+SHOWN_FIRES = 3
+_SIGNALLED = 128
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What `jobs run` is asked; `bindings` replace those of the spec, `overlay` is laid over them."""
+
+    job: str
+    bindings: Mapping[str, Any] | None = None
+    overlay: Mapping[str, Any] | None = None
+    at_trusted: bool = False
+    allow_tree: bool = False
+    wait: bool = True
+
+
+def run_job(
+    store: Store,
+    request: RunRequest,
+    *,
+    told: Callable[[str], None] = lambda line: None,
+    own_process: bool = False,
+) -> Answer:
+    """Run a job once, by hand, and return its run; a failed run is an error with the run complete.
+
+    Raises: job_not_found, the refusals of a job's boundaries, job_overlap_skipped.
+    """
+    name = resolve_job(store, request.job)
+    gate = _gate(store, name, request)
+    if store.dry_run:
+        return _planned(gate)
+    gate.require()
+    if own_process:
+        become_subreaper()
+    with listening() if own_process else nullcontext() as signals:
+        conduct = _begun(gate)
+        try:
+            conduct.signals, conduct.told = signals, told
+            conduct.commit("RunStarted")
+            failure = walk(conduct)
+        finally:
+            conduct.close()
+        return _answer(conduct, failure)
+
+
+def _gate(store: Store, name: str, request: RunRequest) -> Gate:
+    """Return the job's gate; a dry run judges the spec of the working tree, whatever is trusted."""
+    spec = working_job(store, name) if store.dry_run or not request.at_trusted else None
+    asked = Asked(request.at_trusted, request.allow_tree, None)
+    if spec is not None and not spec.is_valid:
+        return gate_of(store, name, asked, spec=spec)
+    given = request.bindings
+    if request.overlay:
+        own = {} if spec is None or spec.document is None else spec.whole["bindings"]
+        given = {**(own if given is None else given), **request.overlay}
+    asked = Asked(request.at_trusted, request.allow_tree, given)
+    return gate_of(store, name, asked, spec=spec if store.dry_run else None)
+
+
+def _begun(gate: Gate) -> Conduct:
+    assert gate.target is not None
+    while True:
+        firing = firing_of(gate)
+        claimed = claim(gate.store, firing)
+        if claimed is not None:
+            return begin(gate.store, firing, gate.target.pin, gate.root, claimed=claimed)
+
+
+def _answer(conduct: Conduct, failure: Failure | None) -> Answer:
+    """Commit what the run left, and return it with the reason of its failure."""
+    store = conduct.store
+    job = conduct.site.subject.partition("/")[2]
+    written = commit_runs(store, [job]) if conduct.status in TERMINAL else conduct.last
+    data: dict[str, Any] = {
+        "run": contract_of(store, conduct.site),
+        "commit": None if written is None else written.commit,
+        "pending": written is not None and written.pending,
+        "write": None if written is None else written.as_json(),
+    }
+    if failure is not None:
+        signal = failure.reason == "signal" and conduct.signalled
+        error = StateError(
+            failure.code,
+            failure.message,
+            hint=f"platformctl run show {conduct.site.named}; its log: {failure.log}" if failure.log else "",
+            data=data,
+        )
+        return Answer(data, (), exit_status=_SIGNALLED + signal if signal else 0, error=error)
+    if data["pending"]:
+        note = Warned("commit_pending", "the ledger is durable and waits for its commit", conduct.site.folder)
+        return Answer(data, (SETTLE,), (note,), EXIT_PENDING)
+    return Answer(data, (f"platformctl run show {conduct.site.named}",))
+
+
+def _planned(gate: Gate) -> Answer:
+    """Return what a run would do, and every reason why it would not; nothing is executed."""
+    if gate.target is None:
+        gate.require()
+    assert gate.target is not None
+    rules, runtime = retry_rules(gate.whole), gate.whole["runtime"]
+    env = runtime.get("env", {})
+    plan = {
+        "steps": [step_to_payload(step) for step in gate.target.pin.steps],
+        "env": sorted({*env.get("pass", ()), *env.get("set", {})}),
+        "cwd": runtime["cwd"],
+        "timeout_s": seconds(runtime["timeout"]),
+        "backoff_caps_ms": [backoff_of(gate.whole).cap_ms(n) for n in range(1, rules.max + 1)],
+    }
+    reasons = [refusal.code for refusal in gate.refusals]
+    trigger = gate.whole["trigger"]
+    following: list[str] = []
+    if trigger["kind"] == "cron":
+        found = fires_after(trigger["cron"], trigger["timezone"], moment(gate.store.now()), **trigger["dst"])
+        following = [instant(at) for at in islice(found, SHOWN_FIRES)]
+    return Answer({"plan": plan, "next": following, "would_run": not reasons, "reasons": reasons})
