@@ -60,7 +60,7 @@ def resume_run(
             conduct.drift, conduct.trusted_ref = drift_of(conduct)
             refuse_secrets(conduct.pin)
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
-            return answer_of(conduct, _resume(conduct, over))
+            return answer_of(conduct, go_on(conduct, over))
     except StateError as refused:
         refused.data = {**answer_of_known(known).data, **(refused.data or {})}
         raise
@@ -120,8 +120,8 @@ def _is_incomplete(store: Store, known: KnownRun) -> bool:
     return held != here
 
 
-def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
-    """Settle, resume and walk; return why the run stopped."""
+def go_on(conduct: Conduct, over: dict[str, Any] | None = None) -> Failure | None:
+    """Settle, resume and walk; return why the run stopped. `over` records that it was taken over."""
     walked, state = conduct.folding.walk, conduct.state
     index = walked.open[0] if walked.open is not None else cursor(conduct.pin.steps, walked)
     events: list[dict[str, Any]] = []
@@ -137,7 +137,7 @@ def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
         events.insert(0, conduct.event("RunSuspended", reason="crashed"))
     if failure is not None:
         return _stop(conduct, events, failure)
-    events.append(_resumed(conduct, index, over))
+    events.append(resumed(conduct, index, over))
     conduct.append(*events)
     conduct.position()
     conduct.site.lease.clear()
@@ -157,7 +157,8 @@ def _stop(conduct: Conduct, events: list[dict[str, Any]], failure: Failure) -> F
     return suspend(conduct, failure)
 
 
-def _resumed(conduct: Conduct, index: int | None, over: dict[str, Any] | None) -> dict[str, Any]:
+def resumed(conduct: Conduct, index: int | None, over: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the event with which a run goes on at a step."""
     from platformstate.actions.conduct_place import holder_of
 
     last = len(conduct.pin.steps) - 1

@@ -67,6 +67,10 @@ class Terms:
         """Do what is left when every step is done; return why the run fails all the same."""
         return None
 
+    def stop_reason(self, verb: str) -> str:
+        """Return the reason of a run that another command ended."""
+        return "replaced" if verb == "replace" else "aborted"
+
     def is_committed(self, conduct: Conduct) -> bool:
         """Say whether the run's files are committed now."""
         return True

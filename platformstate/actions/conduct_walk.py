@@ -105,9 +105,9 @@ def failure_of(action: Action, step: Step) -> Failure | None:
 
 def _do(conduct: Conduct, step: Step) -> Failure | None:
     if isinstance(step, CommandStep):
-        return _stopped(conduct, step, run_step(conduct, step))
+        return stopped(conduct, step, run_step(conduct, step))
     if isinstance(step, CheckStep):
-        return _stopped(conduct, step, run_check(conduct, step))
+        return stopped(conduct, step, run_check(conduct, step))
     if isinstance(step, CheckpointStep):
         record_checkpoint(conduct, step)
         return None
@@ -148,7 +148,7 @@ def undecided(step: Step) -> Failure:
     return Failure("run_decision_required", "decision_required", message, step)
 
 
-def _stopped(conduct: Conduct, step: Step, failure: Failure | None) -> Failure | None:
+def stopped(conduct: Conduct, step: Step, failure: Failure | None) -> Failure | None:
     """Return the failure of a step after the run has taken it: suspended, failed, or stopped on request."""
     if failure is None:
         return None
@@ -177,8 +177,13 @@ def _on_request(conduct: Conduct, verb: str, actor: str, reason: str) -> Failure
     if verb in ("hold", "hold-now"):
         message = f"held by {actor}" + (f": {reason}" if reason else "")
         return suspend(conduct, Failure("run_held", "held", message), actor=actor)
-    abort(conduct, actor, "replaced" if verb == "replace" else "aborted")
-    return Failure("run_held", "aborted", f"aborted by {actor}" + (f": {reason}" if reason else ""))
+    ended = conduct.terms.stop_reason(verb)
+    abort(conduct, actor, ended)
+    return Failure(
+        ended if ended.startswith("job_") else "run_held",
+        "aborted",
+        f"aborted by {actor}" + (f": {reason}" if reason else ""),
+    )
 
 
 def abort(conduct: Conduct, actor: str, reason: str, **more: Any) -> None:

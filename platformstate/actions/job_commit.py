@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.job_ledger import read_ledger, uncommitted
 from platformstate.core.places import run_folder
@@ -57,3 +58,12 @@ def _kept(store: Store, job: str, head: Tree | None) -> list[FileChange]:
 
 def _files_of(here: WorkTree, folder: str) -> list[str]:
     return [entry.path for entry in here.entries(folder)]
+
+
+def pending_lines(store: Store, jobs: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the lines of these jobs' ledgers that HEAD does not hold yet."""
+    lines = []
+    for change in uncommitted(store, jobs):
+        new = (change.after or b"")[len(change.before or b"") :]
+        lines += [json.loads(text) for text in new.splitlines() if text]
+    return lines

@@ -16,24 +16,27 @@ from platformstate.actions.conduct_terms import Terms
 from platformstate.actions.job_ledger import append_line, read_ledger
 from platformstate.codec.json_text import canonical_json
 from platformstate.files import WorkTree
+from platformstate.files.locks import locked
 from platformstate.policy import retry
 from platformstate.policy.job_receipt import Firing, Gathered, job_facts, ledger_line
 from platformstate.policy.job_rules import limits_of, retry_rules
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import failures_like, fingerprint, is_kept
-from platformstate.runner import job_base
+from platformstate.runner import JobFiles, job_base
 from platformstate.runner.opening import write_private
 
 if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
     from platformstate.actions.conduct_step import Failure
     from platformstate.entities.step import CommandStep, Step
+    from platformstate.policy.steps import Attempt
     from platformstate.runner import Ended
 
 _NOT_STARTED: Final = (126, 127)
 _LIMIT_SIGNALS: Final = {128 + 24: "cpu_seconds", 128 + 25: "file_size"}  # SIGXCPU, SIGXFSZ
 _CODES: Final = {"run_step_timed_out": "job_timed_out", "step_output_exceeded": "job_resource_exceeded"}
 _OWN: Final = (
+    "job_lost",
     "job_output_invalid",
     "job_target_unresolved",
     "job_resource_exceeded",
@@ -146,6 +149,10 @@ class JobTerms(Terms):
             return Failure("job_output_invalid", "job_output_invalid", str(invalid), step, 0)
         return None
 
+    def stop_reason(self, verb: str) -> str:
+        """Return the reason of a run that another command ended."""
+        return "job_replaced" if verb == "replace" else "job_cancelled"
+
     def is_committed(self, conduct: Conduct) -> bool:
         """Say whether the run is committed by itself: from its suspension on, and not at its end."""
         events = conduct.journal.events
@@ -192,7 +199,18 @@ class JobTerms(Terms):
             receipt_sha256=sha256(data).hexdigest(),
             kept=self.is_kept,
         )
-        append_line(store, self.firing.job, line)
+        with locked(JobFiles(store.repository.common_dir, self.firing.job).lock):
+            append_line(store, self.firing.job, line)
+
+
+def closed_as(attempt: Attempt, rules: retry.Rules) -> retry.Ended:
+    """Return the same of an attempt that the journal closed."""
+    code = attempt.closing.get("exit_code")
+    if attempt.outcome == "timed_out":
+        return retry.Ended("timeout")
+    if attempt.closing.get("code") == "step_output_exceeded":
+        return retry.Ended("resource")
+    return retry.Ended("unknown") if code is None else _of_code(code, rules)
 
 
 def how_ended(ended: Ended, rules: retry.Rules) -> retry.Ended:
@@ -203,8 +221,12 @@ def how_ended(ended: Ended, rules: retry.Rules) -> retry.Ended:
         return retry.Ended("resource")
     if ended.outcome != "exited" or ended.exit_code is None:
         return retry.Ended("unknown")
-    if ended.exit_code in _LIMIT_SIGNALS and ended.exit_code not in rules.success_exit_codes:
-        return retry.Ended("resource", ended.exit_code)
-    if ended.exit_code in _NOT_STARTED and ended.exit_code not in rules.success_exit_codes:
-        return retry.Ended("not_started", ended.exit_code)
-    return retry.exited(ended.exit_code, rules)
+    return _of_code(ended.exit_code, rules)
+
+
+def _of_code(code: int, rules: retry.Rules) -> retry.Ended:
+    if code in rules.success_exit_codes:
+        return retry.Ended("exit", code)
+    if code in _LIMIT_SIGNALS:
+        return retry.Ended("resource", code)
+    return retry.Ended("not_started", code) if code in _NOT_STARTED else retry.exited(code, rules)

@@ -7,7 +7,7 @@ import click
 from platformstate.cli import echo
 from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.jobs_text import approval_text, fires_text, run_text
+from platformstate.cli.jobs_text import approval_text, fires_text, run_text, tick_text
 from platformstate.cli.present import present
 
 
@@ -103,3 +103,20 @@ def approve(invocation: Invocation, job_id: str, revoke: bool, listed: bool) -> 
     store = invocation.open_store()
     answer = list_approvals(store, job_id) if listed else approve_job(store, job_id, revoke=revoke)
     present(invocation, answer, approval_text)
+
+
+@jobs.command(
+    "tick",
+    examples=("platformctl jobs tick", "platformctl jobs tick --job nightly-export --dry-run --json"),
+)
+@click.option("--job", "job_ids", multiple=True, metavar="JOB", help="Only this job; may be repeated.")
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once.")
+@click.pass_obj
+def tick(invocation: Invocation, job_ids: tuple[str, ...], parallel: int) -> None:
+    """Fire what is due, settle what died, and wait for what was started; cron or a timer calls this."""
+    from platformstate.actions.jobs_tick import tick as tick_once
+
+    store = invocation.open_store()
+    present(
+        invocation, tick_once(store, jobs=job_ids, parallel=parallel, commit=invocation.commit), tick_text
+    )

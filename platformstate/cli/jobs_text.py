@@ -52,3 +52,20 @@ def approval_text(data: Mapping[str, Any]) -> str:
     lines = [f"{data['job']} {state}: digest {data['digest'][:12]}, spec blob {data['blob'][:12]}"]
     lines += [f"  {' '.join(argv)}" for argv in data["argv"] if argv]
     return "\n".join([*lines, f"  in {data['cwd']}, with {', '.join(data['env'])}"])
+
+
+def tick_text(data: Mapping[str, Any]) -> str:
+    """Return what a tick did, one thing a line."""
+    lines = [f"{run['job']}/{run['run']} {run['status'] or 'due'}" for run in data["started"]]
+    lines += [
+        f"{run['job']}/{run['run']} settled: {run['status']} (by {run['by']})" for run in data["reconciled"]
+    ]
+    lines += [_range_text(row) for row in data["recorded"]]
+    lines += [f"{run['job']}/{run['run']} waits: {run['reason']}" for run in data["waiting"]]
+    lines += [f"{row['job']}: {row['code']} {row['message']}" for row in data["problems"]]
+    return "\n".join(lines or ["nothing is due"])
+
+
+def _range_text(row: Mapping[str, Any]) -> str:
+    why = f" ({row['reason']})" if row["reason"] else ""
+    return f"{row['job']} {row['count']} {row['status']}{why}, {row['slot']} to {row['to']}"

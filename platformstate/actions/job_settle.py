@@ -1,0 +1,116 @@
+"""Settle a run of a job whose conductor died: adopt what is proven, try again what may be, end the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.actions.conduct_open import Conduct, is_pinned, opened
+from platformstate.actions.conduct_resume import go_on, resumed
+from platformstate.actions.conduct_settle import settlement_of
+from platformstate.actions.conduct_step import Failure, paused, run_step
+from platformstate.actions.conduct_walk import fail, finish, stopped, walk
+from platformstate.actions.job_gate import is_approved
+from platformstate.actions.job_ledger import read_ledger
+from platformstate.actions.job_terms import JobTerms, closed_as
+from platformstate.actions.job_terms_of import job_terms
+from platformstate.actions.run_site import KnownRun, RunSite, read_run, sites
+from platformstate.entities.step import CommandStep
+from platformstate.errors import StateError
+from platformstate.files import WorkTree
+from platformstate.policy import retry
+from platformstate.policy.job_rules import retry_rules
+from platformstate.policy.journal import TERMINAL
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+
+_CODES: Final = {"timed_out": "run_step_timed_out"}
+
+
+def unsettled(store: Store, job: str) -> list[RunSite]:
+    """Return the job's runs that this clone pinned, that nobody holds, and that are not at their end.
+
+    A run that came any other way is data and is left alone.
+    """
+    ended = {line["run"] for line in read_ledger(WorkTree(store.root), job) if line["status"] in TERMINAL}
+    return [site for site in sites(store, f"job/{job}") if site.run not in ended and _is_ours(store, site)]
+
+
+def _is_ours(store: Store, site: RunSite) -> bool:
+    if site.lease.position() is None or site.lease.is_held():
+        return False
+    try:
+        return is_pinned(store, site, read_run(site).state)
+    except StateError:
+        return False  # validate names what is wrong with it
+
+
+def settle_run(store: Store, site: RunSite, signals: Any = None) -> dict[str, Any]:
+    """Bring a run to its end or to where a person is needed; return what became of it.
+
+    Raises: run_locked when somebody took it meanwhile.
+    """
+    known = read_run(site)
+    terms = job_terms(store, known)
+    job = site.subject.partition("/")[2]
+    if terms is None or not is_approved(store, job, terms.firing.digest):
+        return _told(known, "left")
+    if known.state.status == "suspended" and known.state.reason != "signal":
+        return _told(known, "waiting")
+    with opened(store, known, f"jobs tick {site.named}") as conduct:
+        conduct.terms, conduct.signals = terms, signals
+        if conduct.status in TERMINAL:
+            finish(conduct, "RunSucceeded")
+        elif terms.is_one_step:
+            _settle_one(conduct, terms)
+        else:
+            go_on(conduct)
+        return {**_told(read_run(site), _by(conduct)), "job": job}
+
+
+def _by(conduct: Conduct) -> str:
+    for event in reversed(conduct.journal.events):
+        if "by" in event:
+            return str(event["by"])
+    return "conductor"
+
+
+def _told(known: KnownRun, by: str) -> dict[str, Any]:
+    job = known.site.subject.partition("/")[2]
+    state = known.state
+    return {"job": job, "run": known.site.run, "status": state.status, "reason": state.reason, "by": by}
+
+
+def _settle_one(conduct: Conduct, terms: JobTerms) -> Failure | None:
+    """Settle the one step of a run and go on: the job's own table says whether it is tried again."""
+    step = conduct.pin.steps[0]
+    assert isinstance(step, CommandStep)
+    events: list[dict[str, Any]] = []
+    if conduct.folding.walk.open is not None:
+        events += settlement_of(conduct, step, conduct.state.holder).events
+    if conduct.status == "running":
+        events.append(conduct.event("RunSuspended", reason="crashed"))
+    conduct.append(*events, resumed(conduct, step.index))
+    conduct.position()
+    known = conduct.folding.walk.at(step.index)
+    last = known.last
+    if known.done:
+        return walk(conduct)
+    if last is None or last.outcome in ("not_started", "cancelled"):
+        return _run_on(conduct, step)
+    rules = retry_rules(terms.firing.whole)
+    left_ms = round(terms.left_s() * 1000)
+    decision = retry.decide(
+        rules, closed_as(last, rules), last.number, local_run=terms.firing.local, left_ms=left_ms
+    )
+    if decision.verdict == "retry" and not paused(conduct, decision.wait_ms / 1000):
+        return _run_on(conduct, step)
+    lost = last.outcome == "unknown"
+    code = "job_lost" if lost else _CODES.get(last.outcome, "run_step_failed")
+    reason = "nobody knows how its attempt ended" if lost else f"{step.key} {last.outcome}"
+    return fail(conduct, Failure(code, code, reason, step, last.closing.get("exit_code")))
+
+
+def _run_on(conduct: Conduct, step: CommandStep) -> Failure | None:
+    """Begin the next attempt of the step, and end the run as it ends."""
+    return stopped(conduct, step, run_step(conduct, step)) or walk(conduct)
