@@ -10,6 +10,7 @@ from platformstate.actions.forms import form_refused, read_form, without_comment
 from platformstate.entities.checkpoint import FLAGS, SECTIONS
 from platformstate.errors import Problem, StateError
 
+AUTOMATIC: Final = "progress"
 TEMPLATE: Final = "CODEX_CHECKPOINT.md"
 _TEXTS: Final = {
     "task": "task",
@@ -28,6 +29,8 @@ def filled(form: tuple[bytes, str] | None, given: Mapping[str, Any]) -> dict[str
     usage_invalid without task or kind, record_invalid.
     """
     request = {**({} if form is None else _form_request(*form)), **given}
+    if request.get("auto"):
+        request.setdefault("kind", AUTOMATIC)
     for flag in ("task", "kind"):
         if flag not in request:
             raise StateError(

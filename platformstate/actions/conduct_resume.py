@@ -10,7 +10,7 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.conduct_answer import answer_of
 from platformstate.actions.conduct_guards import refuse_guards, refuse_secrets
 from platformstate.actions.conduct_open import Conduct, opened
-from platformstate.actions.conduct_place import drift_of, require_here, take_over_fields
+from platformstate.actions.conduct_place import pin_drift, require_here, take_over_fields
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, run_check
 from platformstate.actions.conduct_supersede import carried_captures
@@ -57,12 +57,13 @@ def resume_run(
         with _conducting(store, known, f"run resume {site.named}", told, own_process) as conduct:
             over = take_over_fields(conduct, reason) if take_over else None
             require_here(conduct, taken_over=over is not None)
-            conduct.drift, conduct.trusted_ref = drift_of(conduct)
+            conduct.drift = pin_drift(conduct.store, conduct.pin)
             refuse_secrets(conduct.pin)
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
             return answer_of(conduct, go_on(conduct, over))
     except StateError as refused:
-        refused.data = {**answer_of_known(known).data, **(refused.data or {})}
+        now = known._replace(state=known.folding.state())
+        refused.data = {**answer_of_known(now).data, **(refused.data or {})}
         raise
 
 
@@ -141,7 +142,6 @@ def go_on(conduct: Conduct, over: dict[str, Any] | None = None) -> Failure | Non
     conduct.append(*events)
     conduct.position()
     conduct.site.lease.clear()
-    conduct.commit("RunResumed", later=True)
     return _recheck(conduct) or walk(conduct)
 
 

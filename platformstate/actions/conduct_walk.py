@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.conduct_checkpoint import record_checkpoint
@@ -53,7 +52,7 @@ def fail(conduct: Conduct, failure: Failure) -> Failure:
     fields = {"reason": reason, "step_index": index, "exit_code": failure.exit_code}
     conduct.append(conduct.event("RunFailed", **fields))
     finish(conduct, "RunFailed")
-    return replace(failure, code=code, reason=reason)
+    return failure._replace(code=code, reason=reason)
 
 
 def succeed(conduct: Conduct) -> None:

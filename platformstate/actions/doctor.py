@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
-from platformstate.actions.hooks import hook_states
+from platformstate.actions.hooks import hook_states, runs_in
 from platformstate.actions.validate import Wish, validate_repository
 from platformstate.errors import StateError, Warned
 from platformstate.files import WorkTree
@@ -106,11 +106,11 @@ def _about_state(store: Store) -> Iterator[Check]:
 
 
 def _about_hooks(repository: Repository) -> Iterator[Check]:
-    states = {hook.state for hook in hook_states(repository)}
-    if "outdated" in states:
-        yield check("hooks_outdated", "the git hooks are of another version")
-    elif states != {"installed"}:
-        yield check("hooks_missing", "no git hook judges state before it is committed")
+    hooks = hook_states(repository)
+    if any(hook.state == "outdated" for hook in hooks):
+        yield check("hooks_outdated", "the git hooks are of another version, or call a program that is gone")
+    elif not runs_in(repository, hooks, str(repository.place)):
+        yield check("hooks_missing", "no git hook judges state before it is committed here")
 
 
 def _is_sparse(repository: Repository) -> bool:

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from platformstate import validation
 from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
-from platformstate.codec.journal import chain_problems
+from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.cost import COST
+from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem, shown
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
@@ -91,8 +92,10 @@ class Judging:
         """Read the unselected records without which a selected one cannot be judged."""
         if self.scope.selected is None:
             return
-        while missing := {path for path in self._context() if path in self.names} - self.data.keys():
+        tried: set[str] = set()  # a link or an executable is never loaded
+        while missing := {path for path in self._context() if path in self.names} - self.data.keys() - tried:
             self._load(missing)
+            tried |= missing
 
     def _context(self) -> Iterator[str]:
         for path, judged in self.judged.items():
@@ -101,11 +104,16 @@ class Judging:
             elif path.endswith("/resolved_steps.json"):
                 yield path.removesuffix("resolved_steps.json") + "events.jsonl"
         for document in self._documents():
-            if document.kind.name == "checkpoint":
-                yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
-            for reference in references(document):
-                if reference.pointer.split("/")[1] in CHAINS:
-                    yield target_path(document, reference, self.names) or ""
+            yield from self._beside(document)
+
+    def _beside(self, document: Document[Any]) -> Iterator[str]:
+        if document.kind.name == "checkpoint":
+            yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
+        elif document.kind.name == "task" and document.path in self.selected:
+            yield from _evidence_context(document)
+        for reference in references(document):
+            if reference.pointer.split("/")[1] in CHAINS:
+                yield target_path(document, reference, self.names) or ""
 
     def _documents(self) -> list[Document[Any]]:
         found = (judged.document for judged in self.judged.values())
@@ -133,8 +141,16 @@ class Judging:
                 yield from checkpoint_problems(document, self._run_actor(document.path))
             elif document.kind.name == "run":
                 yield from self._header_problems(document)
+        yield from self._claim_problems(selected)
         for path in self._journals():
             yield from self._journal_problems(path)
+
+    def _claim_problems(self, selected: Sequence[Document[Any]]) -> Iterator[Problem]:
+        if not any(each.kind.name == "task" and claims_proof(each.meta) for each in selected):
+            return
+        from platformstate.actions.judging_evidence import claim_problems
+
+        yield from claim_problems(self, selected)
 
     def _journals(self) -> frozenset[str]:
         """Return the journals to judge: the selected ones, and those beside a selected pin."""
@@ -164,9 +180,16 @@ class Judging:
         if place is None or place.kind != "event" or self.judged[path].rows is None:
             return
         yield from (
-            chain_problems(rows, path) or journal_problems(rows, path) or self._pin_problems(path, rows)
+            chain_problems(rows, path)
+            or self._layout_problems(path, rows)
+            or journal_problems(rows, path)
+            or self._pin_problems(path, rows)
         )
         yield from journal_identity_problems(rows, path)
+
+    def _layout_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[Problem, ...]:
+        data = self.data[path]
+        return layout_problems(rows, data, path) if isinstance(data, bytes) else ()
 
     def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
         """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
@@ -232,6 +255,13 @@ class Judging:
             if (attribute, value) not in told:
                 told.add((attribute, value))
                 yield _unsafe_attribute(text, path, attribute, value)
+
+
+def _evidence_context(document: Document[Any]) -> Iterator[str]:
+    if claims_proof(document.meta):
+        from platformstate.actions.judging_evidence import evidence_context
+
+        yield from evidence_context(document)
 
 
 def _ignored(hidden: Hidden) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from platformstate.codec.journal import chain_problems
+from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core.places import Place, journal_path, run_folder
 from platformstate.errors import Problem
 from platformstate.policy.chain import RunFacts
@@ -37,7 +37,9 @@ def run_of(
     rows = judged[path].rows
     if rows is None:
         return None, ()
-    faults = (*chain_problems(rows, path), *journal_problems(rows, path))
+    faults = (
+        chain_problems(rows, path) or layout_problems(rows, files[path], path) or journal_problems(rows, path)
+    )
     if faults:
         return None, faults[:1]
     events = [event for _, event in rows]

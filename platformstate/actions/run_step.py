@@ -12,6 +12,7 @@ from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_place import require_here
 from platformstate.actions.conduct_settle import facts_of
+from platformstate.actions.fencing import refuse_fenced_run
 from platformstate.actions.operators import require_operator
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, sites
 from platformstate.entities.kinds import TASK
@@ -209,13 +210,8 @@ def _refuse_stranger(store: Store, known: KnownRun) -> None:
             f"{known.site.named} is {header['actor']}'s, not {store.actor}'s",
             hint=f"--actor {header['actor']}",
         )
-    fences = (read_run(site).state.header.get("fence", 0) for site in sites(store, known.site.subject))
-    if header.get("fence", 0) < max(fences, default=0):
-        raise StateError(
-            "claim_fenced",
-            f"another run has claimed {known.site.subject} after {known.site.named}",
-            hint="stop: what this run does is no longer wanted",
-        )
+    headers = (read_run(site).state.header for site in sites(store, known.site.subject))
+    refuse_fenced_run(store, known.site.subject.partition("/")[2], header, headers)
 
 
 def task_pin(store: Store, task: str) -> Pin | None:

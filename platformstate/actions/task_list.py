@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.signs_of_life import claims_of
 from platformstate.actions.task_folder import errors_of, not_a_file, unreadable
 from platformstate.core.places import task_path
 from platformstate.cost import COST
@@ -44,7 +45,11 @@ def list_tasks(
     rows, problems = _rows(store, ref)
     found = [row for row in rows if all(test(row) for test in tests)]
     end = None if limit is None else offset + limit
-    data = {"tasks": found[offset:end], "total": len(found)}
+    shown = found[offset:end]
+    claimed = claims_of(store, {row["id"]: row["status"] for row in shown}, store.now())
+    for row in shown:
+        row["claim"] = claimed[row["id"]].as_json() if row["id"] in claimed else None
+    data = {"tasks": shown, "total": len(found)}
     return Answer(data, error=unreadable(problems) if problems else None)
 
 

@@ -33,6 +33,15 @@ def document(value: Any) -> None:
     _write(sys.stdout, json_line(value))
 
 
+def append(path: str, text: str) -> None:
+    """Add text to a file that the caller's surroundings name; that it cannot be written is not told."""
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(safe_text(text))
+    except OSError:
+        return
+
+
 def json_line(value: Any) -> str:
     """Return a value as one line of JSON in which no control character stands raw."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f") + "\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 _STDIN_READ = "platformstate.stdin"
+LITERAL = "platformstate.literal"  # in a context's meta: texts are what they are, no names of files
 
 
 class Source(NamedTuple):
@@ -34,6 +35,8 @@ class TextType(_Text):
         """Return the text that the flag's value stands for."""
         if not isinstance(value, str) or not (value == "-" or value.startswith("@")):
             return value
+        if ctx is not None and ctx.meta.get(LITERAL):
+            return value
         source = _read("-" if value == "-" else value[1:], param, ctx)
         try:
             text = source.data.decode("utf-8")
@@ -58,6 +61,8 @@ SOURCE = SourceType()
 
 def _read(name: str, param: click.Parameter | None, ctx: click.Context | None) -> Source:
     if name == "-":
+        if ctx is not None and ctx.meta.get(LITERAL):
+            raise click.BadParameter("standard input holds the batch itself", ctx, param)
         if ctx is not None and ctx.meta.setdefault(_STDIN_READ, param) is not param:
             raise click.BadParameter("standard input can be read by one flag only", ctx, param)
         return Source(_standard_input(param, ctx), "standard input")

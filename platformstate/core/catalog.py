@@ -588,6 +588,7 @@ def _event() -> KindSpec:
                     },
                 ),
                 "successor": Shape(types=("string",)),
+                "because": Shape(types=("string",)),
             },
         ),
         append_only=True,

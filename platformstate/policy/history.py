@@ -8,7 +8,7 @@ least one, so that a merge may take either side's value.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec import locate
@@ -17,6 +17,7 @@ from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.core.kind import Shape
 from platformstate.errors import Problem
+from platformstate.policy.transitions import transition_problems
 
 MAIN_FILES: Final = frozenset({"task", "run", "job", "procedure"})
 PINNED_STEPS: Final = "resolved_steps"
@@ -36,11 +37,25 @@ class FileHistory(NamedTuple):
     document: Document[Any] | None = None
 
 
-def history_problems(changes: Sequence[FileHistory]) -> tuple[Problem, ...]:
-    """Return what the changes between two or more versions of a tree break, sorted."""
+def history_problems(changes: Sequence[FileHistory], excused: Collection[str] = ()) -> tuple[Problem, ...]:
+    """Return what the changes between two or more versions of a tree break, sorted.
+
+    `excused` are the folders of runs that may be gone as a whole, since a ledger names them.
+    """
     gone = frozenset(change.path for change in changes if change.after is None)
-    found = [problem for change in changes for problem in _change_problems(change, gone)]
+    found = [
+        problem
+        for change in changes
+        if change.after is not None or run_folder_of(change.path) not in excused
+        for problem in _change_problems(change, gone)
+    ]
     return tuple(sorted(found))
+
+
+def run_folder_of(path: str) -> str:
+    """Return the folder of the run that a path is part of, empty for none."""
+    parts = path.split("/")
+    return "/".join(parts[:5]) if parts[3:4] == ["runs"] and len(parts) > 5 else ""
 
 
 def needs_versions(path: str) -> bool:
@@ -49,6 +64,13 @@ def needs_versions(path: str) -> bool:
     return place is not None and (
         place.kind in KINDS or place.kind in MAIN_FILES or place.kind == PINNED_STEPS
     )
+
+
+def has_fields(path: str) -> bool:
+    """Say whether a rule here compares the fields of two versions of this path, not only their bytes."""
+    place = places.place_of(path)
+    spec = None if place is None or place.kind == PINNED_STEPS else KINDS.get(place.kind)
+    return spec is not None and not spec.immutable and not spec.append_only
 
 
 def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
@@ -64,6 +86,8 @@ def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Prob
         yield from _append_only(change, change.after, place.kind)
     elif spec is not None and change.document is not None:
         yield from _fields(change, change.document, spec.shape)
+        before = [meta for meta in change.before_meta if meta is not None]
+        yield from transition_problems(before, change.document)
 
 
 def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
@@ -132,10 +156,18 @@ def _changed_fields(
     for name, inner in shape.keys.items():
         if name not in before:
             continue
-        if inner.immutable and before[name] != after.get(name):
+        if inner.immutable and not _alike(before[name], after.get(name), inner):
             yield f"{pointer}/{name}"
         elif isinstance(before[name], Mapping) and isinstance(after.get(name), Mapping):
             yield from _changed_fields(before[name], after[name], inner, f"{pointer}/{name}")
+
+
+def _alike(before: Any, after: Any, shape: Shape) -> bool:
+    if before == after or shape.format != "date-time":
+        return bool(before == after)
+    from platformstate.codec.utc import with_utc  # seldom: an instant was written with another offset
+
+    return bool(with_utc(before, shape) == with_utc(after, shape))
 
 
 def _container(document: Document[Any]) -> str:

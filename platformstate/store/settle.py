@@ -5,7 +5,7 @@ Only the holder of the lock settles. What cannot be committed now stays in the j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -71,6 +71,7 @@ class Settler:
         ours = self._without_misfits(ours, None if blocked else head, own, done)
         try:
             done.warnings += self._place(ours, own, None if blocked else head)
+            write_leases(session, ours)
             if blocked is None and head is not None and ours:
                 self._commit(ours, own, head, present, done)
         except Waits as waits:
@@ -87,6 +88,7 @@ class Settler:
         mine = [intent for intent in ours if intent.reason == FILES_ONLY]
         mine = self._without_misfits(mine, None, None, done)
         done.warnings += self._place(mine, None, None)
+        write_leases(self._session, mine)
         for intent in mine:
             self._session.journal.withdraw(intent.id)
             done.recovered += 1
@@ -184,6 +186,15 @@ class Settler:
         for intent in ours:
             if intent.id not in done.outcomes:
                 done.outcomes[intent.id] = Outcome("pending", reason)
+
+
+def write_leases(session: Session, intents: Iterable[Intent]) -> None:
+    """Write the leases that intents carry, now that their runs stand; a later one that is there stays."""
+    for intent in intents:
+        if intent.lease is not None:
+            session.failpoints.reach("store.claim-before")
+            session.claims.put(intent.lease, intent.durability)
+            session.failpoints.reach("store.claim-written")
 
 
 def _is(intent: Intent, own: Intent | None) -> bool:

@@ -78,7 +78,7 @@ def test_the_seeds_case_from_create_to_brief(run: Run) -> None:
     shown = run("task", "show", "gh-460").stdout
     assert "status       implementation" in shown.replace("status  ", "status  ")
     assert "ready" in shown
-    assert "no (it is implementation)" in shown
+    assert "no (it is implementation, claimed)" in shown
 
 
 def test_text_comes_from_files_and_standard_input(piped: Run, memory: Memory) -> None:

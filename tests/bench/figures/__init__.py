@@ -24,6 +24,7 @@ MODULES: Final = {
     "G23": "g23_memory",
     "G24": "g24_bytes",
     "G25": "g25_conduct",
+    "G26": "g26_range",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",

@@ -1,0 +1,68 @@
+"""What commits reach and change, asked for many at a time: the facts that evidence is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from platformstate.core.tree import Entry
+from platformstate.gitrepo.repository import Repository
+
+STATE: Final = "state"
+_ROWS: Final = "surrogateescape"
+
+
+def branch_tips(repository: Repository) -> list[str]:
+    """Return the commit of HEAD and of every branch that this clone has, remote-tracking ones too."""
+    listed = repository.run(["for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes"])
+    found = [*listed.decode("ascii").split(), *([repository.head] if repository.head else [])]
+    return list(dict.fromkeys(found))
+
+
+def outside(repository: Repository, commits: Iterable[str], tips: Collection[str]) -> set[str]:
+    """Return those commits that no tip reaches, with one child; all are full ids that exist here."""
+    asked = set(commits) - set(tips)
+    if not asked or not tips:
+        return asked
+    lines = "".join(f"{oid}\n" for oid in [*sorted(asked), *(f"^{tip}" for tip in tips)])
+    listed = repository.run(["rev-list", "--stdin"], input=lines.encode("ascii"))
+    return asked & set(listed.decode("ascii").split())
+
+
+def only_state(repository: Repository, commits: Iterable[str]) -> set[str]:
+    """Return those commits that change nothing outside `state/`, compared with their first parent."""
+    asked = list(dict.fromkeys(commits))
+    if not asked:
+        return set()
+    argv = ["diff-tree", "--stdin", "--root", "--diff-merges=first-parent", "--name-only", "-z"]
+    listed = repository.run(
+        [*argv, "--no-renames", "--no-ext-diff"], input="".join(f"{oid}\n" for oid in asked).encode("ascii")
+    )
+    changed: dict[str, set[str]] = {oid: set() for oid in asked}
+    present = ""
+    for word in listed.decode("utf-8", _ROWS).replace("\n", "\0").split("\0"):
+        if word in changed:
+            present = word
+        elif word and present:
+            changed[present].add(word)
+    return {oid for oid, names in changed.items() if not names - {STATE}}
+
+
+def entries_at(repository: Repository, commit: str, paths: Sequence[str]) -> Mapping[str, Entry]:
+    """Return what a commit holds at each path, with one child; absent ones are left out."""
+    if not paths:
+        return {}
+    listed = repository.run(["ls-tree", "-z", "--full-tree", commit, "--", *paths])
+    found = {}
+    for row in listed.decode("utf-8", _ROWS).split("\0")[:-1]:
+        facts, _, path = row.partition("\t")
+        mode, _, oid = facts.split(" ")
+        found[path] = Entry(path, mode, oid)
+    return found
+
+
+def tracked_changes(repository: Repository) -> list[str]:
+    """Return the tracked paths outside `state/` whose files differ from HEAD."""
+    listed = repository.run(["status", "--porcelain", "-z", "-uno", "--no-renames"])
+    paths = [row[3:] for row in listed.decode("utf-8", _ROWS).split("\0") if row]
+    return [path for path in paths if path != STATE and not path.startswith(f"{STATE}/")]
