@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from platformstate.cli import echo
 from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.jobs_text import approval_text, fires_text, run_text, tick_text
+from platformstate.cli.jobs_text import (
+    approval_text,
+    fires_text,
+    history_text,
+    job_text,
+    jobs_text,
+    run_text,
+    status_text,
+    switched_text,
+    tick_text,
+)
 from platformstate.cli.present import present
 
 
@@ -120,3 +132,106 @@ def tick(invocation: Invocation, job_ids: tuple[str, ...], parallel: int) -> Non
     present(
         invocation, tick_once(store, jobs=job_ids, parallel=parallel, commit=invocation.commit), tick_text
     )
+
+
+@jobs.command("list", examples=("platformctl jobs list", "platformctl jobs list --enabled --json"))
+@click.option("--enabled", is_flag=True, help="Only those that a schedule may start.")
+@click.pass_obj
+def list_(invocation: Invocation, enabled: bool) -> None:
+    """List the jobs of the working files with their schedules and last runs."""
+    from platformstate.actions.jobs_look import list_jobs
+
+    present(invocation, list_jobs(invocation.open_store(), enabled_only=enabled), jobs_text)
+
+
+@jobs.command(
+    "show", examples=("platformctl jobs show nightly-export", "platformctl jobs show nightly-export --json")
+)
+@click.argument("job_id", metavar="JOB")
+@click.pass_obj
+def show(invocation: Invocation, job_id: str) -> None:
+    """Show one job with its defaults, and whether what is trusted of it is approved."""
+    from platformstate.actions.jobs_look import show_job
+
+    present(invocation, show_job(invocation.open_store(), job_id), job_text)
+
+
+@jobs.command("status", examples=("platformctl jobs status", "platformctl jobs status nightly-export --json"))
+@click.argument("job_id", metavar="[JOB]", required=False)
+@click.pass_obj
+def status(invocation: Invocation, job_id: str | None) -> None:
+    """Show how jobs stand now: what runs, what waits, what crashed, what is due."""
+    from platformstate.actions.jobs_look import job_status
+
+    present(invocation, job_status(invocation.open_store(), job_id), status_text)
+
+
+@jobs.command(
+    "history",
+    examples=(
+        "platformctl jobs history nightly-export",
+        "platformctl jobs history nightly-export --runs-only --json",
+    ),
+)
+@click.argument("job_id", metavar="JOB")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="At most N lines."
+)
+@click.option("--since", metavar="T", help="Only lines written at or after this instant.")
+@click.option("--until", metavar="T", help="Only lines written before this instant.")
+@click.option("--status", metavar="S", help="Only lines of this status.")
+@click.option("--runs-only", is_flag=True, help="Only finished runs.")
+@click.pass_obj
+def history(invocation: Invocation, /, job_id: str, **wanted: Any) -> None:
+    """Show what became of a job's slots, newest first, those that did not run too."""
+    from platformstate.actions.jobs_look import job_history
+
+    present(invocation, job_history(invocation.open_store(), job_id, **wanted), history_text)
+
+
+@jobs.command(
+    "pause",
+    examples=(
+        'platformctl jobs pause nightly-export --reason "the database moves"',
+        'platformctl jobs pause nightly-export --until 2026-11-21T06:00:00Z --reason "the database moves" --json',
+    ),
+)
+@click.argument("job_id", metavar="JOB")
+@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option("--until", metavar="T", help="The instant at which it goes on by itself.")
+@click.pass_obj
+def pause(invocation: Invocation, job_id: str, reason: str, until: str | None) -> None:
+    """Let no slot of a job fire for a while; runs by hand stay possible."""
+    from platformstate.actions.jobs_switch import pause_job
+
+    present(invocation, pause_job(invocation.open_store(), job_id, reason=reason, until=until), switched_text)
+
+
+@jobs.command(
+    "resume",
+    examples=("platformctl jobs resume nightly-export", "platformctl jobs resume nightly-export --json"),
+)
+@click.argument("job_id", metavar="JOB")
+@click.pass_obj
+def resume(invocation: Invocation, job_id: str) -> None:
+    """Let a job's slots fire again, and enable it if it was disabled; nothing is caught up."""
+    from platformstate.actions.jobs_switch import resume_job
+
+    present(invocation, resume_job(invocation.open_store(), job_id), switched_text)
+
+
+@jobs.command(
+    "disable",
+    examples=(
+        'platformctl jobs disable nightly-export --reason "replaced by weekly-export"',
+        'platformctl jobs disable nightly-export --reason "replaced" --no-commit',
+    ),
+)
+@click.argument("job_id", metavar="JOB")
+@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.pass_obj
+def disable(invocation: Invocation, job_id: str, reason: str) -> None:
+    """Write `enabled: false` into a job's spec; landed, nothing starts the job."""
+    from platformstate.actions.jobs_switch import disable_job
+
+    present(invocation, disable_job(invocation.open_store(), job_id, reason=reason), switched_text)

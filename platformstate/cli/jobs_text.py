@@ -69,3 +69,80 @@ def tick_text(data: Mapping[str, Any]) -> str:
 def _range_text(row: Mapping[str, Any]) -> str:
     why = f" ({row['reason']})" if row["reason"] else ""
     return f"{row['job']} {row['count']} {row['status']}{why}, {row['slot']} to {row['to']}"
+
+
+def jobs_text(data: Mapping[str, Any]) -> str:
+    """Return the jobs, one a line."""
+    return "\n".join(_job_line(item) for item in data["items"]) or "no jobs"
+
+
+def _job_line(item: Mapping[str, Any]) -> str:
+    when = f"{item['cron']} {item['timezone']}" if item["cron"] else str(item["trigger"] or "broken")
+    last = item["last"]
+    marks = [word for word, is_so in (("paused", item["paused"]), ("disabled", not item["enabled"])) if is_so]
+    marks += [f"{item['problems']} problems"] if item["problems"] else []
+    words = [item["id"], when, f"last {last['status']} {last['ended_at']}" if last else "never ran", *marks]
+    return "  ".join(words)
+
+
+def job_text(data: Mapping[str, Any]) -> str:
+    """Return one job: its target, its schedule, and what keeps it from running."""
+    job = data["job"]
+    if job is None:
+        return f"{data['path']} cannot be read as a job"
+    state = "approved" if data["approved"] else "not approved in this clone"
+    trusted = (
+        "trusted as it stands" if data["blob"] == data["trusted_blob"] else "not what the trusted ref has"
+    )
+    lines = [f"{job['id']}: {job['title']}", f"  {data['path']}, {trusted}, {state}"]
+    lines += [
+        f"  {key}: {_flat(job[key])}"
+        for key in ("target", "trigger", "runtime", "retry", "overlap", "misfire")
+    ]
+    return "\n".join([*lines, *([f"  paused: {data['paused']['reason']}"] if data["paused"] else [])])
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def status_text(data: Mapping[str, Any]) -> str:
+    """Return how the jobs stand, a few words for each."""
+    return "\n".join(_status_line(job) for job in data["jobs"]) or "no jobs"
+
+
+def _status_line(job: Mapping[str, Any]) -> str:
+    words = [job["id"]]
+    words += [word for word in ("paused",) if job[word]]
+    words += [f"not {word}" for word in ("enabled", "trusted", "approved") if not job[word]]
+    words += [f"next {job['next_at']}"] if job["next_at"] else []
+    words += [f"{job['overdue']} overdue"] if job["overdue"] else []
+    words += [f"running {row['run']}" for row in job["running"]]
+    words += [f"{row['run']} waits: {row['reason']}" for row in job["waiting"]]
+    words += [f"crashed {run}" for run in job["crashed"]]
+    words += [f"{job['streak']['count']} {job['streak']['status']} in a row"] if job["last"] else []
+    return "  ".join(words)
+
+
+def history_text(data: Mapping[str, Any]) -> str:
+    """Return a ledger's lines, newest first."""
+    lines = [_history_line(line) for line in data["items"]]
+    return "\n".join([*lines, *(["more: --limit N"] if data["truncated"] else [])]) or "nothing happened yet"
+
+
+def _history_line(line: Mapping[str, Any]) -> str:
+    if line.get("count"):
+        going_on = ", goes on" if line.get("open") else ""
+        return f"{line['at']}  {line['count']} {line['status']}, {line['slot']} to {line['to']}{going_on}"
+    why = f" ({line['reason']})" if line["reason"] else ""
+    return f"{line['at']}  {line['run'] or ''}  {line['status']}{why}"
+
+
+def switched_text(data: Mapping[str, Any]) -> str:
+    """Return what a job's schedule may do now."""
+    paused = data["paused"]
+    state = "disabled" if not data["enabled"] else "paused" if paused else "may fire"
+    until = f" until {paused['until']}" if paused and paused["until"] else ""
+    return f"{data['job']} {state}{until}" + ("" if data["changed"] else " (it was so already)")
