@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,19 @@ from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_commit import commit_runs
 from platformstate.actions.job_firing import begin, claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
+from platformstate.actions.job_overlap import Overlap, enter, wait_for_place
 from platformstate.actions.job_runs import contract_of
 from platformstate.actions.job_specs import resolve_job, working_job
 from platformstate.core.instants import instant, moment
 from platformstate.core.quantities import seconds
 from platformstate.errors import StateError, Warned
+from platformstate.files.locks import locked
+from platformstate.policy.job_receipt import Firing
 from platformstate.policy.job_rules import backoff_of, retry_rules
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.pin import step_to_payload
 from platformstate.policy.slots import fires_after
-from platformstate.runner import become_subreaper, listening
+from platformstate.runner import JobFiles, become_subreaper, listening
 
 if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
@@ -63,8 +66,12 @@ def run_job(
     gate.require()
     if own_process:
         become_subreaper()
-    with listening() if own_process else nullcontext() as signals:
-        conduct = _begun(gate)
+    firing = firing_of(gate)
+    with (
+        listening() if own_process else nullcontext() as signals,
+        _place(gate, firing, request.wait, told),
+    ):
+        conduct = _begun(gate, firing)
         try:
             conduct.signals, conduct.told = signals, told
             conduct.commit("RunStarted")
@@ -72,6 +79,36 @@ def run_job(
         finally:
             conduct.close()
         return _answer(conduct, failure)
+
+
+@contextmanager
+def _place(gate: Gate, firing: Firing, wait: bool, told: Callable[[str], None]) -> Iterator[None]:
+    """Hold a place of the job's overlap group, waiting for one where its policy says so.
+
+    Raises: job_overlap_skipped; no run is made then.
+    """
+    files = JobFiles(gate.store.repository.common_dir, gate.name)
+    with locked(files.lock):
+        overlap = enter(gate.store, gate.name, gate.whole, run=firing.named, wait=wait)
+    try:
+        if overlap.place is None and overlap.places and overlap.refusal is None:
+            told(f"waiting for {overlap.holder}")
+            wait_for_place(gate.store, overlap)
+        if overlap.refusal is not None:
+            raise _skipped(gate, overlap)
+        yield
+    finally:
+        overlap.leave()
+
+
+def _skipped(gate: Gate, overlap: Overlap) -> StateError:
+    return StateError(
+        "job_overlap_skipped",
+        f"{overlap.holder or 'another run'} holds the place of {gate.name} ({overlap.refusal})",
+        hint=f"platformctl jobs status {gate.name}",
+        retryable=True,
+        data={"by": overlap.holder},
+    )
 
 
 def _gate(store: Store, name: str, request: RunRequest) -> Gate:
@@ -88,13 +125,11 @@ def _gate(store: Store, name: str, request: RunRequest) -> Gate:
     return gate_of(store, name, asked, spec=spec if store.dry_run else None)
 
 
-def _begun(gate: Gate) -> Conduct:
+def _begun(gate: Gate, firing: Firing) -> Conduct:
     assert gate.target is not None
-    while True:
-        firing = firing_of(gate)
-        claimed = claim(gate.store, firing)
-        if claimed is not None:
-            return begin(gate.store, firing, gate.target.pin, gate.root, claimed=claimed)
+    while (claimed := claim(gate.store, firing)) is None:
+        firing = firing_of(gate)  # another one of this second has the very same random characters
+    return begin(gate.store, firing, gate.target.pin, gate.root, claimed=claimed)
 
 
 def _answer(conduct: Conduct, failure: Failure | None) -> Answer:
