@@ -75,14 +75,19 @@ class Gate:
         raise first
 
 
-def gate_of(store: Store, name: str, asked: Asked, *, spec: JobSpec | None = None) -> Gate:
+def gate_of(
+    store: Store, name: str, asked: Asked, *, spec: JobSpec | None = None, commit: str | None = None
+) -> Gate:
     """Return a job with all that its boundaries say; nothing is started and nothing is written.
 
-    Without a spec it is the one at the trusted ref. Raises: trust_ref_unset, job_not_found.
+    Without a spec it is the one at the trusted ref; `commit` is an earlier one of it, that a replay resolves
+    its target at. Raises: trust_ref_unset, job_not_found.
     """
     from platformstate.actions.recipes import require_trusted
 
     trusted = require_trusted(store)
+    if commit is not None:
+        trusted = trusted._replace(commit=commit)
     assert trusted.commit is not None
     gate = Gate(store, name, spec or trusted_job(store, name, trusted.commit), trusted, asked)
     try:

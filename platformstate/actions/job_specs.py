@@ -64,12 +64,15 @@ def trusted_job(store: Store, name: str, commit: str) -> JobSpec:
 
 def read_spec(store: Store, tree: Tree, name: str) -> JobSpec | None:
     """Return a job's spec as a tree has it, None where it has none."""
-    from platformstate.store.reading import judged
-
     path = job_path(name)
     data = next((data for _, data in tree.read([path])), None)
-    if data is None:
-        return None
+    return None if data is None else spec_of(store, name, path, data)
+
+
+def spec_of(store: Store, name: str, path: str, data: bytes) -> JobSpec:
+    """Return the spec that a text is, with everything that is wrong with it by itself."""
+    from platformstate.store.reading import judged
+
     found = judged(data, path)
     problems = found.problems
     if found.document is not None:

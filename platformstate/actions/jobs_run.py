@@ -64,12 +64,23 @@ def run_job(
     if store.dry_run:
         return _planned(gate)
     gate.require()
+    return conduct_here(gate, firing_of(gate), wait=request.wait, told=told, own_process=own_process)
+
+
+def conduct_here(
+    gate: Gate,
+    firing: Firing,
+    *,
+    wait: bool = True,
+    told: Callable[[str], None] = lambda line: None,
+    own_process: bool = False,
+) -> Answer:
+    """Run one firing in this process and return its run. Raises: job_overlap_skipped."""
     if own_process:
         become_subreaper()
-    firing = firing_of(gate)
     with (
         listening() if own_process else nullcontext() as signals,
-        _place(gate, firing, request.wait, told),
+        _place(gate, firing, wait, told),
     ):
         conduct = _begun(gate, firing)
         try:
