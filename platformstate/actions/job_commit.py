@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.job_ledger import read_ledger, uncommitted
 from platformstate.core.places import run_folder
 from platformstate.core.tree import Tree
 from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL
+
+MAX_ARTIFACT_BYTES: Final = 1_048_576
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -38,26 +40,49 @@ def _change(store: Store, jobs: Sequence[str]) -> Change:
 
 def _kept(store: Store, job: str, head: Tree | None) -> list[FileChange]:
     """Return the files of the job's kept runs that HEAD lacks."""
-    from platformstate.store.change import FileChange
-
-    here = WorkTree(store.root)
-    changes = []
-    for line in read_ledger(here, job):
+    changes: list[FileChange] = []
+    for line in read_ledger(WorkTree(store.root), job):
         if line["status"] not in TERMINAL or not line.get("kept"):
             continue
         folder = run_folder(f"job/{job}", line["run"])
-        held = {} if head is None else dict(head.read([entry.path for entry in head.entries(folder)]))
-        if f"{folder}/run_receipt.json" in held:
-            continue
-        for path in _files_of(here, folder):
-            data = here.bytes_of(path)
-            if data is not None and held.get(path) != data:
-                changes.append(FileChange(path, held.get(path), data, append=path.endswith("/events.jsonl")))
+        if head is None or not any(head.read([f"{folder}/run_receipt.json"])):
+            changes += kept_files(store, folder)
     return changes
 
 
-def _files_of(here: WorkTree, folder: str) -> list[str]:
-    return [entry.path for entry in here.entries(folder)]
+def kept_files(store: Store, folder: str) -> list[FileChange]:
+    """Return the files of a run's folder as changes that commit what HEAD lacks of it.
+
+    Of its logs those of attempts that did not succeed; no artifact above one MiB.
+    """
+    from platformstate.store.change import FileChange
+
+    here = WorkTree(store.root)
+    head = None if store.repository.head is None else store.tree("HEAD")
+    held = {} if head is None else dict(head.read([entry.path for entry in head.entries(folder)]))
+    changes = []
+    for entry in here.entries(folder):
+        data = here.bytes_of(entry.path)
+        if data is None or held.get(entry.path) == data or not _is_kept(here, folder, entry.path, data):
+            continue
+        changes.append(
+            FileChange(entry.path, held.get(entry.path), data, append=entry.path.endswith("/events.jsonl"))
+        )
+    return changes
+
+
+def _is_kept(here: WorkTree, folder: str, path: str, data: bytes) -> bool:
+    name = path.removeprefix(f"{folder}/")
+    if name.startswith("logs/"):
+        return name.removeprefix("logs/").removesuffix(".log") in _unsuccessful(here, folder)
+    return not name.startswith("artifacts/") or len(data) <= MAX_ARTIFACT_BYTES
+
+
+def _unsuccessful(here: WorkTree, folder: str) -> set[str]:
+    """Return `<step>.<attempt>` of each attempt that did not succeed."""
+    receipt = json.loads(here.bytes_of(f"{folder}/run_receipt.json") or b"{}")
+    rows = receipt.get("job", {}).get("attempts", ())
+    return {f"{row['step_index']}.{row['attempt']}" for row in rows if row["outcome"] != "succeeded"}
 
 
 def pending_lines(store: Store, jobs: Sequence[str]) -> list[dict[str, Any]]:

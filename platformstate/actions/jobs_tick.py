@@ -56,6 +56,11 @@ class Pass:
             self.recorded.append(_recorded(report["recorded"]))
 
     @property
+    def did_something(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.started or self.recorded or self.reconciled or self.problems)
+
+    @property
     def has_failed(self) -> bool:
         """Whether a run that it started or settled failed, or a spec is invalid."""
         runs = [*self.started, *self.reconciled]
@@ -173,6 +178,19 @@ def _waiting(store: Store, job: str) -> list[dict[str, Any]]:
 
 
 def _answer(store: Store, names: Sequence[str], done: Pass, commit: bool | None) -> Answer:
+    data = recorded_pass(store, names, done, commit)
+    if done.has_failed:
+        message = "a run failed, or a spec is invalid"
+        return Answer(
+            data, error=StateError("job_runs_failed", message, hint="platformctl jobs status", data=data)
+        )
+    return Answer(data, exit_status=EXIT_PENDING if done.waiting else 0)
+
+
+def recorded_pass(
+    store: Store, names: Sequence[str], done: Pass, commit: bool | None = None
+) -> dict[str, Any]:
+    """Commit the ledgers' lines when it is time to, and return what a pass did."""
     appended = len(done.recorded) + sum(
         run["status"] is not None for run in [*done.started, *done.reconciled]
     )
@@ -182,12 +200,11 @@ def _answer(store: Store, names: Sequence[str], done: Pass, commit: bool | None)
         "commit": None,
     }
     pending = [] if store.dry_run else pending_lines(store, names)
-    written = None
     if pending and (commit or done.has_failed or _is_due(store, pending)):
         written = commit_runs(store, names)
         ledger |= {"committed": written.state == "committed", "commit": written.commit}
         pending = [] if written.state == "committed" else pending
-    data = {
+    return {
         "now": done.now,
         "started": done.started,
         "recorded": done.recorded,
@@ -196,12 +213,6 @@ def _answer(store: Store, names: Sequence[str], done: Pass, commit: bool | None)
         "problems": done.problems,
         "ledger": {**ledger, "pending": len(pending)},
     }
-    if done.has_failed:
-        message = "a run failed, or a spec is invalid"
-        return Answer(
-            data, error=StateError("job_runs_failed", message, hint="platformctl jobs status", data=data)
-        )
-    return Answer(data, exit_status=EXIT_PENDING if done.waiting else 0)
 
 
 def _is_due(store: Store, lines: Sequence[dict[str, Any]]) -> bool:

@@ -11,13 +11,18 @@ from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.jobs_text import (
     approval_text,
+    backfill_text,
     fires_text,
     history_text,
     job_text,
     jobs_text,
+    keep_text,
+    prune_text,
+    replay_text,
     run_text,
     status_text,
     switched_text,
+    tail_text,
     tick_text,
 )
 from platformstate.cli.present import present
@@ -235,3 +240,136 @@ def disable(invocation: Invocation, job_id: str, reason: str) -> None:
     from platformstate.actions.jobs_switch import disable_job
 
     present(invocation, disable_job(invocation.open_store(), job_id, reason=reason), switched_text)
+
+
+@jobs.command(
+    "serve",
+    examples=("platformctl jobs serve", "platformctl jobs serve --parallel 2 --drain 60s --json"),
+)
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once.")
+@click.option(
+    "--drain", default="30s", show_default=True, metavar="D", help="How long a TERM waits for what runs."
+)
+@click.pass_obj
+def serve(invocation: Invocation, parallel: int, drain: str) -> None:
+    """Tick at every slot until a signal comes; one line of JSON, or of text, for each thing it does."""
+    from platformstate.actions.jobs_serve import serve as serve_jobs
+    from platformstate.core.quantities import seconds_of
+    from platformstate.runner import listening
+
+    store = invocation.open_store()
+    with listening() as signals:
+        for done in serve_jobs(store, signals, parallel=parallel, drain_s=seconds_of("--drain", drain)):
+            echo.document(done) if invocation.json else echo.out(tick_text(done))
+
+
+@jobs.command(
+    "tail",
+    examples=("platformctl jobs tail nightly-export -f", "platformctl jobs tail nightly-export --log --json"),
+)
+@click.argument("text", metavar="JOB|RUN")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
+@click.option("--since", type=click.IntRange(0), metavar="SEQ", help="Only events after this one.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the last N of those that are there.")
+@click.option("--log", is_flag=True, help="The output too, line by line.")
+@click.option("--all", "every", is_flag=True, help="With -f: go on with the next run.")
+@click.pass_obj
+def tail(invocation: Invocation, /, text: str, **wanted: Any) -> None:
+    """Print the journal of a job's active run, else of its newest, with --json its lines as they are."""
+    from platformstate.actions.jobs_tail import tail_job
+
+    show_line = echo.document if invocation.json else lambda row: echo.out(tail_text(row))
+    for row in tail_job(invocation.open_store(), text, **wanted):
+        show_line(row)
+
+
+@jobs.command(
+    "replay",
+    examples=(
+        "platformctl jobs replay nightly-export/20261120t013000z --allow-side-effects",
+        "platformctl jobs replay nightly-export/20261120t013000z --current-spec --dry-run --json",
+    ),
+)
+@click.argument("run_id", metavar="RUN")
+@click.option("--current-spec", is_flag=True, help="Take the spec that is trusted today.")
+@click.option("--allow-side-effects", is_flag=True, help="Let its effects happen again.")
+@click.option("--bindings", metavar="JSON|@FILE", help="Values in place of those that it had.")
+@click.pass_obj
+def replay(
+    invocation: Invocation, run_id: str, current_spec: bool, allow_side_effects: bool, bindings: str | None
+) -> None:
+    """Run a finished run again, with the spec and the slot that it had."""
+    from platformstate.actions.job_bindings import bindings_of
+    from platformstate.actions.jobs_replay import replay_run
+
+    answer = replay_run(
+        invocation.open_store(),
+        run_id,
+        current_spec=current_spec,
+        allow_side_effects=allow_side_effects,
+        bindings=bindings_of(bindings),
+        told=(lambda line: None) if invocation.quiet else echo.err,
+        own_process=True,
+    )
+    present(invocation, answer, replay_text)
+
+
+@jobs.command(
+    "backfill",
+    examples=(
+        "platformctl jobs backfill nightly-export --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z",
+        "platformctl jobs backfill nightly-export --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --dry-run",
+    ),
+)
+@click.argument("job_id", metavar="JOB")
+@click.option("--from", "start", required=True, metavar="T", help="The first instant of the stretch.")
+@click.option("--to", "end", required=True, metavar="T", help="The last one; both are included.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="Refuse more slots than this."
+)
+@click.option("--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Runs at once.")
+@click.option("--rerun-failed", is_flag=True, help="Replay the slots whose run failed.")
+@click.pass_obj
+def backfill(invocation: Invocation, /, job_id: str, **wanted: Any) -> None:
+    """Fire the slots of a stretch of time that have no run yet, oldest first."""
+    from platformstate.actions.jobs_backfill import backfill_job
+
+    told = (lambda line: None) if invocation.quiet else echo.err
+    present(invocation, backfill_job(invocation.open_store(), job_id, told=told, **wanted), backfill_text)
+
+
+@jobs.command(
+    "keep",
+    examples=(
+        'platformctl jobs keep nightly-export/20261120t013000z --reason "the audit asks for it"',
+        "platformctl jobs keep nightly-export/20261120t013000z --undo",
+    ),
+)
+@click.argument("run_id", metavar="RUN")
+@click.option("--undo", is_flag=True, help="Let a clean-up take it again.")
+@click.option("--reason", metavar="TEXT", help="Why.")
+@click.pass_obj
+def keep(invocation: Invocation, run_id: str, undo: bool, reason: str | None) -> None:
+    """Commit a finished run's folder, and let no clean-up touch it."""
+    from platformstate.actions.jobs_keep import keep_run
+
+    present(invocation, keep_run(invocation.open_store(), run_id, undo=undo, reason=reason), keep_text)
+
+
+@jobs.command(
+    "prune",
+    examples=(
+        "platformctl jobs prune --dry-run",
+        "platformctl jobs prune nightly-export --before 2026-10-01T00:00:00Z",
+    ),
+)
+@click.argument("job_ids", metavar="[JOB]..", nargs=-1)
+@click.option(
+    "--before", metavar="T", help="Every run that ended before this instant, whatever the specs say."
+)
+@click.pass_obj
+def prune(invocation: Invocation, job_ids: tuple[str, ...], before: str | None) -> None:
+    """Remove the folders of old runs; ledgers, pinned runs and evidence stay."""
+    from platformstate.actions.jobs_prune import prune_jobs
+
+    present(invocation, prune_jobs(invocation.open_store(), job_ids, before=before), prune_text)

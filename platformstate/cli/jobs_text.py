@@ -146,3 +146,37 @@ def switched_text(data: Mapping[str, Any]) -> str:
     state = "disabled" if not data["enabled"] else "paused" if paused else "may fire"
     until = f" until {paused['until']}" if paused and paused["until"] else ""
     return f"{data['job']} {state}{until}" + ("" if data["changed"] else " (it was so already)")
+
+
+def tail_text(row: Mapping[str, Any]) -> str:
+    """Return an event, or a line of output, in a line."""
+    from platformstate.cli.run_text import event_text
+
+    return f"  {row['log']}" if "log" in row else event_text(row)
+
+
+def replay_text(data: Mapping[str, Any]) -> str:
+    """Return a replay: its run, and what differs from the run that it repeats."""
+    lines = [f"{row['pointer']}: {row['old']} -> {row['new']}" for row in data["diff"]]
+    run = [] if data["run"] is None else [run_text(data)]
+    return "\n".join([*run, *lines]) or "the same spec and values"
+
+
+def backfill_text(data: Mapping[str, Any]) -> str:
+    """Return the slots of a backfill, one a line, and their counts."""
+    lines = [
+        f"{row['slot']}  {row['action']}  {row['status'] or row['reason'] or ''}".rstrip()
+        for row in data["slots"]
+    ]
+    return "\n".join([*lines, f"{data['ran']} ran, {data['skipped']} skipped, {data['failed']} failed"])
+
+
+def keep_text(data: Mapping[str, Any]) -> str:
+    """Return whether a run is kept now."""
+    return f"{data['run']} is {'kept' if data['kept'] else 'no longer kept'}"
+
+
+def prune_text(data: Mapping[str, Any]) -> str:
+    """Return what was removed, and what stays though it is old."""
+    lines = [f"{row['job']}/{row['run']} stays: {row['reason']}" for row in data["skipped"]]
+    return "\n".join([*lines, f"{len(data['removed'])} runs, {data['bytes']} bytes"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from platformstate.errors import StateError, shown
+
+_DURATION: Final = re.compile(r"[0-9]{1,9}(ms|s|m|h|d)?")
 _MILLISECONDS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -26,3 +30,12 @@ def size_bytes(size: int | str) -> int:
 def _amount(text: str, units: dict[str, int]) -> int:
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzBGKM")
     return int(number) * units[text[len(number) :]]
+
+
+def seconds_of(flag: str, text: str) -> float:
+    """Return the seconds of a duration that a flag was given. Raises: usage_invalid."""
+    if _DURATION.fullmatch(text) is None:
+        raise StateError(
+            "usage_invalid", f"{flag} {shown(text)} is not a duration such as 90, 90s, 15m or 2h"
+        )
+    return milliseconds(int(text) if text.isdigit() else text) / 1_000
