@@ -15,8 +15,8 @@ from platformstate.actions.checkpoint_build import Ground, start_checkpoint
 from platformstate.actions.checkpoint_step import stands_at
 from platformstate.actions.claim import read_for_claim, wish_of, write_claim
 from platformstate.actions.run_opening import OpenedRun, keep_place
-from platformstate.actions.run_step import pin_event, task_pin
 from platformstate.actions.task_folder import TaskFolder
+from platformstate.actions.task_pin import pin_event, task_pin
 from platformstate.core.document import Document
 from platformstate.core.places import journal_path, run_path
 from platformstate.entities.kinds import RUN

@@ -117,7 +117,9 @@ def _make_clone(store: Store) -> None:
     from platformstate.store.place import make_clone_id, place_of_work
 
     if not store.dry_run and not place_of_work(store.repository).clone:
-        make_clone_id(store.repository, store.chance, store.session.settings.durability)
+        durability = store.session.settings.durability
+        store.session.control.make(durability)
+        make_clone_id(store.repository, store.chance, durability)
 
 
 def _task_create(store: Store, given: Given, key: str | None) -> Answer:

@@ -24,7 +24,7 @@ from platformstate.actions.checkpoint_step import ToldStep, journal_held, stands
 from platformstate.actions.checkpoint_voice import Voice, basis_of, opened_for, run_of, voice_of
 from platformstate.actions.claim_remote import renew_remote
 from platformstate.actions.fencing import refuse_fenced, renewal
-from platformstate.actions.rescue_proof import dead_journal_held
+from platformstate.actions.rescue_proof import dead_journal_held, dead_run
 from platformstate.actions.run_opening import OpenedRun, keep_place
 from platformstate.actions.signs_of_life import claim_shown
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
@@ -88,7 +88,7 @@ def create_checkpoint(
     commands: Commands = []
     evidence: Items = []
     if _earlier(folder, mark) is None:
-        _refuse_early(folder, request, voice, run)
+        _refuse_early(store, folder, request, voice, run)
         evidence += _evidence(store, folder, request)
         commands += _commands(store, request, warnings, exec_limit_s)
     asked = _Asked(task, request, voice, mark, commands, evidence, store.work_facts())
@@ -116,16 +116,23 @@ def create_checkpoint(
 
 
 def _refuse_early(
-    folder: TaskFolder, request: checkpoints.CheckpointRequest, voice: Voice, run: RunFacts | None
+    store: Store,
+    folder: TaskFolder,
+    request: checkpoints.CheckpointRequest,
+    voice: Voice,
+    run: RunFacts | None,
 ) -> None:
     """Refuse what can be refused before a command of the request is executed."""
-    if run is None and voice.observer is None:
-        lifecycle.refuse_start(folder.document.meta)
     if "step" in request:
         checkpoints.step_said(request["step"])
     _claims(folder, request)
     _superseded(folder, request)
     _refuse_long(checkpoints.statements(request), folder.task_id)
+    if voice.observer is None:
+        refuse_fenced(store, folder, run)
+        if run is None:
+            lifecycle.refuse_start(folder.document.meta)
+            dead_run(store, folder, store.now())
 
 
 def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:

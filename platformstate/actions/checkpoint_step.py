@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions.run_files import header_text
 from platformstate.actions.run_site import RunSite, site_of
-from platformstate.actions.run_step import pin_event, task_pin
+from platformstate.actions.task_pin import pin_event, task_pin
 from platformstate.codec.journal import ZERO_HASH, encode
 from platformstate.codec.jsonl import parse_lines
 from platformstate.errors import StateError
@@ -61,6 +61,7 @@ def tell_step(
     before = folder.files.get(site.journal)
     opened = () if opening is None else opening.events
     events = [*(row for _, row in parse_lines(before or b"", site.journal).rows), *_numbered(opened)]
+    at = max([at, *(str(event["at"]) for event in events[-1:])])  # a clock may have gone back
     known = next((facts for facts in folder.runs if facts.id == run), None)
     pinned = opening.pin if opening is not None else None if known is None else known.pin
     pin = pinned or _plan(store, folder.task_id)

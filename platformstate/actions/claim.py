@@ -1,7 +1,7 @@
 """`task claim`: the exclusive right to work on a task, until it is released or runs out.
 
-For other verbs that claim: `claimed_run` opens the run and returns it with what its change carries,
-`committed` says what the answer shows of it. In one change: `opened.files`, `opened.lease`.
+For other verbs that claim: `wish_of` makes a wish of flags, `read_for_claim` reads the task's folder, and
+`write_claim` opens the run with its claim in the change that the verb makes of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Wish(NamedTuple):
 
 
 class NewClaim(NamedTuple):
-    """A claim that was written: the run that holds it, what the write came to, the folder it began from."""
+    """A claim that was written: the run that holds it, and what the write came to."""
 
     opened: OpenedRun
     written: Written

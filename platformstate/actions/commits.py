@@ -65,7 +65,7 @@ class _Walk:
         """Yield what one commit breaks, and the acts of an operator in it."""
         histories: list[FileHistory] = []
         for path, versions in step.changed.items():
-            if not needs_versions(path):
+            if not needs_versions(path) or _is_as_a_parent_has_it(path, versions):
                 continue
             if versions.after is not None:
                 self._replaced.setdefault((path, versions.after), versions.before)
@@ -79,20 +79,25 @@ class _Walk:
         yield from (problem._replace(commit=step.oid) for problem in (*found, *acts))
 
     def _history(self, path: str, versions: Versions) -> FileHistory:
-        if has_fields(path):
-            before = tuple(self._readable(path, oid) for oid in versions.before)
-            metas = tuple(self._meta(path, oid) for oid in before)
-            present = tuple(None if oid is None else b"" for oid in versions.before)
-            after = None if versions.after is None else b""
-            return FileHistory(path, present, after, metas, self._document(path, versions.after))
+        return self._of_fields(path, versions) if has_fields(path) else self._of_bytes(path, versions)
+
+    def _of_fields(self, path: str, versions: Versions) -> FileHistory:
+        """Return the fields before and after; that the bytes are there is all that is asked of them."""
+        before = tuple(self._readable(path, oid) for oid in versions.before)
+        metas = tuple(self._meta(path, oid) for oid in before)
+        present = tuple(None if oid is None else b"" for oid in versions.before)
+        after = None if versions.after is None else b""
+        return FileHistory(path, present, after, metas, self._document(path, versions.after))
+
+    def _of_bytes(self, path: str, versions: Versions) -> FileHistory:
         place = places.place_of(path)
-        is_act = place is not None and place.kind in _ACTS
-        return FileHistory(
-            path,
-            tuple(self._bytes(path, oid) for oid in versions.before),
-            self._bytes(path, versions.after),
-            document=self._document(path, versions.after) if is_act else None,
-        )
+        kind = "" if place is None else place.kind
+        # A new file breaks none of these rules, whatever it says; a new journal may hold an act.
+        is_new = all(oid is None for oid in versions.before) and versions.after is not None
+        after = b"" if is_new and kind != "event" else self._bytes(path, versions.after)
+        before = tuple(self._bytes(path, oid) for oid in versions.before)
+        document = self._document(path, versions.after) if kind in _ACTS else None
+        return FileHistory(path, before, after, document=document)
 
     def _bytes(self, path: str, oid: str | None) -> bytes | None:
         """Return a version's bytes; of one too large to read its id, so that it equals itself alone."""
@@ -157,6 +162,13 @@ class _Walk:
         gone = [path for path, versions in step.changed.items() if versions.after is None]
         folders = {run_folder_of(path) for path in gone if path.startswith("state/jobs/")} - {""}
         return frozenset(folder for folder in folders if _is_in_ledger(self._scope, step.oid, folder))
+
+
+def _is_as_a_parent_has_it(path: str, versions: Versions) -> bool:
+    """Say whether a merge took a file over from one side and the other has nothing to say against it."""
+    if versions.after is None or versions.after not in versions.before:
+        return False
+    return has_fields(path) or all(oid in (None, versions.after) for oid in versions.before)
 
 
 def _is_closed(change: FileHistory) -> bool:

@@ -138,12 +138,10 @@ class Conduct:
             except JournalBroken as broken:
                 raise corrupt(self.site, broken.index + 1, broken.reason, broken.code) from broken
 
-    def mark(self, step: Step, attempt: int, actor: str | None = None) -> None:
+    def mark(self, step: Step, attempt: int) -> None:
         """Make an attempt's in-flight marker durable, and say beside it how far the journal has come."""
         short = step_sha256(step)[:16]
-        self.append(
-            self.event("StepStarted", step_index=step.index, attempt=attempt, step=short, actor=actor)
-        )
+        self.append(self.event("StepStarted", step_index=step.index, attempt=attempt, step=short))
         self.position()
         self.reach("marker", step.index)
 

@@ -109,10 +109,9 @@ def task_claims(meta: Mapping[str, Any], *, states: Iterable[str] = ()) -> Itera
 
 
 def claim_of(meta: Mapping[str, Any], criterion: Mapping[str, Any], item: Mapping[str, Any]) -> Claim:
-    """Return an item as a claim of one of a task's criteria."""
-    return Claim(
-        item, meta["id"], criterion["id"], criterion["proof"], meta.get("base_commit"), meta.get("closed_at")
-    )
+    """Return an item as a claim of one of a task's criteria; only what makes one met has to fit it."""
+    proof = criterion["proof"] if criterion["state"] == "met" else None
+    return Claim(item, meta["id"], criterion["id"], proof, meta.get("base_commit"), meta.get("closed_at"))
 
 
 def records_of(tree: Tree, object_format: str) -> Callable[[str], Held | None]:

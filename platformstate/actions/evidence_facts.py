@@ -142,20 +142,16 @@ class _Asked:
         found = self._present.get(f"{head}:{path}")
         return FileFacts(mode, found.oid, found.size) if mode and found else None
 
-    def _predating(self, claims: Sequence[Claim], here: set[str]) -> set[tuple[str, str | None]]:
+    def _predating(self, claims: Sequence[Claim], here: set[str]) -> set[tuple[str, str]]:
         """Return commit and base of each item that its task's base commit reaches already."""
-        from platformstate.gitrepo.reach import outside
+        from platformstate.gitrepo.reach import reached
 
-        by_base: dict[str, set[str]] = {}
-        for claim in claims:
-            base = claim.base_commit
-            if _is_commit(claim) and base and self._present.get(base) and claim.item["commit"] in here:
-                by_base.setdefault(base, set()).add(claim.item["commit"])
-        return {
-            (oid, base)
-            for base, oids in by_base.items()
-            for oid in oids - outside(self._ground.repository, oids, [base])
+        pairs = {
+            (str(claim.item["commit"]), claim.base_commit)
+            for claim in claims
+            if _is_commit(claim) and claim.base_commit and self._present.get(claim.base_commit)
         }
+        return reached(self._ground.repository, {pair for pair in pairs if pair[0] in here})
 
 
 _FACTS: Final[Mapping[str, Callable[[_Asked, Claim], Facts]]] = {

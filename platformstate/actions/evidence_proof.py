@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from platformstate.core import ids
 from platformstate.core.instants import stamp
@@ -12,6 +12,7 @@ from platformstate.policy.evidence import Finding
 
 if TYPE_CHECKING:
     from platformstate.actions.evidence_facts import Ground
+    from platformstate.entities.shapes import Evidence
     from platformstate.store import Store
     from platformstate.store.change import FileChange
 
@@ -31,7 +32,7 @@ def proof_file(store: Store, type_: str, at: str, facts: Mapping[str, Any]) -> F
     name = f"{type_}-{ids.new_timed_id(stamp(at), store.chance)}"
     meta = {"schema": "evidence/1", "id": name, "type": type_, "at": at, "by": store.actor, **facts}
     path = evidence_path(name)
-    return FileChange(path, None, canonical(Document(EVIDENCE, path, meta)).encode())  # type: ignore[arg-type]
+    return FileChange(path, None, canonical(Document(EVIDENCE, path, cast("Evidence", meta))).encode())
 
 
 def operator_item(

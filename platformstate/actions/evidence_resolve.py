@@ -11,11 +11,13 @@ written with the item, in the same change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from platformstate.actions.evidence_check import branch_ground, head_ground, target_ground
 from platformstate.actions.evidence_facts import Ground, verdicts
+from platformstate.core.places import place_of, task_path
 from platformstate.errors import Problem, StateError, shown
 from platformstate.policy.closing import item_row
 from platformstate.policy.evidence import (
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 Purpose = Literal["checkpoint", "update", "close"]
 LIMIT_S: Final = 600.0
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?P<place>[^/?#]*)", re.IGNORECASE)
 _GROUNDS: Final[Mapping[str, Callable[[Store], Ground]]] = {
     "checkpoint": branch_ground,
     "update": head_ground,
@@ -42,12 +45,13 @@ _GROUNDS: Final[Mapping[str, Callable[[Store], Ground]]] = {
 
 
 class Resolved(NamedTuple):
-    """What became of one `KIND:REF`."""
+    """What became of one `KIND:REF`; `path` is its task's record."""
 
     text: str
     item: dict[str, Any] | None
     verdict: Verdict
     proof: FileChange | None = None
+    path: str = ""
 
     @property
     def may_be_recorded(self) -> bool:
@@ -89,7 +93,7 @@ def resolve(
     """
     kind, ref = parse(text)
     asked = _Asked(store, _GROUNDS[purpose](store), task, criterion, ref, limit_s, store.now())
-    return _BY_KIND[kind](asked)._replace(text=text)
+    return _BY_KIND[kind](asked)._replace(text=text, path=task_path(task["id"]))
 
 
 def refusal(resolved: Resolved, criterion: str | None = None) -> StateError:
@@ -99,7 +103,7 @@ def refusal(resolved: Resolved, criterion: str | None = None) -> StateError:
         "evidence_refused",
         f"{shown(resolved.text)}: {resolved.verdict.detail}",
         hint=fix,
-        problems=(Problem("", 1, 1, code, message, fix, criterion=criterion),),
+        problems=(Problem(resolved.path, 1, 1, code, message, fix, criterion=criterion),),
     )
 
 
@@ -152,11 +156,9 @@ def _file(asked: _Asked) -> Resolved:
 
 
 def _url(asked: _Asked) -> Resolved:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(asked.ref)
-    if not parts.scheme or "@" in parts.netloc:
-        reason = "holds a user or password" if "@" in parts.netloc else "is no address with its scheme"
+    found = _ADDRESS.match(asked.ref)
+    if found is None or "@" in found["place"]:
+        reason = "is no address with its scheme" if found is None else "holds a user or password"
         raise StateError(
             "usage_invalid", f"--evidence url:… {reason}", hint="--evidence url:https://example.org/page"
         )
@@ -178,8 +180,6 @@ def _receipt(asked: _Asked) -> Resolved:
 
 
 def _db_verify(asked: _Asked) -> Resolved:
-    from platformstate.core.places import place_of
-
     path = asked.ref.removeprefix("./")
     place = place_of(path)
     held = asked.ground.look(path) if place is not None and place.kind == "evidence" else None

@@ -20,14 +20,13 @@ from platformstate.errors import Problem, shown
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
 from platformstate.policy.checkpoint_rules import checkpoint_problems
-from platformstate.policy.history import FileHistory, history_problems, needs_versions
+from platformstate.policy.history import FileHistory, history_problems, needs_versions, run_folder_of
 from platformstate.policy.identity import (
     duplicate_problems,
     identity_problems,
     journal_identity_problems,
 )
 from platformstate.policy.journal import journal_problems
-from platformstate.policy.pin_rules import pin_problems
 from platformstate.policy.references import CHAINS, cross_problems, references, target_path
 from platformstate.policy.run_header import header_problems, run_actor
 from platformstate.policy.secrets import find_secrets
@@ -64,7 +63,7 @@ class Judging:
             *tree,
             *self._file_problems(),
             *self._cross_problems(),
-            *history_problems(self._histories()),
+            *self._history_problems(),
             *self._attribute_problems(),
             *(_ignored(hidden) for hidden in self.scope.hidden),
         ]
@@ -197,8 +196,27 @@ class Judging:
         judged, data = self.judged.get(pin), self.data.get(pin)
         if judged is not None and judged.document is None:
             return
+        from platformstate.policy.pin_rules import pin_problems  # few changes touch a journal
+
         value = None if judged is None or judged.document is None else judged.document.meta
         yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
+
+    def _history_problems(self) -> tuple[Problem, ...]:
+        changes = self._histories()
+        return history_problems(changes, self._pruned(changes))
+
+    def _pruned(self, changes: Sequence[FileHistory]) -> frozenset[str]:
+        """Return the folders of jobs' runs that are gone and that a ledger of their job still names."""
+        gone = {run_folder_of(each.path) for each in changes if each.after is None} - {""}
+        folders = {folder: folder.partition("/runs/") for folder in gone if folder.startswith("state/jobs/")}
+        begins = tuple(f"{job}/ledger/" for job, _, _ in folders.values())
+        self._load(ledgers := [path for path in self.names if path.startswith(begins)] if begins else [])
+        texts = {path: data for path in ledgers if isinstance(data := self.data.get(path), bytes)}
+        return frozenset(
+            folder
+            for folder, (job, _, run) in folders.items()
+            if any(f'"{run}"'.encode() in text for path, text in texts.items() if path.startswith(f"{job}/"))
+        )
 
     def _histories(self) -> list[FileHistory]:
         changed = self._changed()

@@ -133,4 +133,4 @@ def _is_before_the_cut(repository: Repository, rev: str) -> bool:
 
 def _is_cut(repository: Repository) -> bool:
     """Say whether this clone lacks a part of the history by design."""
-    return repository.shallow or bool(repository.config("extensions.partialClone"))
+    return repository.shallow or any(key.endswith(".promisor") for key in repository.settings.local_keys())

@@ -87,7 +87,7 @@ def _problem(update: RefUpdate, code: str, what: str) -> Problem:
 
 
 def _rows(text: str, width: int) -> Iterator[list[str]]:
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         words = line.split(" ")
         if len(words) != width or not all(_is_oid(word) for word in _ids(words)):
             raise StateError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from platformstate.actions import task_requests
 from platformstate.actions.answer import written
 from platformstate.actions.brief import Brief, brief_task
-from platformstate.actions.checkpoint_build import SELF_REPORT, Built, Ground, Statement, build_checkpoint
+from platformstate.actions.checkpoint_build import Built, Ground, rescue_checkpoint
 from platformstate.actions.claim import read_for_claim, wish_of, write_claim
 from platformstate.actions.fencing import held
 from platformstate.actions.operators import require_operator
@@ -20,9 +20,9 @@ from platformstate.actions.task_folder import TaskFolder
 from platformstate.errors import StateError
 from platformstate.policy import lifecycle
 from platformstate.policy.brief_text import DEFAULT_TOKENS
+from platformstate.policy.chain import RunFacts
 
 if TYPE_CHECKING:
-    from platformstate.policy.chain import RunFacts
     from platformstate.store import Store
     from platformstate.store.change import Change
 
@@ -157,4 +157,13 @@ def _checkpoint(store: Store, findings: list[str], opened: OpenedRun, folder: Ta
     ]
     at = str(opened.events[0]["at"])
     ground = Ground(folder.task_id, opened.header, at, work_facts(store.repository))
-    return build_checkpoint(store, ground, Statement("rescue", SELF_REPORT, {"done": done}))
+    return rescue_checkpoint(store, ground, done, step=_stands_at(opened))
+
+
+def _stands_at(opened: OpenedRun) -> dict[str, Any] | None:
+    """Return the first step that the new run has to do, None without a pinned list."""
+    from platformstate.actions.checkpoint_step import stands_at
+    from platformstate.policy.journal import fold
+
+    state = fold([{**event, "seq": number} for number, event in enumerate(opened.events)])
+    return stands_at(RunFacts(opened.header, state=state, pin=opened.pin))

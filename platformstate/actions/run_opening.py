@@ -211,8 +211,17 @@ def _ended(
     if dead is None or dead.run.header["status"] not in runs.OPEN:
         return ()
     reason = claims.REASONS[dead.proof]
-    told = {"reason": reason, "because": dead.because, "successor": str(successor["id"])}
-    return ended(store, folder, dead.run, "aborted", at, **told).files
+    end = ended(
+        store,
+        folder,
+        dead.run,
+        "aborted",
+        at,
+        reason=reason,
+        because=dead.because,
+        successor=str(successor["id"]),
+    )
+    return end.files
 
 
 def _folded(events: list[dict[str, Any]]) -> RunState:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.core import ids
 from platformstate.core.instants import unstamped
 from platformstate.core.places import subject_folder
 from platformstate.entities.run import OPEN
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy import claims
 from platformstate.policy.chain import CheckpointFacts, RunFacts
@@ -135,9 +137,7 @@ def signs_of(store: Store, folder: TaskFolder, run: RunFacts, now: str) -> Signs
 def signs_at(store: Store, site: RunSite, state: RunState, last: str, now: str) -> Signs:
     """Return the same of one run alone, by its journal, whose last event is of `last`, and its lease."""
     lease = store.session.claims.of(site.subject.partition("/")[2])
-    names = WorkTree(store.root).names(f"{site.folder}/checkpoints")
-    said = [name[:16] for name in names if ids.is_id(name.removesuffix(".md"))]
-    last = max([last, *(unstamped(stamp) for stamp in said[-1:])])
+    last = _last_sign(store, site, last)
     return _signs(store, state.header, state.holder, _has_run_out(store, state.header, lease, last, now))
 
 
@@ -193,24 +193,41 @@ def conditions_of(store: Store, folder: TaskFolder, now: str) -> dict[str, str |
 
 
 def claims_of(store: Store, tasks: Mapping[str, str], now: str) -> dict[str, Claimed]:
-    """Return the claims of many tasks, given with their statuses.
+    """Return the claims of many tasks, given with their statuses; of their runs only journals are read.
 
-    A lease that was given back is shown without a look at its run; a task that nobody may be at work on
-    and of which no lease is here has none.
+    A task that nobody may be at work on, and of which no lease is here, has none.
     """
-    from platformstate.actions.task_folder import read_task_folder
-
     kept = set(store.session.claims.tasks())
     found: dict[str, Claimed] = {}
     for task, status in tasks.items():
-        lease = store.session.claims.of(task) if task in kept else None
-        if lease is not None and lease.released_at is not None and status not in CLAIMABLE:
-            found[task] = Claimed(lease, None, "released")
-        elif lease is not None or (status in CLAIMABLE and _has_runs(store, task)):
-            claimed = claim_of(store, read_task_folder(store.tree(), task), now)
-            if claimed is not None:
-                found[task] = claimed
+        if task not in kept and (status not in CLAIMABLE or not _has_runs(store, task)):
+            continue
+        runs = _runs(store, task)
+        lease = lease_of_task(store, task, runs, ())
+        if lease is not None:
+            run = next((facts for facts in runs if facts.id == lease.run), None)
+            found[task] = Claimed(lease, run, _state(store, lease, run, now))
     return found
+
+
+def _runs(store: Store, task: str) -> list[RunFacts]:
+    """Return the runs at a task; one whose journal cannot be read is left to those who need it."""
+    from platformstate.actions.run_site import read_run, sites
+
+    found = []
+    for site in sites(store, f"task/{task}"):
+        with suppress(StateError):
+            known = read_run(site)
+            last = _last_sign(store, site, str(known.events[-1]["at"]))
+            found.append(RunFacts(known.state.header, last, known.state, known.pin))
+    return found
+
+
+def _last_sign(store: Store, site: RunSite, last_event: str) -> str:
+    """Return the last instant that a run recorded: an event's, or that in the id of a checkpoint."""
+    names = WorkTree(store.root).names(f"{site.folder}/checkpoints")
+    said = [name[:16] for name in names if ids.is_id(name.removesuffix(".md"))]
+    return max([last_event, *(unstamped(stamp) for stamp in said[-1:])])
 
 
 def _has_runs(store: Store, task: str) -> bool:

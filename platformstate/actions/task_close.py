@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.claim_remote import give_back
 from platformstate.actions.evidence_check import claim_of, target_ground
 from platformstate.actions.evidence_facts import verdicts
 from platformstate.actions.evidence_resolve import LIMIT_S, Resolved, resolve
@@ -65,7 +66,9 @@ def close_task(
     with _held(store, task, run):
         done = store.write(lambda: _decide(store, wish))
     data = {**done.change.data, "path": task_path(task)}
-    return written(data, done, (f"platformctl task show {task}",))
+    lease = done.change.lease
+    warnings = () if lease is None else give_back(store, lease)
+    return written(data, done, (f"platformctl task show {task}",), warnings)
 
 
 def reopen_task(

@@ -35,7 +35,7 @@ def resolved_for(
     evidence_refused, evidence_criterion_missing, criterion_not_found, criterion_not_open,
     operator_required, usage_invalid.
     """
-    found = []
+    found: list[Attached] = []
     for text in request.get("evidence", ()):
         added = _added(meta, request, text, len([one for one in found if one.added]))
         if added is None:
@@ -63,7 +63,7 @@ def with_evidence(document: Document[Any], given: Sequence[Attached]) -> Documen
             _refuse_taken(meta, name)
             acceptance.append(dict(one.criterion))
         present = closing.assigned({**meta, "acceptance": acceptance}, [f"{name}={one.resolved.text}"])[0][0]
-        changes = {"evidence": [*present.get("evidence", ()), one.resolved.item]}
+        changes: dict[str, Any] = {"evidence": [*present.get("evidence", ()), one.resolved.item]}
         changes |= {"state": "met"} if one.resolved.verdict.holds else {}
         changed = closing.changed_criterion({"acceptance": acceptance}, name, changes)
         document = document.with_changes({"acceptance": changed})

@@ -35,10 +35,11 @@ from platformstate.errors import StateError
 )
 @click.pass_context
 def batch(context: click.Context, /, each: bool, idle: float) -> None:
-    """Write many records: {"op": "task.create", "title": "…", "accept": ["…::doc"]}, a line each.
+    """Write many records from lines of JSON.
 
-    Keys are the long flags of the command with _ for -; lists for flags that may be repeated; the
-    task is `task`. Without --each all are one commit, or none is written.
+    A line is {"op": "task.create", "title": "…", "accept": ["…::doc"]}: keys are the long flags with
+    _ for -, lists stand for flags that may be repeated, the task of a verb is `task`. Without --each
+    all of it is one commit, and the first bad line ends it with nothing written.
     """
     invocation = context.find_object(Invocation) or Invocation()
     if each:

@@ -109,19 +109,21 @@ def _command(op: str, context: click.Context) -> click.Command:
 
 
 def _words(command: click.Command, asked: Mapping[str, Any]) -> list[str]:
-    """Return a line as the words of a command line; the first argument comes last, after `--`."""
+    """Return a line as the words of a command line; its arguments come last, after `--`."""
     flags = {max(p.opts, key=len): p for p in command.params if isinstance(p, click.Option)}
     places = [p.name for p in command.params if isinstance(p, click.Argument)]
-    words, last = [], []
+    words: list[str] = []
+    last: dict[str, str] = {}
     for key, value in asked.items():
         flag = f"--{key.replace('_', '-')}"
-        if key == "task" and _TASK in places:
-            last.append(str(value))
+        argument = _TASK if key == "task" else key
+        if argument in places:
+            last[argument] = str(value)
         elif flag not in flags:
             raise _unknown_key(key, [*flags, *(["--task"] if _TASK in places else [])])
         else:
             words += _flag_words(flag, flags[flag], value)
-    return [*words, "--", *last]
+    return [*words, "--", *(last[name] for name in places if name in last)]
 
 
 def _flag_words(flag: str, option: click.Option, value: Any) -> list[str]:

@@ -18,14 +18,18 @@ SHELLS: Final = ("bash", "zsh", "fish")
 
 
 @command(
-    "completion", examples=("source <(platformctl completion bash)", "platformctl completion fish | source")
+    "completion",
+    examples=("platformctl completion bash >> ~/.bashrc", "platformctl completion fish | source"),
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
-@click.option("--words", "index", type=click.IntRange(min=1), hidden=True)
+@click.option("--words", "index", type=click.IntRange(min=1), hidden=True, help="Complete this word.")
 @click.argument("words", nargs=-1, metavar="")
 @click.pass_obj
 def completion(invocation: Invocation, shell: str, index: int | None, words: tuple[str, ...]) -> None:
-    """Print the lines that let bash, zsh or fish complete platformctl."""
+    """Let a shell complete command lines.
+
+    Prints what bash, zsh or fish has to read.
+    """
     if index is not None:
         present(invocation, Answer({"words": completed(words, index)}), _words_text)
     elif words:

@@ -22,9 +22,9 @@ from platformstate.cli.present import present
 def diff(
     invocation: Invocation, revisions: str | None, staged: bool, style: str | None, all_files: bool
 ) -> None:
-    """Say what changed in meaning: which fields, which text, and what needs an operator's eye.
+    """Say what changed in meaning and what needs an operator.
 
-    Without A..B the working files are compared with HEAD. A...B compares from where the two parted.
+    Layout and quoting are no change. Without A..B the working files are compared with HEAD. A...B compares from where the two parted.
     """
     from platformstate.actions.diff import diff_state
 

@@ -13,7 +13,10 @@ from platformstate.cli.present import present
 
 @command(
     "merge-driver",
-    examples=("platformctl hooks install --merge-driver", "platformctl merge-driver %O %A %B %P"),
+    examples=(
+        "platformctl merge-driver %O %A %B %P",
+        "platformctl merge-driver base.md ours.md theirs.md state/tasks/gh-460/task.md",
+    ),
 )
 @click.argument("base", metavar="%O")
 @click.argument("ours", metavar="%A")
@@ -21,20 +24,27 @@ from platformstate.cli.present import present
 @click.argument("path", metavar="%P")
 @click.pass_obj
 def merge_driver(invocation: Invocation, base: str, ours: str, theirs: str, path: str) -> None:
-    """Merge three versions of a record field by field, for git; the result stands in %A.
+    """Merge a record field by field, for git.
 
-    A conflict is left as git writes it, and never settled by a guess.
+    The result of the three versions stands in %A. A conflict is left as git writes it, and never
+    settled by a guess.
     """
     from platformstate.actions.merge_driver import merge_files
 
     present(invocation, merge_files(invocation.directory, base, ours, theirs, path), _merge_text)
 
 
-@command("textconv", examples=("platformctl textconv state/store.yaml", "git diff --textconv -- state"))
+@command(
+    "textconv",
+    examples=("platformctl textconv state/store.yaml", "platformctl textconv state/tasks/gh-460/task.md"),
+)
 @click.argument("file", metavar="FILE")
 @click.pass_obj
 def textconv(invocation: Invocation, file: str) -> None:
-    """Print a record as plain lines, for `git diff`; what does not parse is printed escaped."""
+    """Print a record as plain lines, for git diff.
+
+    What does not parse is printed as it is, made safe for a terminal.
+    """
     from platformstate.actions.textconv import text_for_git
 
     present(invocation, text_for_git(invocation.directory, file), lambda data: str(data["text"]))

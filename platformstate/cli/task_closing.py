@@ -94,7 +94,7 @@ def move_criterion(invocation: Invocation, /, task_id: str, **wanted: Any) -> No
     "waive-criterion",
     examples=(
         'platformctl task waive-criterion gh-460 ac3 --reason "the page went away"',
-        'platformctl --actor operator task waive-criterion gh-460 ac3 --reason "not needed" --json',
+        'platformctl task waive-criterion gh-460 ac3 --reason "not needed" --actor operator',
     ),
 )
 @click.argument("task_id", metavar="TASK")

@@ -92,7 +92,7 @@ def of_task(function: Callable[..., Any]) -> Callable[..., Any]:
         if (task_id is None) == (task_named is None):
             reason = "Missing argument 'TASK'." if task_id is None else "TASK and --task are one too many."
             raise click.UsageError(reason, click.get_current_context())
-        return function(*places, task_id=task_id or task_named, **given)
+        return function(*places, task_id=task_named if task_id is None else task_id, **given)
 
     flag = click.option("--task", "task_named", metavar="ID", help="The same as TASK.")
     decorated: Callable[..., Any] = click.argument("task_id", required=False, metavar="TASK")(flag(named))

@@ -10,6 +10,7 @@ from platformstate.gitrepo.repository import Repository
 
 STATE: Final = "state"
 _ROWS: Final = "surrogateescape"
+_FEW: Final = 8
 
 
 def branch_tips(repository: Repository) -> list[str]:
@@ -27,6 +28,33 @@ def outside(repository: Repository, commits: Iterable[str], tips: Collection[str
     lines = "".join(f"{oid}\n" for oid in [*sorted(asked), *(f"^{tip}" for tip in tips)])
     listed = repository.run(["rev-list", "--stdin"], input=lines.encode("ascii"))
     return asked & set(listed.decode("ascii").split())
+
+
+def reached(repository: Repository, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return those pairs of full ids that exist here of which the second reaches the first, or equals it.
+
+    A child for each second one, but for many: then one walk of the history settles most of them.
+    """
+    seconds = {second for _, second in pairs}
+    if len(seconds) > _FEW:
+        pairs = _not_before(repository, pairs)
+    by_second: dict[str, set[str]] = {}
+    for first, second in pairs:
+        by_second.setdefault(second, set()).add(first)
+    return {
+        (first, second)
+        for second, firsts in by_second.items()
+        for first in firsts - outside(repository, firsts, [second])
+    }
+
+
+def _not_before(repository: Repository, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the pairs that an order of children before parents does not rule out."""
+    named = sorted({oid for pair in pairs for oid in pair})
+    lines = "".join(f"{oid}\n" for oid in named).encode("ascii")
+    listed = repository.run(["rev-list", "--topo-order", "--stdin"], input=lines)
+    place = {oid: number for number, oid in enumerate(listed.decode("ascii").split())}
+    return {(first, second) for first, second in pairs if place[first] >= place[second]}
 
 
 def only_state(repository: Repository, commits: Iterable[str]) -> set[str]:

@@ -22,6 +22,19 @@ _TTL: Final = re.compile(r"([1-9][0-9]{0,6})([smhd]?)")
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MAX_TTL_S: Final = 366 * 86400
 
+_SHOWN: Final = (
+    "run",
+    "actor",
+    "fence",
+    "state",
+    "acquired_at",
+    "expires_at",
+    "ttl_s",
+    "host",
+    "worktree",
+    "branch",
+)
+
 State = Literal["live", "expired", "released", "dead"]
 Header = Mapping[str, Any]
 
@@ -68,7 +81,7 @@ def lease_of(value: object) -> Lease | None:
     """Return the lease that a decoded file holds; one that does not parse counts as none."""
     if not isinstance(value, Mapping) or value.get("schema") != SCHEMA:
         return None
-    fields = {name: value.get(name) for name in Lease._fields}
+    fields: dict[str, Any] = {name: value.get(name) for name in Lease._fields}
     numbers, texts = (
         ("fence", "pid", "ttl_s"),
         ("task", "run", "actor", "host", "boot_id", "clone", "worktree"),
@@ -198,16 +211,9 @@ def state_of(lease: Lease, now: str, *, dead: bool) -> State:
 
 def claim_json(lease: Lease, state: State) -> dict[str, Any]:
     """Return a claim as `--json` shows it."""
-    names = ("run", "actor", "fence", "acquired_at", "expires_at", "ttl_s", "host", "worktree", "branch")
-    fields = lease._asdict()
-    shown_ = {name: fields[name] for name in names}
+    fields = {**lease._asdict(), "state": state}
     remote = None if lease.remote is None else lease.remote._asdict()
-    return {
-        **dict(list(shown_.items())[:3]),
-        "state": state,
-        **dict(list(shown_.items())[3:]),
-        "remote": remote,
-    }
+    return {**{name: fields[name] for name in _SHOWN}, "remote": remote}
 
 
 class Signs(NamedTuple):

@@ -72,7 +72,7 @@ def assigned(meta: Meta, texts: Iterable[str]) -> list[tuple[Meta, str]]:
 
 def only_open(meta: Meta, text: str) -> Meta:
     """Return the one criterion that is open. Raises: evidence_criterion_missing."""
-    opened = [criterion for criterion in meta.get("acceptance", ()) if criterion["state"] == "open"]
+    opened: list[Meta] = [each for each in meta.get("acceptance", ()) if each["state"] == "open"]
     if len(opened) == 1:
         return opened[0]
     listed = ", ".join(criterion["id"] for criterion in opened) or "none"

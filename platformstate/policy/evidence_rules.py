@@ -57,9 +57,7 @@ def criterion_changes(old: Meta, new: Document[Any]) -> list[Problem]:
             if after[key] != criterion[key] and old["status"] not in MAY_CHANGE:
                 message = f"{key} of criterion {name} was {shown(criterion[key])!r}"
                 fix = f"restore it, and add another: platformctl task update {new.id} --accept TEXT::PROOF"
-                found.append(
-                    _problem(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix, name)
-                )
+                found.append(_problem(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix))
     return found
 
 
@@ -89,7 +87,7 @@ def _unrecorded(document: Document[Any], place: int, verdicts: Sequence[Verdict]
         if verdict.code == "evidence_not_recorded":
             pointer = f"/acceptance/{place}/evidence/{index}"
             fix = _PROVE.format(document.id, criterion["id"])
-            yield _problem(document, pointer, "evidence_not_recorded", verdict.detail, fix, criterion["id"])
+            yield _problem(document, pointer, "evidence_not_recorded", verdict.detail, fix)
 
 
 def _open(_: Document[Any], __: int, ___: Sequence[Verdict], ____: Any) -> Iterator[Problem]:
@@ -105,13 +103,13 @@ def _met(document: Document[Any], place: int, verdicts: Sequence[Verdict], _: An
     fix = _PROVE.format(document.id, name)
     if not verdicts:
         message = f"criterion {name} is met, and no evidence says so"
-        yield _problem(document, f"{pointer}/state", "evidence_broken", message, fix, name)
+        yield _problem(document, f"{pointer}/state", "evidence_broken", message, fix)
     for index, verdict in enumerate(verdicts):
         row = _row(proof, verdict)
         if row is not None:
             code, detail, severity = row
             message = f"criterion {name}: {verdict.type}:{shown(verdict.ref)}: {detail}"
-            found = _problem(document, f"{pointer}/evidence/{index}", code, message, fix, name)
+            found = _problem(document, f"{pointer}/evidence/{index}", code, message, fix)
             yield found._replace(severity=severity)
 
 
@@ -133,7 +131,7 @@ def _waived(document: Document[Any], place: int, verdicts: Sequence[Verdict], _:
     name = document.meta["acceptance"][place]["id"]
     message = f"criterion {name} is waived, and no operator's word is recorded for it"
     fix = f"an operator: platformctl task waive-criterion {document.id} {name} --reason R"
-    yield _problem(document, f"/acceptance/{place}/state", "waiver_not_recorded", message, fix, name)
+    yield _problem(document, f"/acceptance/{place}/state", "waiver_not_recorded", message, fix)
 
 
 def _moved(
@@ -149,7 +147,7 @@ def _moved(
     message = f"criterion {criterion['id']} moved to {task}#{name}, which {reason}"
     fix = f"set it open again, then platformctl task move-criterion {document.id} {criterion['id']} --to TASK"
     pointer = f"/acceptance/{place}/moved_to"
-    yield _problem(document, pointer, "criterion_move_broken", message, fix, criterion["id"])
+    yield _problem(document, pointer, "criterion_move_broken", message, fix)
 
 
 _STATES: Final = {"open": _open, "met": _met, "waived": _waived, "moved": _moved}
@@ -161,8 +159,7 @@ def _problem(
     code: str,
     message: str,
     fix: str,
-    criterion: str | None = None,
 ) -> Problem:
     container = KINDS[document.kind.name].container
     line, col = locate.position(document.source or "", container, pointer)
-    return Problem(document.path, line, col, code, message, fix, pointer, criterion=criterion)
+    return Problem(document.path, line, col, code, message, fix, pointer)

@@ -43,11 +43,12 @@ def history_problems(changes: Sequence[FileHistory], excused: Collection[str] = 
     `excused` are the folders of runs that may be gone as a whole, since a ledger names them.
     """
     gone = frozenset(change.path for change in changes if change.after is None)
+    worked = frozenset(_subject_folder(change.path) for change in changes if _is_new_run(change))
     found = [
         problem
         for change in changes
         if change.after is not None or run_folder_of(change.path) not in excused
-        for problem in _change_problems(change, gone)
+        for problem in _change_problems(change, gone, worked)
     ]
     return tuple(sorted(found))
 
@@ -73,7 +74,16 @@ def has_fields(path: str) -> bool:
     return spec is not None and not spec.immutable and not spec.append_only
 
 
-def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
+def _is_new_run(change: FileHistory) -> bool:
+    is_run = run_folder_of(change.path) != "" and change.path.endswith("/run.md")
+    return is_run and change.after is not None and all(before is None for before in change.before)
+
+
+def _subject_folder(path: str) -> str:
+    return "/".join(path.split("/")[:3])
+
+
+def _change_problems(change: FileHistory, gone: frozenset[str], worked: frozenset[str]) -> Iterator[Problem]:
     place = places.place_of(change.path)
     if place is None or not needs_versions(change.path):
         return
@@ -87,7 +97,8 @@ def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Prob
     elif spec is not None and change.document is not None:
         yield from _fields(change, change.document, spec.shape)
         before = [meta for meta in change.before_meta if meta is not None]
-        yield from transition_problems(before, change.document)
+        was_worked_on = _subject_folder(change.path) in worked
+        yield from transition_problems(before, change.document, worked=was_worked_on)
 
 
 def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:

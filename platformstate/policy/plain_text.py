@@ -14,7 +14,7 @@ from platformstate.core.catalog import KINDS
 from platformstate.core.kind import KindSpec, Shape
 from platformstate.policy.diff_fields import as_text, by_key
 
-_KIND: Final = re.compile(rb'^(?:\s*"?schema"?[ \t]*:[ \t]*["\']?)([a-z_]+)/[0-9]+', re.MULTILINE)
+_KIND: Final = re.compile(rb'^(?:[\s{]*"?schema"?[ \t]*:[ \t]*["\']?)([a-z_]+)/[0-9]+', re.MULTILINE)
 _SEARCHED_BYTES: Final = 4096
 
 

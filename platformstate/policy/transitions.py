@@ -23,18 +23,21 @@ _REFUSED: Final = {"task": "task_transition_refused", "run": "run_transition_ref
 _NEEDS_REASON: Final = ("parked", "retired")
 
 
-def transition_problems(before: Sequence[Meta], document: Document[Any]) -> list[Problem]:
+def transition_problems(
+    before: Sequence[Meta], document: Document[Any], *, worked: bool = False
+) -> list[Problem]:
     """Return what the change from earlier versions to a record breaks.
 
     At a merge there are several earlier versions, and one that allows the new status is enough; for
-    a new record there is none, and only what the status itself asks for is judged.
+    a new record there is none, and only what the status itself asks for is judged. A task that was
+    `worked` on in the same change, as a squashed branch may have it, has outlived why it was reopened.
     """
     if document.kind.name not in _REFUSED:
         return []
     if not before:
         return [_problem(document, fault) for fault in _entry(None, document)]
     found = [
-        [*(_problem(document, fault) for fault in _faults(old, document)), *_criteria(old, document)]
+        [*(_problem(document, fault) for fault in _faults(old, document, worked)), *_criteria(old, document)]
         for old in before
     ]
     return found[0] if all(found) else []
@@ -58,7 +61,7 @@ def reachable(states: Mapping[str, Sequence[str]], start: str) -> frozenset[str]
     return frozenset(found)
 
 
-def _faults(old: Meta, document: Document[Any]) -> Iterator[Fault]:
+def _faults(old: Meta, document: Document[Any], worked: bool) -> Iterator[Fault]:
     lifecycle = KINDS[document.kind.name].lifecycle
     was, now = str(old.get("status")), str(document.meta["status"])
     if lifecycle is None or was == now:
@@ -69,14 +72,15 @@ def _faults(old: Meta, document: Document[Any]) -> Iterator[Fault]:
         message = f"status went from {shown(was)} to {now}; from there it may become {listed}"
         yield _REFUSED[document.kind.name], message, f"restore status: {was}"
         return
-    yield from _entry(was, document)
+    yield from _entry(was, document, worked)
 
 
-def _entry(was: str | None, document: Document[Any]) -> Iterator[Fault]:
+def _entry(was: str | None, document: Document[Any], worked: bool = False) -> Iterator[Fault]:
     if document.kind.name != "task":
         return
     now = str(document.meta["status"])
-    if (now in _NEEDS_REASON or (was, now) == ("done", "ready")) and not document.meta.get("status_reason"):
+    is_reopened = (was, now) == ("done", "ready") and not worked
+    if (now in _NEEDS_REASON or is_reopened) and not document.meta.get("status_reason"):
         message = f"status became {now} without a reason"
         yield "transition_reason_missing", message, "say why in status_reason"
     if now in _ENTRIES and was != now:

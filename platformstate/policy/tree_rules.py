@@ -20,6 +20,7 @@ from platformstate.core.tree import Entry
 from platformstate.errors import Problem
 
 FILE_MODE: Final = "100644"
+_FEW_TWINS: Final = 64
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
 
 _LEDGER_NAME: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\.[a-z2-7]{8}(\.[2-9]|\.[1-9][0-9]+)?")
@@ -27,6 +28,7 @@ _MODE_NAMES: Final[Mapping[str, str]] = {
     "120000": "a symbolic link",
     "160000": "a submodule",
     "100755": "an executable file",
+    "040000": "a folder",
     "100664": "a file writable by its group",
 }
 _COMPONENT: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -154,6 +156,8 @@ def _ids(place: Place) -> list[str]:
 
 def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Yield the first file of each folder, and each file, whose name another has but for case."""
+    if not _may_collide(entries):
+        return
     spelled: dict[str, str] = {}
     judged: set[str] = set()
     for entry in entries:
@@ -166,6 +170,17 @@ def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:
                 message = f"{name} and {first} are one name where case does not count"
                 yield _problem(entry.path, "path_case_collision", message, f"rename or remove {name}")
                 break
+
+
+def _may_collide(entries: Sequence[Entry]) -> bool:
+    """Say whether case may tell two names apart; most trees have few capitals, which is soon seen."""
+    odd = {name for entry in entries if entry.path != entry.path.casefold() for name in _prefixes(entry.path)}
+    folded = {name.casefold() for name in odd}
+    twins = folded - odd
+    if len(folded) < len(odd) or len(twins) > _FEW_TWINS:
+        return True
+    below = tuple(f"{name}/" for name in twins)
+    return any(entry.path in twins or entry.path.startswith(below) for entry in entries)
 
 
 def _prefixes(path: str) -> Iterator[str]:

@@ -17,7 +17,8 @@ from platformstate.store.intents import FILES_ONLY, Intent
 from platformstate.store.lock import Lock
 from platformstate.store.session import Present, Session
 
-_WAITING_ERRORS: Final = frozenset({"disk_full"})
+_READ_ONLY: Final = "repository_read_only"  # the branch, where the intent could be written
+_WAITING_ERRORS: Final = frozenset({"disk_full", _READ_ONLY})
 
 
 class Outcome(NamedTuple):
@@ -77,7 +78,7 @@ class Settler:
         except Waits as waits:
             blocked = waits.reason
         except StateError as error:
-            if error.code not in _WAITING_ERRORS or own is None or self._is_gone(own):
+            if not self._can_wait(error, own):
                 raise
             blocked = error.code
         self._leave(ours, blocked, done)
@@ -178,6 +179,12 @@ class Settler:
             done.outcomes[intent.id] = Outcome("committed", None, commit, present.ref)
             self._session.journal.finish(intent.id, commit, present.ref, told=is_waited_for)
         self._session.failpoints.reach("store.done")
+
+    def _can_wait(self, error: StateError, own: Intent | None) -> bool:
+        """Say whether a failure leaves all that is wanted durable, to be committed later."""
+        if own is None:
+            return error.code == _READ_ONLY
+        return error.code in _WAITING_ERRORS and not self._is_gone(own)
 
     def _is_gone(self, intent: Intent) -> bool:
         return intent.id not in self._session.journal.ids()

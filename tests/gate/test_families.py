@@ -280,6 +280,12 @@ def test_the_index_is_judged_like_the_working_files(state: State, edit: Edit, ex
     assert state.found(staged=True) == expected
 
 
+def test_a_folder_in_place_of_a_record_is_no_record(state: State) -> None:
+    (state.root / "state/tasks/g/task.md").mkdir(parents=True)
+    (state.root / f"{RUN}/artifacts/a.folder").mkdir(parents=True)
+    assert state.found() == ["state/tasks/g/task.md:1:1: path_mode_invalid"]
+
+
 # Against the last commit: what may not change, may only grow, may never go.
 CHANGED: dict[str, tuple[Edit, list[str]]] = {
     "edited checkpoint": (

@@ -171,6 +171,23 @@ def test_a_reason_is_asked_of_a_hand_made_change(work: State) -> None:
     assert findings(work) == [("transition_reason_missing", bad)]
 
 
+def test_50_06_a_squash_that_reopened_worked_and_gave_back_passes(work: State) -> None:
+    text = work.text(OTHER_TASK)
+    closed = text[text.index("closed_at:") :].partition("\n")[0]
+    bare = text.replace("status: done", "status: ready").replace(f"\n{closed}\n", "")
+    work.write(OTHER_TASK, bare)
+    work.commit("reopened, and nobody says why")
+    assert [code for code, _ in findings(work)] == ["transition_reason_missing"]
+    for old in sorted((work.root / RUN).rglob("*.*")):
+        if old.name in ("run.md", "events.jsonl"):
+            new = f"state/tasks/gh-461/runs/20261120t101130z-3k9xmb/{old.name}"
+            work.write(new, old.read_text().replace("gh-460", "gh-461").replace("3k9xma", "3k9xmb"))
+    work.commit("worked on")
+    work.git("reset", "-q", "--soft", "main")
+    work.git("commit", "-q", "--no-verify", "-m", "squashed")
+    assert not [code for code, commit in findings(work) if commit]
+
+
 def test_a_ledger_may_only_grow(work: State) -> None:
     ledger = "state/jobs/nightly/ledger/2026-11.k3q7x2ab.jsonl"
     work.write(ledger, '{"run":"one"}\n')
@@ -181,6 +198,22 @@ def test_a_ledger_may_only_grow(work: State) -> None:
     work.write(ledger, '{"run":"six"}\n{"run":"two"}\n')
     bad = work.commit("rewritten")
     assert ("ledger_rewritten", bad) in findings(work)
+
+
+def test_a_jobs_run_may_go_when_its_ledger_names_it(work: State) -> None:
+    run, other = (f"state/jobs/nightly/runs/20261120t10113{n}z" for n in (0, 1))
+    for folder in (run, other):
+        work.write(f"{folder}/run.md", "a run\n")
+        work.write(f"{folder}/run_receipt.json", "{}\n")
+    work.write("state/jobs/nightly/ledger/2026-11.k3q7x2ab.jsonl", '{"run":"20261120t101130z"}\n')
+    kept = work.commit("two runs are kept")
+    work.remove(run, other)
+    gone = [f"{other}/run.md:1:1: record_deleted"]
+    assert [each for each in work.found() if "_deleted" in each] == gone
+    work.git("add", "-A")
+    assert [each for each in work.found(staged=True) if "_deleted" in each] == gone
+    work.commit("pruned")
+    assert [each for each in work.found(range=f"{kept}..HEAD") if "_deleted" in each] == gone
 
 
 def test_a_deleted_record_is_told_once_in_its_commit(work: State) -> None:

@@ -26,6 +26,7 @@ from tests.memory.wrapping import (
     until,
     wrap,
 )
+from tests.memory.wrapping import same_day as same_day
 
 
 def status(memory: Memory) -> str:
@@ -271,3 +272,22 @@ def test_a_wrapped_run_is_not_held_but_aborted_with_the_reason_that_was_given(me
         assert wrapper.wait(30) == 143
     last = journal(memory, run)[-1]
     assert (last["type"], last["reason"], last["because"]) == ("RunAborted", "signal", "enough of it")
+
+
+def test_a_clock_that_has_gone_back_breaks_no_journal(memory: Memory) -> None:
+    from datetime import timedelta
+
+    from platformstate.actions.agent_task_end import end_run
+    from platformstate.actions.checkpoint_create import create_checkpoint
+    from platformstate.store import open_store
+    from tests.memory.conftest import START
+
+    memory.create(plan=PLAN)
+    run = start(memory)["run"]
+    early = open_store(
+        memory.repo.root, actor="codex", clock=lambda: START - timedelta(days=400), durability="fast"
+    )
+    create_checkpoint(early, {"task": "gh-460", "kind": "progress", "step": "a=done"})
+    end_run(early, "gh-460")
+    assert types(memory, run)[-3:] == ["StepStarted", "StepSucceeded", "RunSucceeded"]
+    assert is_valid(memory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -205,3 +206,27 @@ def test_a_refusal_in_the_middle_leaves_no_trace_of_the_lines_before_it(memory: 
     assert memory.show()["runs"][0]["checkpoints"] == 2
     assert memory.brief().answer.data["next"]["step"] is None
     assert memory.say("after it").data["run_opened"] is False
+
+
+def test_a_batch_opens_runs_in_a_clone_that_nothing_was_written_in_yet(memory: Memory) -> None:
+    memory.create()
+    shutil.rmtree(memory.repo.root / ".git/platformstate")
+    run_batch(memory.store(), [Operation(1, "checkpoint.create", {"task": "gh-460", "kind": "start"})])
+    assert memory.say("after it").data["run_opened"] is False
+
+
+def test_a_batch_moves_criteria_attaches_evidence_and_reopens(store: Repo, platformctl: Platformctl) -> None:
+    store.write("f.md", "x\n")
+    store.commit()
+    rows = lines(
+        {"op": "task.create", "id": "a1", "title": "A", "accept": ["x::doc", "y::live"]},
+        {"op": "task.create", "id": "b1", "title": "B"},
+        {"op": "task.move-criterion", "task": "a1", "criterion": "ac2", "to": "b1"},
+        {"op": "task.update", "task": "a1", "evidence": ["ac1=file:f.md"]},
+    )
+    assert platformctl("batch", stdin=rows).status == 0
+    assert platformctl("task", "close", "a1").status == 0
+    again = lines({"op": "task.reopen", "task": "a1", "reason": "not yet", "criterion": ["ac1"]})
+    assert platformctl("batch", stdin=again).status == 0
+    task = platformctl("task", "show", "a1", "--json").document["data"]["task"]
+    assert (task["status"], [each["state"] for each in task["acceptance"]]) == ("ready", ["open", "moved"])

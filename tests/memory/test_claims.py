@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -94,7 +95,7 @@ def test_a_claimed_task_is_held_also_against_the_same_name(memory: Memory) -> No
     first = memory.claim().data
     head = memory.head()
     for actor in ("codex", "claude", "operator"):
-        error = refused(lambda actor=actor: memory.claim(actor=actor))
+        error = refused(partial(memory.claim, actor=actor))
         assert (error.code, error.exit_status, error.retryable) == ("claim_held", 5, True)
         assert (error.data or {})["claim"]["run"] == first["run"]
     assert memory.head() == head
@@ -237,14 +238,13 @@ def test_10_04_the_old_run_may_say_nothing_more_after_a_rescue(memory: Memory, t
     memory.ticks += 400
     memory.claim(actor="claude")
     head = memory.head()
-    in_away = lambda **wishes: open_store(tmp_path / "away", actor="codex", **wishes)  # noqa: E731
     said: dict[str, Any] = {"task": "gh-460", "kind": "progress", "summary": "late"}
     calls = (
         lambda: memory.say("late", run=old),
         lambda: memory.say("late", inside_run=old),
-        lambda: create_checkpoint(in_away(), said | {"run": old}),  # type: ignore[arg-type]
-        lambda: begin_step(in_away(), old),
-        lambda: claim_task(in_away(), "gh-460", run=old),
+        lambda: create_checkpoint(open_store(tmp_path / "away", actor="codex"), said | {"run": old}),  # type: ignore[arg-type]
+        lambda: begin_step(open_store(tmp_path / "away", actor="codex"), old),
+        lambda: claim_task(open_store(tmp_path / "away", actor="codex"), "gh-460", run=old),
     )
     for call in calls:
         error = refused(call)
@@ -365,11 +365,15 @@ def test_10_03_two_worktrees_claim_at_once(memory: Memory, tmp_path: Path) -> No
     memory.repo.git("worktree", "add", "-q", "-b", "other", str(tmp_path / "other"))
     places = [memory.repo.root, tmp_path / "other"]
     for fence in range(1, 11):
-        outcomes = race([lambda place=place: claim_task(stored(place), "gh-460") for place in places])
+        outcomes = race([partial(claim_at, place) for place in places])
         won = [place for place, outcome in zip(places, outcomes, strict=True) if outcome is None]
         assert sorted(map(str, outcomes)) == ["None", "claim_held"]
         assert release_task(stored(won[0]), "gh-460").data["task"] == "gh-460"
         assert lease(memory)["fence"] == fence
+
+
+def claim_at(place: Path) -> object:
+    return claim_task(stored(place), "gh-460")
 
 
 def stored(place: Path) -> Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.claim import claim_task
 from platformstate.actions.release import release_task
 from platformstate.actions.rescue import rescue_task
+from platformstate.actions.task_close import close_task
 from platformstate.store import open_store
 from tests.conftest import Repo
 
@@ -106,7 +108,7 @@ def test_an_expired_claim_at_the_remote_is_replaced(
 
 def test_10_03_two_clones_claim_at_once(clones: list[Path]) -> None:
     for fence in range(1, 4):
-        outcomes = race([lambda place=place: claim(place, "operator") for place in clones])
+        outcomes = race([partial(claim, place, "operator") for place in clones])
         assert sorted(map(str, outcomes)) == ["None", "claim_held"]
         winner = clones[outcomes.index(None)]
         assert (at_hub(winner) or {})["fence"] == fence
@@ -184,3 +186,12 @@ def test_the_repositorys_own_settings_make_a_claim_execute_nothing(
     release(one)
     assert refused(lambda: claim(one, remote="ext")).code == "remote_unreachable"
     assert not canary.exists()
+
+
+def test_a_closed_task_is_given_back_at_the_remote(clones: list[Path]) -> None:
+    one = clones[0]
+    claim(one)
+    store = open_store(one, actor="codex", durability="fast")
+    closed = close_task(store, "gh-460", evidence=["ac1=file:docs/spec.md"])
+    assert (closed.error, closed.warnings) == (None, ())
+    assert (at_hub(one) or {})["released_at"] is not None

@@ -269,7 +269,8 @@ def test_a_filled_form_is_a_checkpoint_and_flags_override_it(run: Run, memory: M
         ("kind: handoff", "kind: gossip", "record_invalid"),
         ("state: met", "state: done", "usage_invalid"),
         ("exit_code: 1", "exit: 1", "record_invalid"),
-        ("files: []", "evidence: [{type: commit, ref: HEAD}]", "record_invalid"),
+        ("files: []", "evidence: [{type: commit}]", "record_invalid"),
+        ("files: []", "evidence: [{type: commit, ref: HEAD}]", "evidence_refused"),
         ("schema: checkpoint/1", "schema: task/1", "record_invalid"),
     ],
 )

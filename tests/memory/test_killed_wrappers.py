@@ -16,6 +16,7 @@ from platformstate.policy.wrapping import Ending
 from platformstate.store import failpoints
 from tests.memory.conftest import Memory
 from tests.memory.wrapping import PLAN, is_alive, journal, number_in, start, types, until, wrap
+from tests.memory.wrapping import same_day as same_day
 
 WRAPPED = [name for name in failpoints.NAMES if name.startswith("wrap.")]
 WRITING = (

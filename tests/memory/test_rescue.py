@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,7 @@ def test_an_operator_may_call_a_run_dead_with_a_reason(memory: Memory) -> None:
             ({"reason": "why"}, "usage_invalid"),
             ({"force": True, "reason": "gone"}, "operator_required"),
         ):
-            assert refused(lambda wanted=wanted: rescue(memory, **wanted)).code == code
+            assert refused(partial(rescue, memory, **wanted)).code == code
         data = rescue(memory, "operator", force=True, reason="The host is gone.").answer.data
     assert data["proof"] == {"kind": "forced", "detail": "an operator says so: The host is gone."}
     ended = events(memory, dead)[-1]
@@ -232,7 +233,7 @@ def test_the_files_of_a_dead_run_on_another_branch_are_named(memory: Memory, tmp
     memory.repo.root = main
     memory.ticks += 7200
     for wanted in ({}, {"run": run}):
-        error = refused(lambda wanted=wanted: rescue(memory, **wanted))
+        error = refused(partial(rescue, memory, **wanted))
         assert (error.code, error.exit_status) == ("rescue_wrong_branch", 4)
         assert "worktree away, on branch codex/460" in error.hint
     memory.repo.git("merge", "-q", "codex/460")
@@ -261,7 +262,7 @@ def test_what_a_kill_tore_off_the_journal_is_put_aside(memory: Memory) -> None:
 
 def test_steps_that_were_pinned_but_not_committed_are_committed_with_the_rescue(memory: Memory) -> None:
     from platformstate.actions.run_site import find_run
-    from platformstate.actions.run_step import record_task_pin, task_pin
+    from platformstate.actions.task_pin import record_task_pin, task_pin
 
     memory.create(plan=["a=first"])
     dead = wrapped(memory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,14 +12,18 @@ from typing import Any
 
 import pytest
 
+from platformstate.actions.agent_task import StartRequest
+from platformstate.actions.agent_task_wrap import WrapRequest, wrap_command
 from platformstate.actions.answer import Answer
 from platformstate.actions.rescue import rescue_task
 from platformstate.actions.task_close import close_task
 from platformstate.actions.task_criteria import move_criterion
 from platformstate.actions.validate import Wish, validate_state
 from platformstate.errors import StateError
+from tests.conftest import Repo
 from tests.memory.conftest import Memory
 from tests.memory.wrapping import PLAN, PROGRAM, argv, is_alive, journal, number_in, types, until
+from tests.memory.wrapping import same_day as same_day
 
 DIES = (
     f"{PROGRAM} codex-task checkpoint -q --kind progress --step a=done --next 'write the reader' && "
@@ -164,3 +169,39 @@ def test_10_04_a_wrapper_whose_task_was_rescued_by_force_adds_nothing_at_its_end
     assert memory.head() == head
     statuses = {row["id"]: row["status"] for row in memory.show()["runs"]}
     assert statuses == {rescued["dead_run"]: "aborted", rescued["run"]: "running"}
+
+
+def test_10_02_a_second_clone_on_this_host_does_not_take_a_living_run_for_dead(memory: Memory) -> None:
+    memory.create(plan=PLAN)
+    other = Memory(Repo(memory.repo.root.parent / "clone"))
+    up = memory.repo.root / "up"
+    with subprocess.Popen(
+        argv("sh", "-c", f"echo $$ > {up}; exec sleep 60"), cwd=memory.repo.root
+    ) as wrapper:
+        number_in(up)
+        memory.repo.git("clone", "-q", ".", str(other.repo.root))
+        head = other.head()
+        alive = refused("run_alive", lambda: rescue_task(other.store("claude"), "gh-460"))
+        assert alive.exit_status == 5
+        assert other.head() == head
+        wrapper.terminate()
+        assert wrapper.wait(30) == 143
+    other.repo.git("pull", "-q", "--ff-only")
+    rescued = rescue_task(other.store("claude"), "gh-460").answer.data
+    assert (rescued["proof"]["kind"], rescued["fence"]) == ("recorded_end", 2)
+
+
+def test_a_wrapped_run_is_claimed_at_a_remote_and_given_back_there(memory: Memory) -> None:
+    memory.create(plan=PLAN)
+    root = memory.repo.root
+    memory.repo.git("clone", "-q", "--bare", ".", str(root.parent / "origin"))
+    memory.repo.git("remote", "add", "origin", str(root.parent / "origin"))
+    tip = "git -C ../origin log -1 --format=%B refs/platformstate/claims/gh-460"
+    asked = StartRequest("gh-460", remote="", command=("sh", "-c", f"{tip} > seen"))
+    answer = wrap_command(memory.store, WrapRequest(asked, root))
+    assert answer.status == 0
+    during = json.loads(memory.text("seen"))
+    after = json.loads(memory.repo.git(*tip.split()[1:]))
+    assert (during["run"], during["released_at"]) == (answer.data["run"], None)
+    assert after["run"] == answer.data["run"]
+    assert after["released_at"] is not None

@@ -11,6 +11,7 @@ from platformstate.actions.agent_task_watch import Watch
 from platformstate.actions.validate import Wish, validate_state
 from tests.memory.conftest import Memory
 from tests.memory.wrapping import PLAN, commits, start
+from tests.memory.wrapping import same_day as same_day
 
 LATE, SELDOM = 0, 10**6
 
@@ -90,9 +91,7 @@ def test_the_checkpoint_of_a_movement_is_no_movement_itself(memory: Memory) -> N
     ("moves", "more"),
     [("commit -q --amend -m Reworded", 1), ("reset -q --hard HEAD~1", 0), ("switch -q -c other", 1)],
 )
-def test_a_movement_is_recorded_when_it_brings_a_commit(
-    memory: Memory, moves: str, more: int
-) -> None:
+def test_a_movement_is_recorded_when_it_brings_a_commit(memory: Memory, moves: str, more: int) -> None:
     run = begun(memory)
     watched = watch(memory, run)
     memory.repo.write("src/a.py", "a = 2\n")

@@ -10,15 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from platformstate.actions.agent_task import StartRequest, start_run
 from platformstate.actions.agent_task_end import end_run
 from platformstate.actions.agent_task_wrap import WrapRequest, wrap_command
 from platformstate.actions.answer import Answer
-from tests.memory.conftest import Memory
+from tests.memory.conftest import START, Memory
 
 PLAN = ["a=Write the schemas", "b=Write the reader", "c=Write the docs"]
 PROGRAM = f"{sys.executable} -m platformstate"
 WITHIN_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def same_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that are processes of their own live on the day of the library's clock."""
+    monkeypatch.setenv("PLATFORMSTATE_NOW", f"{START:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def start(memory: Memory, actor: str = "codex", **wanted: Any) -> dict[str, Any]:

@@ -62,6 +62,13 @@ def test_parking_retiring_and_reopening_need_a_reason(old: str | None, new: str)
     assert codes(old, task(new, status_reason="the vendor is late")) == []
 
 
+def test_a_reopened_task_that_was_worked_on_since_has_outlived_its_reason() -> None:
+    """A squashed branch that reopened a task, worked and gave it back: `ready` again, without a reason."""
+    assert transition_problems([{"status": "done"}], task("ready"), worked=True) == []
+    (problem,) = transition_problems([{"status": "done"}], task("parked"), worked=True)
+    assert problem.code == "transition_reason_missing"
+
+
 @pytest.mark.parametrize("old", [None, "intake", "parked"])
 def test_ready_needs_a_criterion(old: str | None) -> None:
     assert codes(old, task("ready", acceptance=[])) == ["task_has_no_criteria"]

@@ -25,6 +25,9 @@ MODULES: Final = {
     "G24": "g24_bytes",
     "G25": "g25_conduct",
     "G26": "g26_range",
+    "G27": "g27_fmt",
+    "G28": "g28_hostile",
+    "G29": "g29_batch_and_long_brief",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",
