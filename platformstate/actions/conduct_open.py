@@ -61,7 +61,8 @@ class Recorded:
 class Conduct:
     """One process's hold on a run.
 
-    `deferred` is why the last commit could not be made. Only a run that is `pinned_here` executes
+    `deferred` is why the last commit could not be made. `told` takes a line for each step, `shown` each
+    line of output, as the log has it. Only a run that is `pinned_here` executes
     anything of its pin.
     """
 
@@ -82,6 +83,7 @@ class Conduct:
     carried: dict[int, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     told: Callable[[str], None] = lambda line: None
+    shown: Callable[[str], None] | None = None
     asked_to_stop: tuple[str, str, str] | None = None
     signalled: int | None = None
     _forgotten: list[tuple[int, int]] = field(default_factory=list)
@@ -255,7 +257,8 @@ class Conduct:
         ]
 
     def close(self) -> None:
-        """Let go of the journal and the lock."""
+        """Let go of the journal, the lock, and what the terms hold."""
+        self.terms.close()
         self.journal.close()
         if self.lock is not None:
             self.lock.close()

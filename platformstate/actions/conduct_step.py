@@ -65,6 +65,7 @@ def run_step(conduct: Conduct, step: CommandStep) -> Failure | None:
     while True:
         attempt = conduct.folding.walk.at(step.index).next_attempt
         conduct.mark(step, attempt)
+        conduct.terms.begins(conduct, attempt)
         ended = _execute(conduct, step, attempt, apart=step.capture is not None)
         refuse_alive(ended)
         conduct.terms.saw(ended)
@@ -162,6 +163,7 @@ def step_command(
         apart=apart,
         values=known_values(env, conduct.pin.secrets),
         limits=conduct.terms.limits(),
+        shown=conduct.shown,
     )
 
 

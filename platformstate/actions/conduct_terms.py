@@ -32,6 +32,9 @@ class Terms:
         """Return the folder below which a step works."""
         return conduct.store.root
 
+    def begins(self, conduct: Conduct, attempt: int) -> None:
+        """Make ready for an attempt that is marked and not started yet."""
+
     def limits(self) -> Mapping[str, int]:
         """Return the limits of a step's resources."""
         return {}
@@ -81,3 +84,6 @@ class Terms:
 
     def ended(self, conduct: Conduct) -> None:
         """Do what follows once a run's receipt stands and its files are committed."""
+
+    def close(self) -> None:
+        """Let go of what the terms hold while this process conducts."""

@@ -37,7 +37,7 @@ def overlay_of(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    from platformstate.codec.json_text import parse_json
+    from platformstate.codec.json_text import parse_text
 
-    value, problems = parse_json(text.encode(), "bindings")
+    value, problems = parse_text(text, "bindings")
     return None if problems else value

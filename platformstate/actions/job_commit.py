@@ -13,10 +13,17 @@ from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL
 
 MAX_ARTIFACT_BYTES: Final = 1_048_576
+MARK: Final = "x-keep"  # in run.md, where it is committed with the run; the reason, or "kept"
 
 if TYPE_CHECKING:
+    from platformstate.actions.run_site import RunSite
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange, Written
+
+
+def is_pinned_run(store: Store, site: RunSite) -> bool:
+    """Say whether a run was kept by hand."""
+    return f"\n{MARK}:" in (WorkTree(store.root).bytes_of(site.header) or b"").decode("utf-8", "replace")
 
 
 def commit_runs(store: Store, jobs: Sequence[str]) -> Written:

@@ -44,7 +44,7 @@ def _conducted(
 ) -> dict[str, Any]:
     said = {"job": firing.job, "run": firing.run, "slot": firing.slot, "trigger": firing.trigger}
     try:
-        conduct = begin(store, firing, decided.pin, decided.gate.root, claimed=claimed)
+        conduct = begin(store, firing, decided.pin, claimed=claimed)
     except StateError as refused:
         return {**said, "status": "failed", "reason": refused.code, "exit_code": None}
     try:

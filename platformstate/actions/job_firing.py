@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.conduct_open import Conduct
@@ -15,6 +14,7 @@ from platformstate.actions.conduct_place import holder_of
 from platformstate.actions.conduct_start import refuse_found_secrets, write_pin
 from platformstate.actions.git_facts import branch_text
 from platformstate.actions.job_gate import Gate
+from platformstate.actions.job_source import source_held
 from platformstate.actions.job_terms import JobTerms
 from platformstate.actions.run_site import RunSite, site_of
 from platformstate.codec.json_text import canonical_json
@@ -114,7 +114,7 @@ def claimed_firing(store: Store, job: str, run: str) -> Firing | None:
     return Firing(whole=with_defaults(document.meta), bindings_sha256=digest, **fields)
 
 
-def begin(store: Store, firing: Firing, pin: Pin, place: Path, *, claimed: Claim) -> Conduct:
+def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
     """Pin and start a claimed firing; the claim is let go once the start is durable.
 
     Raises: run_locked, secret_found, and what the disk refuses; the claim is given up then.
@@ -122,6 +122,8 @@ def begin(store: Store, firing: Firing, pin: Pin, place: Path, *, claimed: Claim
     site = site_of(store, f"job/{firing.job}", firing.run)
     with ExitStack() as undone:
         undone.callback(claimed.give_up)
+        terms = terms_of(store, firing)
+        undone.callback(terms.close)
         at = store.now()
         lock = site.lease.take(host=os.uname().nodename, since=at, command=f"jobs run {firing.named}")
         undone.callback(lock.close)
@@ -138,12 +140,12 @@ def begin(store: Store, firing: Firing, pin: Pin, place: Path, *, claimed: Claim
     conduct.take()
     conduct.pinned_here = True
     conduct.trusted_ref = firing.trusted_ref
-    conduct.terms = terms_of(store, firing, place)
+    conduct.terms = terms
     conduct.reach("started")
     return conduct
 
 
-def terms_of(store: Store, firing: Firing, place: Path, *, started_at: str | None = None) -> JobTerms:
+def terms_of(store: Store, firing: Firing, *, started_at: str | None = None) -> JobTerms:
     """Return the terms of a firing; the deadline of one that began earlier counts from then."""
     now = moment(store.now())
     spent = 0.0 if started_at is None else (now - moment(started_at)).total_seconds()
@@ -151,7 +153,7 @@ def terms_of(store: Store, firing: Firing, place: Path, *, started_at: str | Non
     if firing.slot is not None and firing.trigger == "cron":
         gathered.late_ms = max(0, round((now - moment(firing.slot)).total_seconds() * 1000))
     deadline = time.monotonic() + deadline_s(firing.whole) - spent
-    return JobTerms(firing, place, deadline, gathered)
+    return JobTerms(firing, source_held(store, firing), deadline, gathered)
 
 
 def _first_events(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platformstate.actions.job_source import files_of, tree_source, trusted_source
 from platformstate.actions.job_specs import JobSpec, execution_digest, job_path, read_spec, trusted_job
-from platformstate.actions.job_target import Request, Target, resolve_target
+from platformstate.actions.job_target import Found, Request, Target, refused_spec, resolve_target
 from platformstate.errors import Problem, StateError, shown
 from platformstate.gitrepo import look_up
 from platformstate.policy.approvals import approving_act, is_act
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a job is to run. `bindings` take the place of the spec's."""
+    """How a job is to run. `bindings` take the place of the spec's, `overlay` is laid over them."""
 
     at_trusted: bool = False
     allow_tree: bool = False
     bindings: Mapping[str, Any] | None = None
     needs_enabled: bool = True
+    overlay: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -46,16 +47,14 @@ class Gate:
     target: Target | None = None
     digest: str = ""
     source: dict[str, Any] = field(default_factory=dict)
-    root: Path = Path()
     refusals: list[StateError] = field(default_factory=list)
 
     @property
     def bindings(self) -> Mapping[str, Any]:
         """The values that the target is given."""
-        given: Mapping[str, Any] = (
-            self.whole["bindings"] if self.asked.bindings is None else self.asked.bindings
-        )
-        return given
+        own: Mapping[str, Any] = self.whole["bindings"]
+        given = own if self.asked.bindings is None else self.asked.bindings
+        return {**given, **(self.asked.overlay or {})}
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -103,10 +102,19 @@ def gate_of(
     return gate
 
 
+def _place(gate: Gate) -> None:
+    """Refuse a folder to work in that a link leads out of the source."""
+    runtime = gate.whole["runtime"]
+    cwd = runtime["cwd"]
+    if files_of(gate.store, runtime["source"], str(gate.trusted.commit)).leaves(cwd):
+        message = f"{shown(cwd)} leads out of the source"
+        raise refused_spec(gate.spec, [Found("job_policy_denied", "/runtime/cwd", message)])
+
+
 def _target(gate: Gate) -> None:
-    gate.root = gate.store.root
-    tree = gate.store.tree(gate.trusted.commit)
-    request = Request(gate.store, gate.spec, gate.whole, gate.bindings, tree, gate.root)
+    commit = str(gate.trusted.commit)
+    files = files_of(gate.store, gate.whole["runtime"]["source"], commit)
+    request = Request(gate.store, gate.spec, gate.whole, gate.bindings, gate.store.tree(commit), files)
     gate.target = resolve_target(request)
     gate.digest = execution_digest(gate.whole, gate.target.resolved)
 
@@ -122,17 +130,19 @@ def _enabled(gate: Gate) -> None:
 
 
 def _trust(gate: Gate) -> None:
-    """Refuse a spec that is not, or no longer, what stands in the working tree and the index."""
+    """Refuse a spec that is not what stands at the trusted ref, in the working tree and in the index."""
     if gate.asked.at_trusted:
         return
+    path = job_path(gate.name)
+    landed, staged = look_up(gate.store.repository, [f"{gate.trusted.commit}:{path}", f":{path}"])
     here = read_spec(gate.store, gate.store.tree(), gate.name)
-    staged = look_up(gate.store.repository, [f":{job_path(gate.name)}"])[0]
+    trusted = None if landed is None else landed.oid
     for blob, where in (
         (None if here is None else here.blob, "working tree"),
-        (staged and staged.oid, "index"),
+        (None if staged is None else staged.oid, "index"),
     ):
-        if blob != gate.spec.blob:
-            raise untrusted(gate.name, gate.spec.blob, blob, where)
+        if trusted is None or blob != trusted:
+            raise untrusted(gate.name, trusted, blob, where)
 
 
 def untrusted(name: str, trusted_blob: str | None, blob: str | None, where: str) -> StateError:
@@ -158,10 +168,11 @@ def _approval(gate: Gate) -> None:
 
 def _source(gate: Gate) -> None:
     """Refuse a working tree whose commits beyond the trusted ref touch more than `state/`."""
-    from platformstate.actions.job_source import tree_source
-
+    if gate.whole["runtime"]["source"] == "trusted":
+        gate.source = trusted_source(str(gate.trusted.commit))
+        return
     gate.source, refusal = tree_source(gate.store, gate.trusted, allowed=gate.asked.allow_tree)
-    if refusal is not None and gate.whole["runtime"]["source"] == "tree":
+    if refusal is not None:
         raise refusal
 
 
@@ -175,4 +186,4 @@ def is_approved(store: Store, name: str, digest: str) -> bool:
     return approving_act(_acts(store, name), digest) is not None
 
 
-_BOUNDARIES: tuple[Callable[[Gate], None], ...] = (_target, _enabled, _trust, _approval, _source)
+_BOUNDARIES: tuple[Callable[[Gate], None], ...] = (_place, _target, _enabled, _trust, _approval, _source)

@@ -10,11 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.codec.json_text import parse_json
+from platformstate.codec.json_text import parse_text
 from platformstate.codec.safe import safe_text
 from platformstate.core.quantities import size_bytes
 from platformstate.core.tree import Entry
 from platformstate.files import Folder
+from platformstate.policy.redaction import redacted_output
 from platformstate.policy.tree_rules import path_problems
 from platformstate.runner.opening import read_whole
 
@@ -28,30 +29,44 @@ class OutputInvalid(Exception):
     """A payload or artifacts that are not what the spec allows; nothing is collected."""
 
 
-def read_payload(path: Path) -> dict[str, Any]:
-    """Return the JSON object that a child wrote as its payload, {} when it wrote none. Raises OutputInvalid."""
-    data = read_whole(path)
+def read_payload(path: Path, values: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the JSON object that a child wrote as its payload, {} when it wrote none. Raises OutputInvalid.
+
+    Its texts are safe to show and without secrets; `values` are some.
+    """
+    data = _payload_bytes(path)
     if data is None:
         return {}
-    if len(data) > MAX_PAYLOAD_BYTES:
-        raise OutputInvalid(f"the payload is {len(data)} bytes, more than {MAX_PAYLOAD_BYTES}")
-    value, problems = parse_json(data, "payload")
-    if problems or not isinstance(value, dict):
-        reason = problems[0].message if problems else "it is no JSON object"
-        raise OutputInvalid(f"the payload cannot be taken: {reason}")
-    safe = _safe(value)
+    text = data.decode("utf-8", "surrogateescape")
+    value, problems = parse_text(text, "payload")
+    wrong = next((problem.message for problem in problems if problem.severity == "error"), None)
+    if wrong is not None or not isinstance(value, dict):
+        raise OutputInvalid(f"the payload cannot be taken: {wrong or 'it is no JSON object'}")
+    safe = _safe(value, values)
     assert isinstance(safe, dict)
     return safe
 
 
-def _safe(value: Any) -> Any:
+def _payload_bytes(path: Path) -> bytes | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise OutputInvalid("the payload is no regular file")
+    if found.st_size > MAX_PAYLOAD_BYTES:
+        raise OutputInvalid(f"the payload is {found.st_size} bytes, more than {MAX_PAYLOAD_BYTES}")
+    return read_whole(path)
+
+
+def _safe(value: Any, values: Sequence[str]) -> Any:
     """Return a value with every text as it may be shown."""
     if isinstance(value, str):
-        return safe_text(value)
+        return safe_text(redacted_output(value.encode("utf-8", "replace"), values))
     if isinstance(value, list):
-        return [_safe(item) for item in value]
+        return [_safe(item, values) for item in value]
     if isinstance(value, dict):
-        return {safe_text(key): _safe(inner) for key, inner in value.items()}
+        return {_safe(key, values): _safe(inner, values) for key, inner in value.items()}
     return value
 
 
@@ -84,13 +99,29 @@ def _taken(conduct: Conduct, name: str, path: Path, *, copy: bool) -> dict[str, 
 
 
 def _matched(source: Path, globs: Sequence[str]) -> Iterator[str]:
-    names = list(_files(source)) if globs else []
+    """Yield what globs match; only folders below the part of a glob that has no sign are looked at."""
     for glob in globs:
-        pattern = _pattern(glob.removesuffix("!"))
-        matched = [name for name in names if pattern.fullmatch(name)]
+        wanted = glob.removesuffix("!")
+        pattern, folder = _pattern(wanted), _prefix(wanted)
+        matched = [name for name in _below(source, folder) if pattern.fullmatch(name)]
         if not matched and glob.endswith("!"):
             raise OutputInvalid(f"{glob} matches no file")
         yield from matched
+
+
+def _prefix(glob: str) -> str:
+    """Return the folder that everything a glob matches lies in."""
+    plain = glob[: re.search(r"[*?]|$", glob).start()]  # type: ignore[union-attr]  # the end always matches
+    return plain.rpartition("/")[0]
+
+
+def _below(source: Path, folder: str) -> Iterator[str]:
+    """Yield the files below a folder by their path from the source; a link on the way leads nowhere."""
+    ways = [source.joinpath(*folder.split("/")[: number + 1]) for number in range(folder.count("/") + 1)]
+    if folder and any(way.is_symlink() for way in ways):
+        return
+    for name in _files(source / folder):
+        yield f"{folder}/{name}" if folder else name
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

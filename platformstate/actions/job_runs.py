@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_firing import claimed_firing
 from platformstate.actions.job_ledger import read_ledger
 from platformstate.actions.run_site import RunSite, read_run
@@ -27,7 +28,7 @@ def contract_of(store: Store, site: RunSite) -> dict[str, Any]:
     committed = _is_committed(store, site)
     data = WorkTree(store.root).bytes_of(site.receipt)
     if data is not None:
-        kept = any(line.get("kept") for line in _lines(store, job, site.run))
+        kept = is_pinned_run(store, site) or any(line.get("kept") for line in _lines(store, job, site.run))
         return run_contract(json.loads(data), folder=site.folder, kept=kept, committed=committed)
     known = read_run(site)
     firing = claimed_firing(store, job, site.run)

@@ -17,11 +17,11 @@ from platformstate.actions.run_site import KnownRun, RunSite, read_run, sites
 from platformstate.entities.step import CommandStep
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
-from platformstate.policy import retry
 from platformstate.policy.job_rules import retry_rules
 from platformstate.policy.journal import TERMINAL
 
 if TYPE_CHECKING:
+    from platformstate.policy.steps import Attempt
     from platformstate.store import Store
 
 _CODES: Final = {"timed_out": "run_step_timed_out"}
@@ -98,17 +98,19 @@ def _settle_one(conduct: Conduct, terms: JobTerms) -> Failure | None:
         return walk(conduct)
     if last is None or last.outcome in ("not_started", "cancelled"):
         return _run_on(conduct, step)
-    rules = retry_rules(terms.firing.whole)
-    left_ms = round(terms.left_s() * 1000)
-    decision = retry.decide(
-        rules, closed_as(last, rules), last.number, local_run=terms.firing.local, left_ms=left_ms
-    )
-    if decision.verdict == "retry" and not paused(conduct, decision.wait_ms / 1000):
+    wait_s = terms.wait_s(conduct, last.number, closed_as(last, retry_rules(terms.firing.whole)))
+    if wait_s is not None and not paused(conduct, wait_s):
         return _run_on(conduct, step)
-    lost = last.outcome == "unknown"
-    code = "job_lost" if lost else _CODES.get(last.outcome, "run_step_failed")
-    reason = "nobody knows how its attempt ended" if lost else f"{step.key} {last.outcome}"
-    return fail(conduct, Failure(code, code, reason, step, last.closing.get("exit_code")))
+    return fail(conduct, _final(step, last))
+
+
+def _final(step: CommandStep, last: Attempt) -> Failure:
+    """Return why a run fails with its last attempt."""
+    if last.outcome == "unknown":
+        return Failure("job_lost", "job_lost", "nobody knows how its attempt ended", step)
+    code = _CODES.get(last.outcome) or last.closing.get("code", "run_step_failed")
+    exit_code = last.closing.get("exit_code")
+    return Failure(code, "step_failed", f"{step.key} {last.outcome}", step, exit_code)
 
 
 def _run_on(conduct: Conduct, step: CommandStep) -> Failure | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.core.document import Document
-from platformstate.core.places import STATE
+from platformstate.core.places import STATE, place_of
 from platformstate.core.tree import Tree
 from platformstate.entities.job import executed, with_defaults
 from platformstate.entities.kinds import JOB
@@ -30,9 +30,14 @@ class JobSpec(NamedTuple):
     problems: tuple[Problem, ...]
 
     @property
+    def errors(self) -> tuple[Problem, ...]:
+        """What keeps the spec from being one."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
     def is_valid(self) -> bool:
         """Whether nothing is wrong with the spec by itself."""
-        return not any(problem.severity == "error" for problem in self.problems)
+        return not self.errors
 
     @property
     def whole(self) -> dict[str, Any]:
@@ -50,6 +55,22 @@ def job_path(name: str) -> str:
 def resolve_job(store: Store, prefix: str) -> str:
     """Return the job of the working files that a prefix stands for. Raises: job_not_found, id_ambiguous."""
     return store.resolve(JOB, prefix)
+
+
+def resolve_trusted(store: Store, prefix: str) -> str:
+    """Return the job at the trusted ref that a prefix stands for. Raises: trust_ref_unset, job_not_found, id_ambiguous."""
+    from platformstate.actions.recipes import require_trusted
+    from platformstate.core.ids import matches
+
+    entries = store.tree(require_trusted(store).commit).entries(f"{STATE}jobs")
+    places = (place_of(entry.path) for entry in entries)
+    found = matches(prefix, {place.id for place in places if place is not None and place.kind == "job"})
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise StateError("job_not_found", f"no job is called {shown(prefix)}", hint="platformctl jobs list")
+    message = f"{shown(prefix)} fits {len(found)} jobs at the trusted ref: {', '.join(found[:5])}"
+    raise StateError("id_ambiguous", message, hint="give more characters", data={"candidates": found})
 
 
 def working_job(store: Store, name: str) -> JobSpec:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from platformstate.actions.job_source import SourceFiles
 from platformstate.actions.job_specs import JobSpec
+from platformstate.codec import locate
 from platformstate.core.quantities import seconds, size_bytes
 from platformstate.core.tree import Tree
-from platformstate.errors import StateError, shown
+from platformstate.errors import Problem, StateError, shown
+from platformstate.policy.job_spec import FIXES, refusal
 from platformstate.policy.params import environment
 from platformstate.policy.pin import Pin, Source, job_steps
 from platformstate.runner import job_base
@@ -39,7 +40,7 @@ class Request(NamedTuple):
     whole: Whole
     bindings: Mapping[str, Any]
     tree: Tree
-    root: Path
+    files: SourceFiles
 
 
 def resolve_target(request: Request) -> Target:
@@ -94,20 +95,21 @@ def _require_program(request: Request, program: str) -> None:
     """Refuse a program that is neither on the child's PATH nor a file of the source."""
     env = request.whole["runtime"].get("env", {})
     path = job_base(os.environ, env.get("pass", ()), env.get("set", {})).get("PATH", os.defpath)
-    if "/" not in program:
+    if "/" not in program or program.startswith("/"):
         found = shutil.which(program, path=path) is not None
     else:
-        found = _is_executable(request.root / request.whole["runtime"]["cwd"] / program)
+        found = request.files.is_executable(f"{request.whole['runtime']['cwd']}/{program}")
     if not found:
-        raise unresolved(request.spec, f"there is no program {shown(program)}", "/target/argv/0")
+        raise refused_spec(
+            request.spec,
+            [Found("job_target_unresolved", "/target/argv/0", f"there is no program {shown(program)}")],
+        )
 
 
-def _is_executable(path: Path) -> bool:
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISREG(mode) and os.access(path, os.X_OK)
+def _python(request: Request) -> Target:
+    from platformstate.actions.job_python import python_target
+
+    return python_target(request)
 
 
 def _procedure(request: Request) -> Target:
@@ -115,26 +117,22 @@ def _procedure(request: Request) -> Target:
     from platformstate.policy.expand import expand
     from platformstate.policy.recipe import reachable
 
-    name = request.whole["target"]["procedure"]
+    name, at = request.whole["target"]["procedure"], "/target/procedure"
     try:
         recipes = recipes_in(request.store, request.tree, name)
     except StateError as refused:
-        raise unresolved(
-            request.spec, f"procedure {name}: {refused.message}", "/target/procedure"
-        ) from refused
+        found = Found("job_target_unresolved", at, f"procedure {name}: {refused.message}")
+        raise refused_spec(request.spec, [found], refused.problems) from refused
     if name not in recipes:
-        raise unresolved(request.spec, f"there is no procedure {name}", "/target/procedure")
+        raise refused_spec(
+            request.spec, [Found("job_target_unresolved", at, f"there is no procedure {name}")]
+        )
     expanded = expand(recipes, name, dict(request.bindings), on_fail="fail")
     if expanded.pin is None:
         first = expanded.problems[0]
-        code = "job_bindings_invalid" if first.code == "procedure_param_invalid" else "job_target_unresolved"
-        raise StateError(
-            code,
-            f"procedure {name}: {first.message}",
-            hint=first.fix,
-            path=request.spec.path,
-            problems=expanded.problems,
-        )
+        code = _OF_PROCEDURE.get(first.code, "job_target_unresolved")
+        found = Found(code, _PLACES[code], f"procedure {name}: {first.message}")
+        raise refused_spec(request.spec, [found], expanded.problems)
     used = reachable(recipes, name)
     blobs = {recipes[one].document.path: recipes[one].blob for one in used}
     pin = replace(
@@ -146,20 +144,34 @@ def _procedure(request: Request) -> Target:
     return Target(pin, blobs)
 
 
-def unresolved(spec: JobSpec, message: str, pointer: str) -> StateError:
-    """Return the error for a target that is not there, with its place in the spec."""
-    from platformstate.codec import locate
+class Found(NamedTuple):
+    """What is wrong with a spec at a place of it, beyond what the spec shows by itself."""
 
+    code: str
+    pointer: str
+    message: str
+
+
+def refused_spec(spec: JobSpec, found: Sequence[Found], more: Sequence[Problem] = ()) -> StateError:
+    """Return the error for what was found, each with its place in the spec; the first boundary names it.
+
+    `more` are findings in other files that explain them.
+    """
     source = "" if spec.document is None else spec.document.source or ""
-    line, col = locate.position(source, "markdown", pointer)
-    return StateError(
-        "job_target_unresolved",
-        message,
-        hint="name a target that exists at the trusted ref",
-        path=spec.path,
-        line=line,
-        col=col,
-    )
+    problems = []
+    for one in found:
+        line, col = locate.position(source, "markdown", one.pointer)
+        fix = FIXES[one.code].format(path=spec.path)
+        problems.append(Problem(spec.path, line, col, one.code, one.message, fix, one.pointer))
+    refused = refusal(problems)
+    refused.problems = (*problems, *more)
+    return refused
 
 
-_TARGETS: Final[dict[str, Callable[[Request], Target]]] = {"command": _command, "procedure": _procedure}
+_OF_PROCEDURE: Final = {"procedure_param_invalid": "job_bindings_invalid"}
+_PLACES: Final = {"job_bindings_invalid": "/bindings", "job_target_unresolved": "/target/procedure"}
+_TARGETS: Final[dict[str, Callable[[Request], Target]]] = {
+    "command": _command,
+    "procedure": _procedure,
+    "python": _python,
+}

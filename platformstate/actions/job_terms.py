@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions import job_output
 from platformstate.actions.conduct_terms import Terms
+from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_ledger import append_line, read_ledger
 from platformstate.codec.json_text import canonical_json
 from platformstate.files import WorkTree
@@ -22,8 +24,9 @@ from platformstate.policy.job_receipt import Firing, Gathered, job_facts, ledger
 from platformstate.policy.job_rules import limits_of, retry_rules
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import failures_like, fingerprint, is_kept
-from platformstate.runner import JobFiles, job_base
-from platformstate.runner.opening import write_private
+from platformstate.policy.redaction import known_values
+from platformstate.runner import JobFiles, Source, job_base
+from platformstate.runner.opening import remove, write_private
 
 if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from platformstate.runner import Ended
 
 _NOT_STARTED: Final = (126, 127)
+_BINDINGS, _PAYLOAD, _UNRESOLVED = "bindings", "payload", "unresolved"  # files beside the run's lock
+_LATE: Final = ("run_step_timed_out", "run_step_failed")
 _LIMIT_SIGNALS: Final = {128 + 24: "cpu_seconds", 128 + 25: "file_size"}  # SIGXCPU, SIGXFSZ
 _CODES: Final = {"run_step_timed_out": "job_timed_out", "step_output_exceeded": "job_resource_exceeded"}
 _OWN: Final = (
@@ -46,15 +51,17 @@ _OWN: Final = (
 
 @dataclass
 class JobTerms(Terms):
-    """The terms of one firing. `deadline` is an instant of the monotonic clock; `place` where it works."""
+    """The terms of one firing. `deadline` is an instant of the monotonic clock; `source` where it works.
+
+    `final` is the reason that the last attempt's end has beyond its exit code.
+    """
 
     firing: Firing
-    place: Path
+    source: Source
     deadline: float
     gathered: Gathered = field(default_factory=Gathered)
     began: float = field(default_factory=time.monotonic)
-    is_pinned: bool = False
-    is_kept: bool = False
+    final: str | None = None
 
     @property
     def is_one_step(self) -> bool:
@@ -70,21 +77,27 @@ class JobTerms(Terms):
         """Return the variables of a job; its bindings stand in a file of the clone."""
         lease, artifacts = conduct.site.lease, conduct.store.root / conduct.site.folder / "artifacts"
         artifacts.mkdir(parents=True, exist_ok=True)
-        bindings = lease.file("bindings")
+        bindings = lease.file(_BINDINGS)
         write_private(bindings, canonical_json(dict(self.firing.bindings)) + b"\n")
         return {
             "PLATFORMSTATE_JOB": self.firing.job,
             "PLATFORMSTATE_SLOT": self.firing.slot or "",
             "PLATFORMSTATE_TRIGGER": self.firing.trigger,
             "PLATFORMSTATE_BINDINGS_FILE": str(bindings),
-            "PLATFORMSTATE_PAYLOAD_FILE": str(lease.file("payload")),
+            "PLATFORMSTATE_PAYLOAD_FILE": str(lease.file(_PAYLOAD)),
             "PLATFORMSTATE_ARTIFACTS_DIR": str(artifacts),
-            "PLATFORMSTATE_ROOT": str(self.place),
+            "PLATFORMSTATE_ROOT": str(self.source.path),
         }
 
     def root(self, conduct: Conduct) -> Path:
         """Return the source below which a step works."""
-        return self.place
+        return self.source.path
+
+    def begins(self, conduct: Conduct, attempt: int) -> None:
+        """Forget what an earlier attempt of a job with one step returned."""
+        if self.is_one_step:
+            for name in (_PAYLOAD, _UNRESOLVED):
+                remove(conduct.site.lease.file(name))
 
     def limits(self) -> Mapping[str, int]:
         """Return the spec's limits."""
@@ -104,11 +117,16 @@ class JobTerms(Terms):
         """Return what the job's table says; the steps of a procedure keep their own rule."""
         if not self.is_one_step:
             return super().retry_after_s(conduct, step, attempt, spent, ended, failure)
-        rules = retry_rules(self.firing.whole)
-        left_ms = round(self.left_s() * 1000)
-        decision = retry.decide(
-            rules, how_ended(ended, rules), attempt, local_run=self.firing.local, left_ms=left_ms
-        )
+        return self.wait_s(conduct, attempt, how_ended(ended, retry_rules(self.firing.whole)))
+
+    def wait_s(self, conduct: Conduct, attempt: int, ended: retry.Ended) -> float | None:
+        """Return the wait before another attempt of the one step, None when there is none."""
+        if attempt == 1 and conduct.site.lease.file(_UNRESOLVED).is_file():
+            self.final = "job_target_unresolved"
+            return None
+        rules, left_ms = retry_rules(self.firing.whole), round(self.left_s() * 1000)
+        decision = retry.decide(rules, ended, attempt, local_run=self.firing.local, left_ms=left_ms)
+        self.final = decision.reason
         return decision.wait_ms / 1000 if decision.verdict == "retry" else None
 
     def saw(self, ended: Ended) -> None:
@@ -118,12 +136,16 @@ class JobTerms(Terms):
 
     def failed(self, failure: Failure) -> tuple[str, str]:
         """Return the job's code for a failure, which is the run's reason too."""
-        code = failure.code if failure.code in _OWN else _CODES.get(failure.code, "job_execution_failed")
-        if failure.exit_code in _LIMIT_SIGNALS and _LIMIT_SIGNALS[failure.exit_code] in self.limits():
-            code = "job_resource_exceeded"
-        if self.left_s() <= 0 and code in ("job_timed_out", "job_execution_failed"):
-            code = "job_deadline_exceeded"
+        code = self.final or self._code(failure)
         return code, code
+
+    def _code(self, failure: Failure) -> str:
+        if failure.code in _OWN:
+            return failure.code
+        if _LIMIT_SIGNALS.get(failure.exit_code or 0) in self.limits():
+            return "job_resource_exceeded"
+        is_late = self.left_s() <= 0 and failure.code in _LATE
+        return "job_deadline_exceeded" if is_late else _CODES.get(failure.code, "job_execution_failed")
 
     def signalled(self, conduct: Conduct, step: Step | None) -> Failure:
         """End a one-step run as cancelled; a procedure's run is suspended."""
@@ -141,13 +163,17 @@ class JobTerms(Terms):
         from platformstate.actions.conduct_step import Failure
 
         try:
-            self.gathered.payload = job_output.read_payload(conduct.site.lease.file("payload"))
-            for row in job_output.collect(conduct, self.firing.whole, self.place):
+            self._take_payload(conduct)
+            for row in job_output.collect(conduct, self.firing.whole, self.source.path):
                 conduct.append(conduct.event("ArtifactRecorded", **row))
         except job_output.OutputInvalid as invalid:
             step = conduct.pin.steps[-1]
             return Failure("job_output_invalid", "job_output_invalid", str(invalid), step, 0)
         return None
+
+    def _take_payload(self, conduct: Conduct) -> None:
+        values = known_values(self.environment(), conduct.pin.secrets)
+        self.gathered.payload = job_output.read_payload(conduct.site.lease.file(_PAYLOAD), values)
 
     def stop_reason(self, verb: str) -> str:
         """Return the reason of a run that another command ended."""
@@ -155,8 +181,7 @@ class JobTerms(Terms):
 
     def is_committed(self, conduct: Conduct) -> bool:
         """Say whether the run is committed by itself: from its suspension on, and not at its end."""
-        events = conduct.journal.events
-        return conduct.status not in TERMINAL and any(row["type"] == "RunSuspended" for row in events)
+        return conduct.status not in TERMINAL and _was_suspended(conduct)
 
     def receipt_facts(self, conduct: Conduct) -> dict[str, Any]:
         """Return payload, tools and the key `job`."""
@@ -166,6 +191,8 @@ class JobTerms(Terms):
 
         if not any(row["type"] == "RunResumed" for row in conduct.journal.events):
             self.gathered.duration_ms = round((time.monotonic() - self.began) * 1000)
+        if conduct.status == "succeeded" and not self.gathered.payload:
+            self._take_payload(conduct)  # its conductor died before it wrote the receipt
         rules = retry_rules(self.firing.whole)
         host = os.uname().nodename
         return {
@@ -175,32 +202,47 @@ class JobTerms(Terms):
         }
 
     def ended(self, conduct: Conduct) -> None:
-        """Decide whether the run is kept, and append its line to the ledger."""
+        """Append the run's line to the ledger, if none is there, and remove what only the run needed."""
+        job = self.firing.job
+        with locked(JobFiles(conduct.store.repository.common_dir, job).lock):
+            lines = read_ledger(WorkTree(conduct.store.root), job)
+            if not any(line["run"] == self.firing.run and line["status"] in TERMINAL for line in lines):
+                append_line(conduct.store, job, self._line(conduct, lines))
+        for name in (_BINDINGS, _PAYLOAD, _UNRESOLVED):
+            remove(conduct.site.lease.file(name))
+        with suppress(OSError):  # it holds something, or is not there
+            (conduct.store.root / conduct.site.folder / "artifacts").rmdir()
+
+    def _line(self, conduct: Conduct, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         store, site = conduct.store, conduct.site
         data = WorkTree(store.root).bytes_of(site.receipt) or b""
         receipt: dict[str, Any] = json.loads(data)
-        lines = read_ledger(WorkTree(store.root), self.firing.job)
-        if any(line["run"] == self.firing.run and line["status"] in TERMINAL for line in lines):
-            return
-        was_suspended = any(row["type"] == "RunSuspended" for row in conduct.journal.events)
-        same = failures_like(lines, receipt["reason"], receipt["exit_code"])
-        self.is_kept = is_kept(
+        kept = is_kept(
             self.firing.whole["output"]["keep"],
             receipt["status"],
-            same,
-            pinned=self.is_pinned,
-            was_suspended=was_suspended,
+            failures_like(lines, receipt["reason"], receipt["exit_code"]),
+            pinned=is_pinned_run(store, site),
+            was_suspended=_was_suspended(conduct),
         )
-        line = ledger_line(
+        return ledger_line(
             self.firing,
             receipt,
             at=store.now(),
             schedule=fingerprint(self.firing.whole["trigger"]),
             receipt_sha256=sha256(data).hexdigest(),
-            kept=self.is_kept,
+            kept=kept,
         )
-        with locked(JobFiles(store.repository.common_dir, self.firing.job).lock):
-            append_line(store, self.firing.job, line)
+
+    def close(self) -> None:
+        """Let go of the copy that the run works in."""
+        self.source.leave()
+        self.source = self.source._replace(descriptor=-1)
+
+
+def _was_suspended(conduct: Conduct) -> bool:
+    """Say whether the run waited for somebody; that it crashed and went on is no such thing."""
+    suspended = (row for row in conduct.journal.events if row["type"] == "RunSuspended")
+    return any(row["reason"] != "crashed" for row in suspended)
 
 
 def closed_as(attempt: Attempt, rules: retry.Rules) -> retry.Ended:

@@ -18,4 +18,4 @@ def job_terms(store: Store, known: KnownRun) -> JobTerms | None:
     firing = claimed_firing(store, job, known.site.run) if kind == "job" else None
     if firing is None:
         return None
-    return terms_of(store, firing, store.root, started_at=known.state.header.get("started_at"))
+    return terms_of(store, firing, started_at=known.state.header.get("started_at"))

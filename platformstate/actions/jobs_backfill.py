@@ -153,7 +153,7 @@ def _conduct(store: Store, gate: Gate, row: dict[str, Any], report: Report) -> N
                 if claimed is not None:
                     claimed.give_up()
                 return
-            with begin(store, firing, gate.target.pin, gate.root, claimed=claimed) as conduct:
+            with begin(store, firing, gate.target.pin, claimed=claimed) as conduct:
                 conduct.signals = signals
                 conduct.commit("RunStarted")
                 walk(conduct)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer, written
-from platformstate.actions.job_commit import kept_files
+from platformstate.actions.job_commit import MARK, kept_files
 from platformstate.actions.run_site import RunSite, find_run, read_run
 from platformstate.errors import StateError
-from platformstate.files import WorkTree
+from platformstate.files import Folder, WorkTree
 from platformstate.policy.journal import TERMINAL
 
 if TYPE_CHECKING:
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange
-
-MARK = "x-keep"  # in run.md, where it is committed with the run; the reason, or "kept"
 
 
 def keep_run(store: Store, text: str, *, undo: bool = False, reason: str | None = None) -> Answer:
@@ -34,27 +32,29 @@ def keep_run(store: Store, text: str, *, undo: bool = False, reason: str | None 
     return written(data, done)
 
 
-def is_pinned_run(store: Store, site: RunSite) -> bool:
-    """Say whether a run was kept by hand."""
-    return f"\n{MARK}:" in (WorkTree(store.root).bytes_of(site.header) or b"").decode("utf-8", "replace")
-
-
 def _change(store: Store, site: RunSite, undo: bool, reason: str | None) -> Change:
     from platformstate.codec.edit import text_of
     from platformstate.store.change import Change
 
     header = store.read(site.header)
-    before = store.bytes_of(site.header)
     mark = None if undo else " ".join((reason or "kept").split())
     after = text_of(header.with_changes({MARK: mark})).encode()
-    files = [_header(store, site, before, after)]
+    files = [_header(store, site, after)]
     if not undo:
         files += [file for file in kept_files(store, site.folder) if file.path != site.header]
     verb = "release" if undo else "keep"
     return Change(f"run: {verb} {site.run}", (("Run", site.named), ("Actor", store.actor)), tuple(files))
 
 
-def _header(store: Store, site: RunSite, before: bytes | None, after: bytes) -> FileChange:
+def _header(store: Store, site: RunSite, after: bytes) -> FileChange:
+    """Return the change of `run.md`; one that HEAD lacks is written at once, since HEAD has nothing to build on."""
     from platformstate.store.change import FileChange
 
-    return FileChange(site.header, before, after)
+    head = None if store.repository.head is None else store.tree("HEAD")
+    committed = None if head is None else next((data for _, data in head.read([site.header])), None)
+    if committed is not None or store.dry_run:
+        return FileChange(site.header, WorkTree(store.root).bytes_of(site.header), after)
+    durability = store.session.settings.durability
+    with Folder.at(store.root, site.folder, durability=durability) as folder:
+        folder.replace("run.md", after, durability)
+    return FileChange(site.header, None, after)

@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_ledger import append_line, uncommitted
 from platformstate.actions.job_specs import resolve_job, working_job
-from platformstate.actions.jobs_keep import is_pinned_run
 from platformstate.actions.run_site import RunSite, read_run, sites
 from platformstate.codec.json_text import canonical_json
 from platformstate.core.instants import moment

@@ -13,10 +13,11 @@ from platformstate.actions.conduct_step import Failure
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_commit import commit_runs
 from platformstate.actions.job_firing import begin, claim, firing_of
-from platformstate.actions.job_gate import Asked, Gate, gate_of
+from platformstate.actions.job_gate import Asked, Gate, gate_of, untrusted
 from platformstate.actions.job_overlap import Overlap, enter, wait_for_place
 from platformstate.actions.job_runs import contract_of
-from platformstate.actions.job_specs import resolve_job, working_job
+from platformstate.actions.job_specs import resolve_job, resolve_trusted, trusted_job, working_job
+from platformstate.actions.recipes import require_trusted
 from platformstate.core.instants import instant, moment
 from platformstate.core.quantities import seconds
 from platformstate.errors import StateError, Warned
@@ -38,7 +39,10 @@ _SIGNALLED = 128
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What `jobs run` is asked; `bindings` replace those of the spec, `overlay` is laid over them."""
+    """What `jobs run` is asked; `bindings` replace those of the spec, `overlay` is laid over them.
+
+    `shown` is given each line of output.
+    """
 
     job: str
     bindings: Mapping[str, Any] | None = None
@@ -46,6 +50,7 @@ class RunRequest:
     at_trusted: bool = False
     allow_tree: bool = False
     wait: bool = True
+    shown: Callable[[str], None] | None = None
 
 
 def run_job(
@@ -59,12 +64,14 @@ def run_job(
 
     Raises: job_not_found, the refusals of a job's boundaries, job_overlap_skipped.
     """
-    name = resolve_job(store, request.job)
+    name = _resolved(store, request)
     gate = _gate(store, name, request)
     if store.dry_run:
         return _planned(gate)
     gate.require()
-    return conduct_here(gate, firing_of(gate), wait=request.wait, told=told, own_process=own_process)
+    return conduct_here(
+        gate, firing_of(gate), wait=request.wait, told=told, shown=request.shown, own_process=own_process
+    )
 
 
 def conduct_here(
@@ -73,6 +80,7 @@ def conduct_here(
     *,
     wait: bool = True,
     told: Callable[[str], None] = lambda line: None,
+    shown: Callable[[str], None] | None = None,
     own_process: bool = False,
 ) -> Answer:
     """Run one firing in this process and return its run. Raises: job_overlap_skipped."""
@@ -84,7 +92,7 @@ def conduct_here(
     ):
         conduct = _begun(gate, firing)
         try:
-            conduct.signals, conduct.told = signals, told
+            conduct.signals, conduct.told, conduct.shown = signals, told, shown
             conduct.commit("RunStarted")
             failure = walk(conduct)
         finally:
@@ -122,25 +130,35 @@ def _skipped(gate: Gate, overlap: Overlap) -> StateError:
     )
 
 
+def _resolved(store: Store, request: RunRequest) -> str:
+    """Return the job that is meant, of the working files or, where it is absent there, of the trusted ref.
+
+    Raises: job_not_found, id_ambiguous, job_untrusted.
+    """
+    try:
+        if not request.at_trusted:
+            return resolve_job(store, request.job)
+    except StateError as refused:
+        if refused.code != "job_not_found":
+            raise
+    name = resolve_trusted(store, request.job)
+    if not request.at_trusted:
+        trusted = trusted_job(store, name, str(require_trusted(store).commit))
+        raise untrusted(name, trusted.blob, None, "working tree")
+    return name
+
+
 def _gate(store: Store, name: str, request: RunRequest) -> Gate:
-    """Return the job's gate; a dry run judges the spec of the working tree, whatever is trusted."""
-    spec = working_job(store, name) if store.dry_run or not request.at_trusted else None
-    asked = Asked(request.at_trusted, request.allow_tree, None)
-    if spec is not None and not spec.is_valid:
-        return gate_of(store, name, asked, spec=spec)
-    given = request.bindings
-    if request.overlay:
-        own = {} if spec is None or spec.document is None else spec.whole["bindings"]
-        given = {**(own if given is None else given), **request.overlay}
-    asked = Asked(request.at_trusted, request.allow_tree, given)
-    return gate_of(store, name, asked, spec=spec if store.dry_run else None)
+    """Return the job's gate over the spec of the working files, which has to be the trusted one to run."""
+    asked = Asked(request.at_trusted, request.allow_tree, request.bindings, overlay=request.overlay)
+    return gate_of(store, name, asked, spec=None if request.at_trusted else working_job(store, name))
 
 
 def _begun(gate: Gate, firing: Firing) -> Conduct:
     assert gate.target is not None
     while (claimed := claim(gate.store, firing)) is None:
         firing = firing_of(gate)  # another one of this second has the very same random characters
-    return begin(gate.store, firing, gate.target.pin, gate.root, claimed=claimed)
+    return begin(gate.store, firing, gate.target.pin, claimed=claimed)
 
 
 def _answer(conduct: Conduct, failure: Failure | None) -> Answer:

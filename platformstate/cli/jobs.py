@@ -81,6 +81,7 @@ def next_(
 @click.option("--at-trusted", is_flag=True, help="Run what the trusted ref has, whatever stands here.")
 @click.option("--allow-tree", is_flag=True, help="Run in a working tree that is not landed; it is recorded.")
 @click.option("--no-wait", is_flag=True, help="Do not wait in the queue of an overlap.")
+@click.option("-f", "--follow", is_flag=True, help="Print its output on stderr while it runs.")
 @click.pass_obj
 def run(
     invocation: Invocation,
@@ -90,14 +91,15 @@ def run(
     at_trusted: bool,
     allow_tree: bool,
     no_wait: bool,
+    follow: bool,
 ) -> None:
     """Run a job once, now, and record what became of it."""
     from platformstate.actions.job_bindings import bindings_of, overlay_of
     from platformstate.actions.jobs_run import RunRequest, run_job
 
-    request = RunRequest(
-        job_id, bindings_of(bindings), overlay_of(overlay), at_trusted, allow_tree, wait=not no_wait
-    )
+    given = bindings_of(bindings), overlay_of(overlay)
+    shown = echo.err if follow else None
+    request = RunRequest(job_id, *given, at_trusted, allow_tree, wait=not no_wait, shown=shown)
     told = (lambda line: None) if invocation.quiet else echo.err
     present(invocation, run_job(invocation.open_store(), request, told=told, own_process=True), run_text)
 

@@ -42,7 +42,7 @@ _DENIED: Final = re.compile(
     r"(LD|DYLD|GIT|PLATFORMSTATE|STEP)_.*|PYTHON.*|NODE_OPTIONS|BASH_ENV|ENV|IFS|PERL5OPT|RUBYOPT"
 )
 _NOT_SET: Final = ("PATH", "HOME")
-_FIXES: Final = {
+FIXES: Final = {
     "job_invalid_spec": "correct the spec, then platformctl validate {path}",
     "job_trigger_invalid": "platformctl jobs next --expr '30 2 * * *' --tz Europe/Warsaw",
     "job_policy_denied": "take it out of the spec",
@@ -175,5 +175,5 @@ def _size_faults(whole: Mapping[str, Any]) -> Iterator[_Fault]:
 def _problem(document: Document[Any], fault: _Fault) -> Problem:
     line, col = locate.position(document.source or "", "markdown", fault.pointer, of_key=fault.of_key)
     severity = "warning" if fault.code == "job_cron_ambiguous_day" else "error"
-    fix = _FIXES[fault.code].format(path=document.path)
+    fix = FIXES[fault.code].format(path=document.path)
     return Problem(document.path, line, col, fault.code, fault.reason, fix, fault.pointer, severity)

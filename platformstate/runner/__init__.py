@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from platformstate.runner.processes import boot_id as boot_id
     from platformstate.runner.signals import Signals as Signals
     from platformstate.runner.signals import listening as listening
+    from platformstate.runner.sources import Source as Source
+    from platformstate.runner.sources import hold_source as hold_source
     from platformstate.runner.step import Ended as Ended
     from platformstate.runner.step import StepCommand as StepCommand
     from platformstate.runner.step import adopt_output as adopt_output
@@ -90,6 +92,7 @@ _HOMES = {
     "output": ("Output",),
     "processes": ("Holder", "become_subreaper", "boot_id"),
     "signals": ("Signals", "listening"),
+    "sources": ("Source", "hold_source"),
     "step": ("Ended", "StepCommand", "adopt_output", "execute_step", "refuse_alive"),
     "wrapped": ("Names", "Wrapped", "wrapping"),
 }

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.runner.opening import explained, read_whole
-from platformstate.runner.processes import LOCK_DESCRIPTORS
+from platformstate.runner.processes import inherited_descriptor
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -44,7 +44,7 @@ def take(paths: list[Path]) -> Place | None:
         except BlockingIOError:
             os.close(descriptor)
             continue
-        return Place(path, _inherited(descriptor))
+        return Place(path, inherited_descriptor(descriptor))
     return None
 
 
@@ -73,15 +73,3 @@ def _is_taken(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def _inherited(descriptor: int) -> int:
-    """Move a descriptor to a number that the shim hands on to a step."""
-    for number in LOCK_DESCRIPTORS:
-        try:
-            os.fstat(number)
-        except OSError:
-            os.dup2(descriptor, number, inheritable=True)
-            os.close(descriptor)
-            return number
-    return descriptor
