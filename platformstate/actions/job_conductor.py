@@ -8,45 +8,51 @@ from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_decide import Decided
 from platformstate.actions.job_firing import begin
 from platformstate.actions.job_ledger import append_line
-from platformstate.actions.job_overlap import wait_for_place
+from platformstate.actions.job_overlap import Overlap, wait_for_place
 from platformstate.actions.job_settle import settle_run
 from platformstate.errors import StateError
 from platformstate.files.locks import locked
 from platformstate.policy.job_receipt import Firing
 from platformstate.policy.ledger import fingerprint, range_line
 from platformstate.runner import Claim, JobFiles, Signals, become_subreaper, listening
-from platformstate.runner.forked import Report
+from platformstate.runner.forked import Places, Report, problem
 
 if TYPE_CHECKING:
     from platformstate.actions.run_site import RunSite
     from platformstate.store import Store
 
 
-def conduct_firings(store: Store, decided: Decided, report: Report) -> None:
-    """Run what was claimed for one job, and report how each run ended."""
+def conduct_firings(store: Store, decided: Decided, places: Places, report: Report) -> None:
+    """Run what was claimed for one job, and report how each run ended.
+
+    The place of the overlap group comes before one among the conductors: who waits keeps nobody from working.
+    """
     become_subreaper()
     with listening() as signals:
-        if decided.overlap is not None:
-            wait_for_place(store, decided.overlap)
-        refusal = None if decided.overlap is None else decided.overlap.refusal
+        overlap = decided.overlap
+        if overlap is not None:
+            wait_for_place(store, overlap, signals.has_come)
+            if overlap.refusal is not None:
+                report({"recorded": _given_up(store, decided, overlap)})
+                return
+        if not places.enter(signals.has_come):
+            return  # the slots of claims that nobody holds are due again
         for firing, claimed in decided.firings:
             assert claimed is not None
-            if refusal is not None:
-                report({"recorded": _given_up(store, decided, firing, claimed, refusal)})
-                continue
-            report({"started": _conducted(store, decided, firing, claimed, signals)})
-        if decided.overlap is not None:
-            decided.overlap.leave()
+            if signals.has_come():
+                return
+            _conduct(store, decided, firing, claimed, signals, report)
 
 
-def _conducted(
-    store: Store, decided: Decided, firing: Firing, claimed: Claim, signals: Signals
-) -> dict[str, Any]:
+def _conduct(
+    store: Store, decided: Decided, firing: Firing, claimed: Claim, signals: Signals, report: Report
+) -> None:
     said = {"job": firing.job, "run": firing.run, "slot": firing.slot, "trigger": firing.trigger}
     try:
         conduct = begin(store, firing, decided.pin, claimed=claimed)
     except StateError as refused:
-        return {**said, "status": "failed", "reason": refused.code, "exit_code": None}
+        report({"problem": problem(firing.job, refused.code, refused.message, firing.run)})
+        return
     try:
         conduct.signals = signals
         conduct.commit("RunStarted")
@@ -54,30 +60,28 @@ def _conducted(
         state = conduct.state
     finally:
         conduct.close()
-    return {
-        **said,
-        "status": state.status,
-        "reason": state.reason,
-        "exit_code": state.header.get("exit_code"),
-    }
+    code = state.header.get("exit_code")
+    report({"started": {**said, "status": state.status, "reason": state.reason, "exit_code": code}})
 
 
-def _given_up(store: Store, decided: Decided, firing: Firing, claimed: Claim, refusal: str) -> dict[str, Any]:
-    """Record a slot that found no place in time; its claim is given up."""
-    slot = str(firing.slot)
+def _given_up(store: Store, decided: Decided, overlap: Overlap) -> dict[str, Any]:
+    """Record the slots that found no place in time; their claims are given up."""
+    slots = [str(firing.slot) for firing, _ in decided.firings]
     line = range_line(
-        firing.job,
+        decided.name,
         "skipped_overlap",
-        refusal,
-        (slot, slot, 1),
+        overlap.refusal,
+        (slots[0], slots[-1], len(slots)),
         at=store.now(),
         actor=store.actor,
-        schedule=fingerprint(firing.whole["trigger"]),
-        by=None if decided.overlap is None else decided.overlap.holder,
+        schedule=fingerprint(decided.gate.whole["trigger"]),
+        by=overlap.holder,
     )
-    with locked(JobFiles(store.repository.common_dir, firing.job).lock):
-        append_line(store, firing.job, line)
-    claimed.give_up()
+    with locked(JobFiles(store.repository.common_dir, decided.name).lock):
+        append_line(store, decided.name, line)
+    for _, claimed in decided.firings:
+        assert claimed is not None
+        claimed.give_up()
     return line
 
 
@@ -90,13 +94,4 @@ def conduct_settling(store: Store, site: RunSite, report: Report) -> None:
         except StateError as refused:
             if refused.code != "run_locked":
                 job = site.subject.partition("/")[2]
-                report(
-                    {
-                        "problem": {
-                            "job": job,
-                            "run": site.run,
-                            "code": refused.code,
-                            "message": refused.message,
-                        }
-                    }
-                )
+                report({"problem": problem(job, refused.code, refused.message, site.run)})

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.run_site import read_run, sites
+from platformstate.actions.job_runs import waiting_runs
 from platformstate.core.quantities import seconds
-from platformstate.errors import StateError
 from platformstate.runner import JobFiles, Lease, Request
 from platformstate.runner.overlap import Place, holders, take
 
@@ -47,12 +46,8 @@ def enter(store: Store, job: str, whole: Mapping[str, Any], *, run: str, wait: b
 
     `wait=False` makes a queue a refusal.
     """
-    rules = whole["overlap"]
-    files = JobFiles(store.repository.common_dir, job)
-    count = 0 if rules["policy"] == "allow" and rules["max"] == 1 else rules["max"]
-    overlap = Overlap([files.overlap_lock(rules["group"], n) for n in range(count)])
-    overlap.said = {"run": run, "at": store.now()}
-    if not count:
+    overlap = Overlap(_places(store, job, whole), said={"run": run, "at": store.now()})
+    if not overlap.places:
         return overlap
     suspended = _suspended(store, job)
     overlap.place = take(overlap.places) if suspended is None else None
@@ -61,8 +56,27 @@ def enter(store: Store, job: str, whole: Mapping[str, Any], *, run: str, wait: b
         return overlap
     held = holders(overlap.places)
     overlap.holder = suspended or (str(held[0].get("run")) if held else None)
-    _MEETS.get(rules["policy"], _skip)(overlap, files, whole, wait)
+    files = JobFiles(store.repository.common_dir, job)
+    _MEETS.get(whole["overlap"]["policy"], _skip)(overlap, files, whole, wait)
     return overlap
+
+
+def go_on_in(store: Store, job: str, whole: Mapping[str, Any], run: str) -> Overlap:
+    """Take a place of the group for a run that began earlier; it has a refusal when none is free."""
+    overlap = Overlap(_places(store, job, whole), said={"run": run, "at": store.now()})
+    overlap.place = take(overlap.places)
+    if overlap.place is not None:
+        overlap.place.say(overlap.said)
+    elif overlap.places:
+        overlap.refusal = "overlap"
+    return overlap
+
+
+def _places(store: Store, job: str, whole: Mapping[str, Any]) -> list[Path]:
+    rules = whole["overlap"]
+    files = JobFiles(store.repository.common_dir, job)
+    count = 0 if rules["policy"] == "allow" and rules["max"] == 1 else rules["max"]
+    return [files.overlap_lock(rules["group"], number) for number in range(count)]
 
 
 def _skip(overlap: Overlap, files: JobFiles, whole: Mapping[str, Any], wait: bool) -> None:
@@ -93,26 +107,31 @@ _MEETS: Final[dict[str, Callable[[Overlap, JobFiles, Mapping[str, Any], bool], N
 def wait_for_place(store: Store, overlap: Overlap, stopped: Callable[[], bool] = bool) -> None:
     """Wait until a place is free, having asked the oldest holder to stop if it is replaced.
 
-    Sets the refusal `queue_timeout` when the time is over. `stopped` ends the wait early.
+    Sets the refusal `queue_timeout` when the time is over. `stopped` ends the wait early, without one.
     """
     if overlap.place is not None or not overlap.places or overlap.refusal is not None:
         return
     if overlap.replaces and overlap.holder is not None:
         _ask_to_leave(store, overlap.holder)
-    deadline = time.monotonic() + overlap.waits_s
-    while overlap.place is None and time.monotonic() < deadline and not stopped():
-        job = overlap.said["run"].partition("/")[0]
-        if _suspended(store, job) is None:
-            overlap.place = take(overlap.places)
-        if overlap.place is None:
-            time.sleep(_PAUSE_S)
+    _wait(store, overlap, stopped)
     if overlap.seat is not None:
         overlap.seat.leave()
         overlap.seat = None
-    if overlap.place is None:
+    if overlap.place is not None:
+        overlap.place.say(overlap.said)
+    elif not stopped():
         overlap.refusal = "queue_timeout"
-        return
-    overlap.place.say(overlap.said)
+
+
+def _wait(store: Store, overlap: Overlap, stopped: Callable[[], bool]) -> None:
+    job = overlap.said["run"].partition("/")[0]
+    deadline = time.monotonic() + overlap.waits_s
+    while time.monotonic() < deadline and not stopped():
+        if _suspended(store, job) is None:
+            overlap.place = take(overlap.places)
+        if overlap.place is not None:
+            return
+        time.sleep(_PAUSE_S)
 
 
 def _ask_to_leave(store: Store, holder: str) -> None:
@@ -127,12 +146,4 @@ def _ask_to_leave(store: Store, holder: str) -> None:
 
 def _suspended(store: Store, job: str) -> str | None:
     """Return a suspended run of the job, which counts as active, None when there is none."""
-    for site in sites(store, f"job/{job}"):
-        if (store.root / site.receipt).is_file():
-            continue
-        try:
-            if read_run(site).state.status == "suspended":
-                return site.named
-        except StateError:
-            continue  # one that cannot be read is told by validate; it holds no place
-    return None
+    return next((site.named for site, _ in waiting_runs(store, job)), None)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_firing import claimed_firing
 from platformstate.actions.job_ledger import read_ledger
-from platformstate.actions.run_site import RunSite, read_run
+from platformstate.actions.run_site import RunSite, has_begun, read_run, site_of
+from platformstate.core.places import STATE
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy.job_receipt import run_contract, unfinished_contract
@@ -42,6 +45,35 @@ def contract_of(store: Store, site: RunSite) -> dict[str, Any]:
     return unfinished_contract(
         firing, known.state, known.pin, backoff, folder=site.folder, kept=committed, committed=committed
     )
+
+
+def open_sites(store: Store, job: str) -> Iterator[RunSite]:
+    """Yield the job's runs whose end no ledger line tells, by id: those that go on, wait, or died."""
+    tree = WorkTree(store.root)
+    ended = {line["run"] for line in read_ledger(tree, job) if line["status"] in TERMINAL}
+    for run in tree.names(f"{STATE}jobs/{job}/runs"):
+        site = site_of(store, f"job/{job}", run)
+        if run not in ended and has_begun(site):
+            yield site
+
+
+def is_ours(store: Store, site: RunSite) -> bool:
+    """Say whether this clone pinned a run; one that came any other way is data."""
+    if site.lease.position() is None:
+        return False
+    try:
+        return is_pinned(store, site, read_run(site).state)
+    except StateError:
+        return False  # validate names what is wrong with it
+
+
+def waiting_runs(store: Store, job: str) -> Iterator[tuple[RunSite, str]]:
+    """Yield the suspended runs of a job that this clone pinned, each with the reason."""
+    for site in open_sites(store, job):
+        if is_ours(store, site):
+            state = read_run(site).state
+            if state.status == "suspended":
+                yield site, str(state.reason)
 
 
 def _lines(store: Store, job: str, run: str) -> list[dict[str, Any]]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.conduct_open import Conduct, is_pinned, opened
+from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_resume import go_on, resumed
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, paused, run_step
 from platformstate.actions.conduct_walk import fail, finish, stopped, walk
 from platformstate.actions.job_gate import is_approved
 from platformstate.actions.job_ledger import read_ledger
+from platformstate.actions.job_overlap import Overlap, go_on_in
+from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_terms import JobTerms, closed_as
 from platformstate.actions.job_terms_of import job_terms
-from platformstate.actions.run_site import KnownRun, RunSite, read_run, sites
+from platformstate.actions.run_site import KnownRun, RunSite, read_run
 from platformstate.entities.step import CommandStep
-from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy.job_rules import retry_rules
 from platformstate.policy.journal import TERMINAL
@@ -32,17 +34,31 @@ def unsettled(store: Store, job: str) -> list[RunSite]:
 
     A run that came any other way is data and is left alone.
     """
-    ended = {line["run"] for line in read_ledger(WorkTree(store.root), job) if line["status"] in TERMINAL}
-    return [site for site in sites(store, f"job/{job}") if site.run not in ended and _is_ours(store, site)]
+    dead = [site for site in open_sites(store, job) if not site.lease.is_held() and is_ours(store, site)]
+    # One that ended while we looked has its line by now: nobody held it any more.
+    ended = _ended(store, job) if dead else set()
+    return [site for site in dead if site.run not in ended]
 
 
-def _is_ours(store: Store, site: RunSite) -> bool:
-    if site.lease.position() is None or site.lease.is_held():
-        return False
-    try:
-        return is_pinned(store, site, read_run(site).state)
-    except StateError:
-        return False  # validate names what is wrong with it
+def _ended(store: Store, job: str) -> set[str]:
+    return {line["run"] for line in read_ledger(WorkTree(store.root), job) if line["status"] in TERMINAL}
+
+
+def settled_now(store: Store, job: str) -> Iterator[tuple[RunSite, Overlap]]:
+    """Yield the runs that a tick settles now, each with the place of its group that it goes on in.
+
+    One that waits for a person, or of a revoked digest, is left; one whose place is taken waits for it.
+    """
+    for site in unsettled(store, job):
+        known = read_run(site)
+        terms = job_terms(store, known)
+        if terms is None or not is_approved(store, job, terms.firing.digest):
+            continue
+        if known.state.status == "suspended" and known.state.reason != "signal":
+            continue
+        overlap = go_on_in(store, job, terms.firing.whole, site.named)
+        if known.state.status in TERMINAL or overlap.refusal is None:
+            yield site, overlap
 
 
 def settle_run(store: Store, site: RunSite, signals: Any = None) -> dict[str, Any]:
@@ -52,11 +68,9 @@ def settle_run(store: Store, site: RunSite, signals: Any = None) -> dict[str, An
     """
     known = read_run(site)
     terms = job_terms(store, known)
-    job = site.subject.partition("/")[2]
-    if terms is None or not is_approved(store, job, terms.firing.digest):
+    if terms is None:
         return _told(known, "left")
-    if known.state.status == "suspended" and known.state.reason != "signal":
-        return _told(known, "waiting")
+    job = site.subject.partition("/")[2]
     with opened(store, known, f"jobs tick {site.named}") as conduct:
         conduct.terms, conduct.signals = terms, signals
         if conduct.status in TERMINAL:

@@ -28,6 +28,14 @@ def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
+def whole_trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a valid trigger with every default written out."""
+    whole = _filled(trigger, KINDS["job"].shape.keys["trigger"])
+    if whole["kind"] != "cron":
+        whole.pop("dst", None)
+    return whole
+
+
 def executed(whole: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a whole spec that decides what is executed: what an approval is about."""
     return {key: _without_notes(value) for key, value in whole.items() if _is_executed(key)}

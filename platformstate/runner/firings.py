@@ -1,7 +1,7 @@
 """The local files of jobs in the clone's git directory: slot claims, approvals, cursors. Never committed.
 
-A claim is made once, with `O_EXCL`: of any number of ticks one has a slot. It stays until it is pruned,
-so that a clock set back or a lost ledger fires nothing twice.
+A claim appears at once, whole and locked, under a name that nobody has: of any number of ticks one has
+a slot. It stays until it is pruned, so that a clock set back or a lost ledger fires nothing twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from platformstate.codec.json_text import canonical_json
 from platformstate.runner.opening import explained, read_whole, remove, write_all, write_private
 
-_CLAIM_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CLAIM_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -36,25 +36,34 @@ class JobFiles:
         """Return the lock file of one of a group's places."""
         return self.home / "locks" / "overlap" / f"{group}.{place}"
 
-    def claim(self, run: str, holder: Mapping[str, Any]) -> Claim | None:
-        """Claim a run's slot; None when it is claimed already, by whomever."""
+    def claim(self, run: str, holder: Mapping[str, Any], *, again: bool = False) -> Claim | None:
+        """Claim a run's slot; None when it is claimed already, by whomever.
+
+        `again` takes a claim that came to nothing, without a moment in which the slot has none; the caller
+        holds the job's lock.
+        """
         path = self.claims / run
         with explained(str(path)):
             _make_folder(self.claims)
+            beside = path.with_name(f".{run}.{os.getpid()}")
+            descriptor = os.open(beside, _CLAIM_FLAGS, 0o600)
             try:
-                descriptor = os.open(path, _CLAIM_FLAGS, 0o600)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                write_all(descriptor, canonical_json(dict(holder)) + b"\n")
+                os.fsync(descriptor)
+                os.replace(beside, path) if again else os.link(beside, path)
             except FileExistsError:
+                os.close(descriptor)
                 return None
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            write_all(descriptor, canonical_json(dict(holder)) + b"\n")
-            os.fsync(descriptor)
+            finally:
+                remove(beside)
             _sync(self.claims)
         return Claim(path, descriptor)
 
     def claimed(self) -> list[str]:
         """Return the runs that are claimed, sorted."""
         try:
-            return sorted(path.name for path in self.claims.iterdir())
+            return sorted(name for name in os.listdir(self.claims) if not name.startswith("."))
         except FileNotFoundError:
             return []
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
+from platformstate.errors import StateError
 from platformstate.runner.opening import write_all
 
+_PAUSE_S: Final = 0.02
 _RESET: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -22,52 +27,67 @@ class Forked(NamedTuple):
 
     pid: int
     reader: int
+    job: str = ""
 
 
 class Places:
-    """How many conductors may work at once, over all that one process starts: a pipe with a byte for each."""
+    """How many conductors may work at once, over all that one process starts: a locked byte for each.
+
+    The system gives a place back when its process ends, however it does.
+    """
 
     def __init__(self, count: int) -> None:
-        self._reader, self._writer = os.pipe()
-        os.write(self._writer, b"." * count)
+        self._count = count
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as we do
 
-    def enter(self) -> None:
-        """Wait for a place."""
-        os.read(self._reader, 1)
+    def enter(self, stopped: Callable[[], bool] = bool) -> bool:
+        """Wait for a place; False when `stopped` said so first."""
+        while not stopped():
+            for number in range(self._count):
+                with suppress(BlockingIOError, PermissionError):
+                    fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+                    return True
+            time.sleep(_PAUSE_S)
+        return False
 
     def leave(self) -> None:
-        """Give a place back."""
-        os.write(self._writer, b".")
+        """Give the place back."""
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Forget the places in this process."""
-        os.close(self._reader)
-        os.close(self._writer)
+        self._file.close()
 
 
-def fork(work: Callable[[Report], None], *, places: Places | None = None) -> Forked:
+def fork(work: Callable[[Report], None], *, job: str = "", places: Places | None = None) -> Forked:
     """Start work in a process with a session of its own, so that ending us or our group does not end it.
 
-    What it reports comes out of `reports`. Its streams are nowhere; an error of it ends it, and what it
-    left is settled by the next tick.
+    What it reports comes out of `reports`; a refusal that ends it, and an end by a signal, are reported as a
+    problem of the job. Its streams are nowhere; what it left is settled by the next tick.
     """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writer)
-        return Forked(pid, reader)
+        return Forked(pid, reader, job)
+    status = 1
     try:
         os.close(reader)
         _apart()
         if places is not None:
             places.enter()
-        try:
-            work(lambda said: write_report(writer, said))
-        finally:
-            if places is not None:
-                places.leave()
+        work(lambda said: write_report(writer, said))
+        status = 0
+    except StateError as refused:
+        status = 0
+        write_report(writer, {"problem": problem(job, refused.code, refused.message)})
     finally:
-        os._exit(0)
+        os._exit(status)
+
+
+def problem(job: str, code: str, message: str, run: str | None = None) -> dict[str, Any]:
+    """Return what a pass tells of something that kept it from its work."""
+    return {"job": job, "run": run, "code": code, "message": message}
 
 
 def write_report(writer: int, said: Mapping[str, Any]) -> None:
@@ -120,12 +140,17 @@ class Flock:
         buffer += data
         *lines, rest = bytes(buffer).split(b"\n")
         buffer[:] = rest
+        for line in lines:
+            yield json.loads(line)
         if not data:
             os.close(descriptor)
             del self._running[descriptor]
-            os.waitpid(forked.pid, 0)
-        for line in lines:
-            yield json.loads(line)
+            _, status = os.waitpid(forked.pid, 0)
+            if status:
+                message = (
+                    f"its conductor ended with {os.waitstatus_to_exitcode(status)}; the next tick settles it"
+                )
+                yield {"problem": problem(forked.job, "job_lost", message)}
 
     def pids(self) -> list[int]:
         """Return the processes that have not ended."""

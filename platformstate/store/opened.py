@@ -61,6 +61,10 @@ class Store:
         """Return the present instant of this store's clock."""
         return self._session.instant()
 
+    def reopened(self) -> Store:
+        """Return the store as the repository stands now, with the same clock; for a command that goes on long."""
+        return Store(self._session._replace(repository=discover(self.repository.directory)))
+
     def setting(self, name: str) -> list[str]:
         """Return all values of git config `platformstate.<name>`, the strongest last."""
         return self.repository.config(f"platformstate.{name}")
