@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
@@ -10,7 +10,7 @@ from platformstate.actions.job_gate import Asked, Gate, gate_of, is_approved
 from platformstate.actions.job_specs import resolve_job
 from platformstate.actions.operators import require_operator
 from platformstate.errors import StateError
-from platformstate.runner import JobFiles, job_base
+from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -23,7 +23,9 @@ def approve_job(store: Store, prefix: str, *, revoke: bool = False) -> Answer:
     """
     require_operator(store, "jobs approve")
     gate = _readable(store, resolve_job(store, prefix))
-    if is_approved(store, gate.name, gate.digest) is revoke and not store.dry_run:
+    files = JobFiles(store.repository.common_dir, gate.name)
+    act = _last(files, gate)
+    if is_approved(store, gate.name, gate.digest) is revoke:
         act = {
             "act": "revoke" if revoke else "approve",
             "digest": gate.digest,
@@ -31,16 +33,22 @@ def approve_job(store: Store, prefix: str, *, revoke: bool = False) -> Answer:
             "by": store.actor,
             "at": store.now(),
         }
-        JobFiles(store.repository.common_dir, gate.name).add_approval(act)
+        if not store.dry_run:
+            files.add_approval(act)
     nexts = () if revoke else (f"platformctl jobs run {gate.name}",)
-    return Answer(_shown(gate, approved=not revoke), nexts)
+    return Answer(_shown(gate, act, approved=not revoke), nexts)
+
+
+def _last(files: JobFiles, gate: Gate) -> Mapping[str, Any] | None:
+    """Return the newest act about what the trusted spec executes, None when there is none."""
+    return next((act for act in reversed(files.approvals()) if act.get("digest") == gate.digest), None)
 
 
 def list_approvals(store: Store, prefix: str) -> Answer:
     """Return the acts of this clone about a job, oldest first, with what is trusted now."""
     gate = _readable(store, resolve_job(store, prefix))
     files = JobFiles(store.repository.common_dir, gate.name)
-    data = _shown(gate, approved=is_approved(store, gate.name, gate.digest))
+    data = _shown(gate, _last(files, gate), approved=is_approved(store, gate.name, gate.digest))
     return Answer({**data, "acts": files.approvals()})
 
 
@@ -53,19 +61,19 @@ def _readable(store: Store, name: str) -> Gate:
     return gate
 
 
-def _shown(gate: Gate, *, approved: bool) -> dict[str, Any]:
+def _shown(gate: Gate, act: Mapping[str, Any] | None, *, approved: bool) -> dict[str, Any]:
+    """Return what the act is about; `by` and `at` are those of the act that holds."""
     assert gate.target is not None
     runtime, env = gate.whole["runtime"], gate.whole["runtime"].get("env", {})
     steps = gate.target.pin.steps
-    names = job_base(os.environ, env.get("pass", ()), env.get("set", {}))
     return {
         "job": gate.name,
         "digest": gate.digest,
         "blob": gate.spec.blob,
         "approved": approved,
         "argv": [list(getattr(step, "argv", ())) for step in steps],
-        "env": sorted(names),
+        "env": sorted({*env.get("pass", ()), *env.get("set", {})}),
         "cwd": runtime["cwd"],
-        "by": gate.store.actor,
-        "at": gate.store.now(),
+        "by": None if act is None else act.get("by"),
+        "at": None if act is None else act.get("at"),
     }

@@ -87,6 +87,7 @@ def show_job(store: Store, prefix: str) -> Answer:
     name = resolve_job(store, prefix)
     spec = working_job(store, name)
     gate = _gate(store, name)
+    lines = read_ledger(WorkTree(store.root), name)
     digest = None if gate is None or gate.target is None else gate.digest
     data = {
         "job": spec.whole if spec.is_valid else None,
@@ -95,7 +96,7 @@ def show_job(store: Store, prefix: str) -> Answer:
         "trusted_blob": None if gate is None else gate.spec.blob,
         "digest": digest,
         "approved": digest is not None and is_approved(store, name, digest),
-        "paused": pause_of(store, name, read_ledger(WorkTree(store.root), name), store.now()),
+        "paused": pause_of(store, name, lines, store.now()) is not None,
         "problems": [problem.as_json() for problem in spec.problems],
     }
     return Answer(data, error=None if spec.is_valid else refusal(spec.problems))

@@ -59,7 +59,9 @@ def disable_job(store: Store, prefix: str, *, reason: str) -> Answer:
     """Set `enabled: false` in a job's spec; after it lands nothing starts the job. Raises: job_not_found."""
     name = resolve_job(store, prefix)
     changed = _enabled(store, name, False, because=reason)
-    return _switched(store, name, "disable", bool(changed), changed)
+    done = store.write(lambda: _change(store, name, "disable", changed))
+    nexts = (f"platformctl jobs resume {name}",) if changed else ()
+    return written({"job": name, "enabled": False}, done, nexts)
 
 
 def _enabled(store: Store, name: str, wanted: bool, *, because: str = "") -> tuple[FileChange, ...]:
@@ -92,7 +94,7 @@ def _switched(store: Store, name: str, verb: str, changed: bool, files: tuple[Fi
     lines = read_ledger(WorkTree(store.root), name)
     data = {
         "job": name,
-        "paused": pause_of(store, name, lines, store.now()),
+        "paused": pause_of(store, name, lines, store.now()) is not None,
         "enabled": working_job(store, name).whole["enabled"],
         "changed": changed,
     }

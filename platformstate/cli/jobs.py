@@ -297,22 +297,14 @@ def tail(invocation: Invocation, /, text: str, **wanted: Any) -> None:
 @click.option("--allow-side-effects", is_flag=True, help="Let its effects happen again.")
 @click.option("--bindings", metavar="JSON|@FILE", help="Values in place of those that it had.")
 @click.pass_obj
-def replay(
-    invocation: Invocation, run_id: str, current_spec: bool, allow_side_effects: bool, bindings: str | None
-) -> None:
+def replay(invocation: Invocation, /, run_id: str, bindings: str | None, **allowed: bool) -> None:
     """Run a finished run again, with the spec and the slot that it had."""
     from platformstate.actions.job_bindings import bindings_of
     from platformstate.actions.jobs_replay import replay_run
 
-    answer = replay_run(
-        invocation.open_store(),
-        run_id,
-        current_spec=current_spec,
-        allow_side_effects=allow_side_effects,
-        bindings=bindings_of(bindings),
-        told=(lambda line: None) if invocation.quiet else echo.err,
-        own_process=True,
-    )
+    store, given = invocation.open_store(), bindings_of(bindings)
+    told = (lambda line: None) if invocation.quiet else echo.err
+    answer = replay_run(store, run_id, bindings=given, told=told, own_process=True, **allowed)
     present(invocation, answer, replay_text)
 
 

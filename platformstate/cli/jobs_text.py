@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _NOTES: Final = {
@@ -28,20 +29,30 @@ def run_text(data: Mapping[str, Any]) -> str:
         return _plan_text(data)
     run = data["run"]
     code = "" if run["exit_code"] is None else f", exit code {run['exit_code']}"
-    lines = [f"{run['job_id']}/{run['run_id']} {run['status']}{code}"]
+    took = "" if run["duration_ms"] is None else f" after {_duration(run['duration_ms'])}"
+    lines = [f"{run['job_id']}/{run['run_id']} {run['status']}{took}{code}"]
+    lines += [f"  slot: {run['slot']}"] if run["slot"] else []
     lines += [f"  reason: {run['reason']}"] if run["reason"] else []
-    lines += [
-        f"  {attempt['key']} attempt {attempt['attempt']}: {attempt['outcome']}"
-        for attempt in run["attempts"]
-    ]
+    lines += [_attempt_line(attempt) for attempt in run["attempts"]]
     lines += [f"  artifact {row['path']}, {row['bytes']} bytes" for row in run["artifacts"]]
     return "\n".join([*lines, f"  receipt: {run['files']['receipt']}"])
+
+
+def _attempt_line(attempt: Mapping[str, Any]) -> str:
+    waited = f", {_duration(attempt['backoff_ms'])} after the one before" if attempt["backoff_ms"] else ""
+    return f"  {attempt['key']} attempt {attempt['attempt']}: {attempt['outcome']}{waited}"
+
+
+def _duration(ms: int) -> str:
+    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
 
 
 def _plan_text(data: Mapping[str, Any]) -> str:
     plan = data["plan"]
     lines = ["would run:" if data["would_run"] else f"would not run: {', '.join(data['reasons'])}"]
-    lines += [f"  {step['index']} {step['key']}: {' '.join(step.get('argv', ()))}" for step in plan["steps"]]
+    lines += [
+        f"  {step['index']} {step['key']}: {shlex.join(step.get('argv', ()))}" for step in plan["steps"]
+    ]
     lines += [f"  next: {at}" for at in data["next"]]
     return "\n".join(lines)
 
@@ -50,13 +61,18 @@ def approval_text(data: Mapping[str, Any]) -> str:
     """Return what was approved: the digest and the commands that it lets run."""
     state = "approved" if data["approved"] else "not approved"
     lines = [f"{data['job']} {state}: digest {data['digest'][:12]}, spec blob {data['blob'][:12]}"]
-    lines += [f"  {' '.join(argv)}" for argv in data["argv"] if argv]
-    return "\n".join([*lines, f"  in {data['cwd']}, with {', '.join(data['env'])}"])
+    lines += [f"  {shlex.join(argv)}" for argv in data["argv"] if argv]
+    if data["cwd"] != ".":
+        lines.append(f"  in {data['cwd']}")
+    if data["env"]:
+        lines.append(f"  with {', '.join(data['env'])}")
+    acts = [f"  {act['at']} {act['act']} {act['digest'][:12]} by {act['by']}" for act in data.get("acts", ())]
+    return "\n".join([*lines, *acts])
 
 
 def tick_text(data: Mapping[str, Any]) -> str:
     """Return what a tick did, one thing a line."""
-    lines = [f"{run['job']}/{run['run']} {run['status'] or 'due'}" for run in data["started"]]
+    lines = [_started_text(run) for run in data["started"]]
     lines += [
         f"{run['job']}/{run['run']} settled: {run['status']} (by {run['by']})" for run in data["reconciled"]
     ]
@@ -66,23 +82,42 @@ def tick_text(data: Mapping[str, Any]) -> str:
     return "\n".join(lines or ["nothing is due"])
 
 
+def _started_text(run: Mapping[str, Any]) -> str:
+    why = f" ({run['reason']})" if run["reason"] else ""
+    return f"{run['job']}/{run['run']} {run['status'] or 'is due'}{why}"
+
+
 def _range_text(row: Mapping[str, Any]) -> str:
     why = f" ({row['reason']})" if row["reason"] else ""
-    return f"{row['job']} {row['count']} {row['status']}{why}, {row['slot']} to {row['to']}"
+    slots = row["slot"] if row["count"] == 1 else f"{row['slot']} to {row['to']}"
+    return f"{row['job']}: {_counted(row['count'], 'slot')} {row['status']}{why}, {slots}"
 
 
 def jobs_text(data: Mapping[str, Any]) -> str:
-    """Return the jobs, one a line."""
-    return "\n".join(_job_line(item) for item in data["items"]) or "no jobs"
+    """Return the jobs, one a line: its schedule, when it fires next, how it ended last, what stops it."""
+    return _columns([_job_row(item) for item in data["items"]]) or "no jobs"
 
 
-def _job_line(item: Mapping[str, Any]) -> str:
+def _job_row(item: Mapping[str, Any]) -> list[str]:
     when = f"{item['cron']} {item['timezone']}" if item["cron"] else str(item["trigger"] or "broken")
     last = item["last"]
     marks = [word for word, is_so in (("paused", item["paused"]), ("disabled", not item["enabled"])) if is_so]
-    marks += [f"{item['problems']} problems"] if item["problems"] else []
-    words = [item["id"], when, f"last {last['status']} {last['ended_at']}" if last else "never ran", *marks]
-    return "  ".join(words)
+    marks += [_counted(item["problems"], "problem")] if item["problems"] else []
+    ended = f"{last['status']} {last['ended_at']}" if last else "never ran"
+    return [item["id"], when, f"next {item['next_at']}" if item["next_at"] else "", ended, ", ".join(marks)]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows with their columns one below the other; a column that is empty in all is left out."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True) if width) for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def job_text(data: Mapping[str, Any]) -> str:
@@ -96,56 +131,83 @@ def job_text(data: Mapping[str, Any]) -> str:
     )
     lines = [f"{job['id']}: {job['title']}", f"  {data['path']}, {trusted}, {state}"]
     lines += [
-        f"  {key}: {_flat(job[key])}"
-        for key in ("target", "trigger", "runtime", "retry", "overlap", "misfire")
+        f"  {word}" for word, is_so in (("paused", data["paused"]), ("disabled", not job["enabled"])) if is_so
     ]
-    return "\n".join([*lines, *([f"  paused: {data['paused']['reason']}"] if data["paused"] else [])])
+    lines += [f"  target: {_target(job['target'])}", f"  trigger: {_when(job['trigger'])}"]
+    shown = ("bindings", "misfire", "overlap", "runtime", "retry", "policy", "output", "retention")
+    return "\n".join([*lines, *(f"  {key}: {_flat(job[key])}" for key in shown if job[key])])
+
+
+def _target(target: Mapping[str, Any]) -> str:
+    if target["kind"] == "command":
+        return shlex.join(target["argv"])
+    return f"{target['kind']} {target.get('procedure') or target.get('entry')}"
+
+
+def _when(trigger: Mapping[str, Any]) -> str:
+    if trigger["kind"] == "manual":
+        return "by hand"
+    dst = trigger["dst"]
+    return f"{trigger['cron']} {trigger['timezone']}, a skipped time {dst['skipped']}, a repeated one {dst['repeated']}"
 
 
 def _flat(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items())
+        return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items() if inner not in ([], {}))
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def status_text(data: Mapping[str, Any]) -> str:
     """Return how the jobs stand, a few words for each."""
-    return "\n".join(_status_line(job) for job in data["jobs"]) or "no jobs"
+    return _columns([_status_row(job) for job in data["jobs"]]) or "no jobs"
 
 
-def _status_line(job: Mapping[str, Any]) -> str:
-    words = [job["id"]]
-    words += [word for word in ("paused",) if job[word]]
-    words += [f"not {word}" for word in ("enabled", "trusted", "approved") if not job[word]]
-    words += [f"next {job['next_at']}"] if job["next_at"] else []
-    words += [f"{job['overdue']} overdue"] if job["overdue"] else []
-    words += [f"running {row['run']}" for row in job["running"]]
-    words += [f"{row['run']} waits: {row['reason']}" for row in job["waiting"]]
-    words += [f"crashed {run}" for run in job["crashed"]]
-    words += [f"{job['streak']['count']} {job['streak']['status']} in a row"] if job["last"] else []
-    return "  ".join(words)
+def _status_row(job: Mapping[str, Any]) -> list[str]:
+    marks = [word for word in ("paused",) if job[word]]
+    marks += [f"not {word}" for word in ("enabled", "trusted", "approved") if not job[word]]
+    marks += [f"{job['overdue']} overdue"] if job["overdue"] else []
+    marks += [f"{row['run']} runs since {row['since']}" for row in job["running"]]
+    marks += [f"{row['run']} waits: {row['reason']}" for row in job["waiting"]]
+    marks += [f"{run} crashed" for run in job["crashed"]]
+    marks += [f"{_counted(job['pending_lines'], 'line')} to commit"] if job["pending_lines"] else []
+    last, streak = job["last"], job["streak"]
+    ended = f"{last['status']} {last['ended_at']}" if last else "never ran"
+    ended += f" ({streak['count']} in a row)" if streak["count"] > 1 else ""
+    return [job["id"], f"next {job['next_at']}" if job["next_at"] else "", ended, ", ".join(marks)]
 
 
 def history_text(data: Mapping[str, Any]) -> str:
     """Return a ledger's lines, newest first."""
-    lines = [_history_line(line) for line in data["items"]]
-    return "\n".join([*lines, *(["more: --limit N"] if data["truncated"] else [])]) or "nothing happened yet"
+    shown = _columns([_history_row(line) for line in data["items"]])
+    return "\n".join([shown, *(["more: --limit N"] if data["truncated"] else [])]) or "nothing happened yet"
 
 
-def _history_line(line: Mapping[str, Any]) -> str:
-    if line.get("count"):
-        going_on = ", goes on" if line.get("open") else ""
-        return f"{line['at']}  {line['count']} {line['status']}, {line['slot']} to {line['to']}{going_on}"
+def _history_row(line: Mapping[str, Any]) -> list[str]:
     why = f" ({line['reason']})" if line["reason"] else ""
-    return f"{line['at']}  {line['run'] or ''}  {line['status']}{why}"
+    if line["status"] == "pruned":
+        return [line["at"], "", f"{_counted(line['count'], 'run')} pruned, {line['from']} to {line['to']}"]
+    if line.get("count"):
+        slots = line["slot"] if line["count"] == 1 else f"{line['slot']} to {line['to']}"
+        going_on = ", goes on" if line.get("open") else ""
+        return [line["at"], "", f"{_counted(line['count'], 'slot')} {line['status']}{why}: {slots}{going_on}"]
+    until = f" until {line['until']}" if line.get("until") else ""
+    return [line["at"], line["run"] or "", f"{line['status']}{until}{why}{_ran(line)}"]
+
+
+def _ran(line: Mapping[str, Any]) -> str:
+    """Return how a run went beside its status; nothing of a line that is of no run."""
+    if line["run"] is None:
+        return ""
+    words = [f", {line['trigger']}"]
+    words += [f", exit code {line['exit_code']}"] if line["exit_code"] else []
+    words += [f", {line['attempts']} attempts"] if line["attempts"] > 1 else []
+    return "".join([*words, ", kept"] if line["kept"] else words)
 
 
 def switched_text(data: Mapping[str, Any]) -> str:
     """Return what a job's schedule may do now."""
-    paused = data["paused"]
-    state = "disabled" if not data["enabled"] else "paused" if paused else "may fire"
-    until = f" until {paused['until']}" if paused and paused["until"] else ""
-    return f"{data['job']} {state}{until}" + ("" if data["changed"] else " (it was so already)")
+    state = "is disabled" if not data["enabled"] else "is paused" if data.get("paused") else "may fire"
+    return f"{data['job']} {state}" + ("" if data.get("changed", True) else " (it was so already)")
 
 
 def tail_text(row: Mapping[str, Any]) -> str:
@@ -179,4 +241,5 @@ def keep_text(data: Mapping[str, Any]) -> str:
 def prune_text(data: Mapping[str, Any]) -> str:
     """Return what was removed, and what stays though it is old."""
     lines = [f"{row['job']}/{row['run']} stays: {row['reason']}" for row in data["skipped"]]
-    return "\n".join([*lines, f"{len(data['removed'])} runs, {data['bytes']} bytes"])
+    lines += [f"{row['job']}/{row['run']} goes" for row in data["removed"]]
+    return "\n".join([*lines, f"{_counted(len(data['removed']), 'run')}, {data['bytes']:,} bytes"])
