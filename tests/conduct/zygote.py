@@ -15,7 +15,9 @@ import git.cmd  # noqa: F401  # what a conduct imports at its first commit
 
 import platformstate.actions.conduct_resume
 import platformstate.actions.conduct_start
+import platformstate.actions.jobs_run
 import platformstate.actions.run_show
+import platformstate.cli.jobs
 import platformstate.cli.procedure
 import platformstate.cli.run
 import platformstate.store.protocol
