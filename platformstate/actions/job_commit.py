@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.job_ledger import read_ledger, uncommitted
@@ -93,9 +94,11 @@ def _unsuccessful(here: WorkTree, folder: str) -> set[str]:
 
 
 def pending_lines(store: Store, jobs: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the lines of these jobs' ledgers that HEAD does not hold yet."""
+    """Return the lines of these jobs' ledgers that HEAD does not hold yet; one that is none counts as none."""
     lines = []
     for change in uncommitted(store, jobs):
         new = (change.after or b"")[len(change.before or b"") :]
-        lines += [json.loads(text) for text in new.splitlines() if text]
-    return lines
+        for text in new.splitlines():
+            with suppress(ValueError):
+                lines.append(json.loads(text))
+    return [line for line in lines if isinstance(line, dict) and "at" in line]

@@ -105,9 +105,9 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
 
 def _trigger(spec: JobSpec) -> dict[str, Any] | None:
     """Return the schedule of a spec, also of one that is broken elsewhere; None where it is not known."""
-    if spec.document is None or any(each.pointer.startswith("/trigger") for each in spec.errors):
+    trigger = spec.said.get("trigger")
+    if any(each.pointer.startswith("/trigger") for each in spec.errors):
         return None
-    trigger = spec.document.meta.get("trigger")
     return whole_trigger(trigger) if isinstance(trigger, Mapping) else None
 
 

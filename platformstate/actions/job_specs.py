@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from platformstate.codec import record
 from platformstate.codec.json_text import canonical_json
 from platformstate.core.document import Document
 from platformstate.core.places import STATE, place_of
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
 
 
 class JobSpec(NamedTuple):
-    """A job's spec as it stands somewhere; `document` is None when its file cannot be read."""
+    """A job's spec as it stands somewhere; `document` is None when it breaks its schema.
+
+    `said` are its keys as they are written, right or wrong.
+    """
 
     id: str
     path: str
     blob: str
     document: Document[Any] | None
     problems: tuple[Problem, ...]
+    said: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -99,7 +105,8 @@ def spec_of(store: Store, name: str, path: str, data: bytes) -> JobSpec:
     if found.document is not None:
         problems = (*problems, *spec_problems(found.document), *_misplaced(found.document, name))
     blob = blob_id(data, store.repository.object_format)
-    return JobSpec(name, path, blob, found.document, tuple(problems))
+    parsed = found.document or record.parse(data, path).document
+    return JobSpec(name, path, blob, found.document, tuple(problems), parsed.meta if parsed else {})
 
 
 def execution_digest(whole: Mapping[str, Any], resolved: Mapping[str, str]) -> str:
