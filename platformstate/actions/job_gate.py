@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from platformstate.actions.job_source import files_of, tree_source, trusted_source
 from platformstate.actions.job_specs import JobSpec, execution_digest, job_path, read_spec, trusted_job
 from platformstate.actions.job_target import Found, Request, Target, refused_spec, resolve_target
+from platformstate.codec.json_text import canonical_json
 from platformstate.errors import Problem, StateError, shown
 from platformstate.gitrepo import look_up
 from platformstate.policy.approvals import approving_act, is_act
+from platformstate.policy.job_spec import MAX_BINDINGS_BYTES
 from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
@@ -119,6 +121,14 @@ def _target(gate: Gate) -> None:
     gate.digest = execution_digest(gate.whole, gate.target.resolved)
 
 
+def _bindings(gate: Gate) -> None:
+    """Refuse values of the caller that are too many; the spec's own were measured with it."""
+    size = len(canonical_json(dict(gate.bindings)))
+    if size > MAX_BINDINGS_BYTES:
+        message = f"the bindings are {size} bytes, more than {MAX_BINDINGS_BYTES}"
+        raise refused_spec(gate.spec, [Found("job_bindings_invalid", "/bindings", message)])
+
+
 def _enabled(gate: Gate) -> None:
     if gate.asked.needs_enabled and not gate.whole["enabled"]:
         raise StateError(
@@ -186,4 +196,12 @@ def is_approved(store: Store, name: str, digest: str) -> bool:
     return approving_act(_acts(store, name), digest) is not None
 
 
-_BOUNDARIES: tuple[Callable[[Gate], None], ...] = (_place, _target, _enabled, _trust, _approval, _source)
+_BOUNDARIES: tuple[Callable[[Gate], None], ...] = (
+    _place,
+    _target,
+    _bindings,
+    _enabled,
+    _trust,
+    _approval,
+    _source,
+)

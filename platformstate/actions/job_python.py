@@ -45,10 +45,16 @@ def _entry_faults(request: Request, entry: str, path: str) -> Iterator[Found]:
         )
         return
     file = f"{path}/{'/'.join(parts)}"
-    is_there = any(map(request.files.is_file, (f"{file}.py", f"{file}/__init__.py")))
-    if not is_there and not _is_importable(parts[0]):
+    if _is_module(request, file):
+        return
+    hides_others = _is_module(request, f"{path}/{parts[0]}")
+    if hides_others or not _is_importable(parts[0]):
         message = f"there is no module {shown(module)} below {shown(path)}, nor is it installed"
         yield Found("job_target_unresolved", "/target/entry", message)
+
+
+def _is_module(request: Request, file: str) -> bool:
+    return any(map(request.files.is_file, (f"{file}.py", f"{file}/__init__.py")))
 
 
 def _is_importable(name: str) -> bool:

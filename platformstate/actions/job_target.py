@@ -129,10 +129,7 @@ def _procedure(request: Request) -> Target:
         )
     expanded = expand(recipes, name, dict(request.bindings), on_fail="fail")
     if expanded.pin is None:
-        first = expanded.problems[0]
-        code = _OF_PROCEDURE.get(first.code, "job_target_unresolved")
-        found = Found(code, _PLACES[code], f"procedure {name}: {first.message}")
-        raise refused_spec(request.spec, [found], expanded.problems)
+        raise refused_spec(request.spec, _of_procedure(name, expanded.problems), expanded.problems)
     used = reachable(recipes, name)
     blobs = {recipes[one].document.path: recipes[one].blob for one in used}
     pin = replace(
@@ -142,6 +139,20 @@ def _procedure(request: Request) -> Target:
         output_limit=min(expanded.pin.output_limit, size_bytes(request.whole["runtime"]["limits"]["output"])),
     )
     return Target(pin, blobs)
+
+
+def _of_procedure(name: str, problems: Sequence[Problem]) -> list[Found]:
+    """Return what a procedure's problems are to a job: of its params, or else one of its target."""
+    params = [found for found in problems if found.pointer.startswith("/params")]
+    if len(params) < len(problems):
+        return [
+            Found("job_target_unresolved", "/target/procedure", f"procedure {name}: {problems[0].message}")
+        ]
+    places = (found.pointer.replace("/params", "/bindings", 1) for found in params)
+    return [
+        Found("job_bindings_invalid", at, f"procedure {name}: {found.message}")
+        for at, found in zip(places, params, strict=True)
+    ]
 
 
 class Found(NamedTuple):
@@ -168,8 +179,6 @@ def refused_spec(spec: JobSpec, found: Sequence[Found], more: Sequence[Problem] 
     return refused
 
 
-_OF_PROCEDURE: Final = {"procedure_param_invalid": "job_bindings_invalid"}
-_PLACES: Final = {"job_bindings_invalid": "/bindings", "job_target_unresolved": "/target/procedure"}
 _TARGETS: Final[dict[str, Callable[[Request], Target]]] = {
     "command": _command,
     "procedure": _procedure,

@@ -57,6 +57,7 @@ _PLACES: Final[Sequence[tuple[re.Pattern[str], str]]] = (
     (re.compile(r"/target/(kind|entry)"), "job_target_unresolved"),
     (re.compile(r"/(bindings|target/bindings_schema)(/.*)?"), "job_bindings_invalid"),
 )
+_SET: Final = re.compile(r"/runtime/env/set/[^/]+")  # an unknown key there is a name that no variable has
 _FORM: Final = frozenset({"field_type_wrong", "field_unknown", "key_duplicate"})
 
 
@@ -84,7 +85,7 @@ def boundary(problem: Problem) -> str:
     """Return the error that a problem of a spec makes of a jobs command."""
     if problem.code in BOUNDARIES:
         return problem.code
-    if problem.code in _FORM:
+    if problem.code in _FORM and not (problem.code == "field_unknown" and _SET.fullmatch(problem.pointer)):
         return BOUNDARIES[0]
     return next((code for place, code in _PLACES if place.fullmatch(problem.pointer)), BOUNDARIES[0])
 
