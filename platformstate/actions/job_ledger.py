@@ -29,7 +29,7 @@ def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
     A last line without its end, left by a writer that was killed, is kept aside first.
     """
     folder, names = f"{STATE}jobs/{job}/ledger", _sizes(store, job)
-    name = file_name(str(line["at"]), _writer(store), names)
+    name = file_name(str(line["at"]), ledger_writer(store), names)
     durability = store.session.settings.durability
     points = store.session.failpoints
     path = ledger_path(job, name)
@@ -51,7 +51,8 @@ def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
     return path
 
 
-def _writer(store: Store) -> str:
+def ledger_writer(store: Store) -> str:
+    """Return the name under which this clone, worktree and branch appends."""
     from platformstate.store.place import make_clone_id, worktree_name
 
     repository = store.repository

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_firing import claimed_firing
-from platformstate.actions.job_ledger import read_ledger
+from platformstate.actions.job_ledger import ledger_writer, read_ledger
 from platformstate.actions.run_site import RunSite, has_begun, read_run, site_of
 from platformstate.core.places import STATE
 from platformstate.errors import StateError
@@ -17,6 +17,7 @@ from platformstate.files import WorkTree
 from platformstate.policy.job_receipt import run_contract, unfinished_contract
 from platformstate.policy.job_rules import backoff_of
 from platformstate.policy.journal import TERMINAL
+from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -53,8 +54,14 @@ def open_sites(store: Store, job: str) -> Iterator[RunSite]:
     ended = {line["run"] for line in read_ledger(tree, job) if line["status"] in TERMINAL}
     for run in tree.names(f"{STATE}jobs/{job}/runs"):
         site = site_of(store, f"job/{job}", run)
-        if run not in ended and has_begun(site):
+        if run not in ended and has_begun(site) and not _is_told_elsewhere(store, job, run):
             yield site
+
+
+def _is_told_elsewhere(store: Store, job: str, run: str) -> bool:
+    """Say whether a run's line stands in a ledger of another branch of this clone."""
+    path = JobFiles(store.repository.common_dir, job).told_in(run)
+    return path is not None and ledger_writer(store) not in path.rpartition("/")[2].split(".")
 
 
 def is_ours(store: Store, site: RunSite) -> bool:

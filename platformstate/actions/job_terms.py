@@ -207,7 +207,8 @@ class JobTerms(Terms):
         with locked(JobFiles(conduct.store.repository.common_dir, job).lock):
             lines = read_ledger(WorkTree(conduct.store.root), job)
             if not any(line["run"] == self.firing.run and line["status"] in TERMINAL for line in lines):
-                append_line(conduct.store, job, self._line(conduct, lines))
+                path = append_line(conduct.store, job, self._line(conduct, lines))
+                JobFiles(conduct.store.repository.common_dir, job).tell(self.firing.run, path)
         for name in (_BINDINGS, _PAYLOAD, _UNRESOLVED):
             remove(conduct.site.lease.file(name))
         with suppress(OSError):  # it holds something, or is not there

@@ -69,7 +69,19 @@ class JobFiles:
 
     def claim_of(self, run: str) -> dict[str, Any] | None:
         """Return what a claim says; None for no claim or one that was cut off."""
-        return _object(read_whole(self.claims / run))
+        return _object((read_whole(self.claims / run) or b"").partition(b"\n")[0])
+
+    def told_in(self, run: str) -> str | None:
+        """Return the ledger file that a run's line was written to, None when this clone wrote none."""
+        found = _object((read_whole(self.claims / run) or b"").partition(b"\n")[2])
+        return None if found is None else str(found.get("ledger"))
+
+    def tell(self, run: str, ledger: str) -> None:
+        """Note beside a claim where its run's line stands: another branch may not have that file."""
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self.claims / run, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with open(descriptor, "wb") as file:
+                file.write(canonical_json({"ledger": ledger}) + b"\n")
 
     def is_claim_held(self, run: str) -> bool:
         """Say whether the process that made a claim is still about to start its run."""

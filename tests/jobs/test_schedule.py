@@ -128,7 +128,7 @@ def test_30_11_a_pause_is_one_line_when_it_ends_and_nothing_is_caught_up(jobs: J
     assert [(row["status"], row["count"]) for row in history if row.get("open")] == [("skipped_paused", 3)]
     jobs.run_ctl("jobs", "resume", "export", env={"PLATFORMSTATE_NOW": "2026-03-02T00:16:00Z"}, check=True)
     assert tick(jobs, "2026-03-02T00:16:30Z").document["data"]["started"] == []
-    assert [row for row in ranges(jobs, "export")] == [
+    assert ranges(jobs, "export") == [
         ("skipped_paused", None, "2026-03-02T00:05:00Z", "2026-03-02T00:15:00Z", 3)
     ]
     assert [run["slot"] for run in tick(jobs, "2026-03-02T00:20:01Z").document["data"]["started"]] == [
