@@ -108,10 +108,10 @@ def _chosen(specs: Sequence[JobSpec], jobs: Sequence[str]) -> list[JobSpec]:
     for prefix in jobs:
         found = matches(prefix, known)
         if len(found) != 1:
-            code = "id_ambiguous" if found else "job_not_found"
-            raise StateError(
-                code, f"{shown(prefix)} fits {len(found)} jobs at the trusted ref", data={"candidates": found}
-            )
+            message = f"{shown(prefix)} fits {len(found)} jobs at the trusted ref"
+            if not found:
+                raise StateError("job_not_found", message, hint="platformctl jobs list")
+            raise StateError("id_ambiguous", message, data={"candidates": found})
         chosen |= set(found)
     return [known[name] for name in sorted(chosen or known)]
 
