@@ -22,7 +22,7 @@ from platformstate.files import WorkTree
 from platformstate.policy.due import cursor_of, next_slot
 from platformstate.policy.job_spec import refusal
 from platformstate.policy.journal import TERMINAL
-from platformstate.policy.ledger import streak
+from platformstate.policy.ledger import range_line, streak
 from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
@@ -222,9 +222,18 @@ def _refuse_no_instant(text: str | None) -> None:
 
 
 def _open_range(store: Store, name: str) -> list[dict[str, Any]]:
-    said = (JobFiles(store.repository.common_dir, name).cursor() or {}).get("open")
+    """Return the range of slots that do not run and that goes on, as the line that it would be now."""
+    cursor = JobFiles(store.repository.common_dir, name).cursor() or {}
+    said = cursor.get("open")
     if not isinstance(said, dict):
         return []
-    named = {"slot": said.get("slot"), "to": said.get("to"), "count": said.get("slot_count")}
-    kept = {name: said.get(name) for name in ("status", "reason")}
-    return [{"job": name, "at": store.now(), "run": None, **kept, **named, "open": True}]
+    line = range_line(
+        name,
+        str(said.get("status")),
+        said.get("reason"),
+        (str(said.get("slot")), str(said.get("to")), int(said.get("slot_count", 0))),
+        at=store.now(),
+        actor=store.actor,
+        schedule=str(said.get("schedule") or cursor.get("schedule")),
+    )
+    return [{**line, "open": True}]

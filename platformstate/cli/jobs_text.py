@@ -124,7 +124,11 @@ def job_text(data: Mapping[str, Any]) -> str:
     """Return one job: its target, its schedule, and what keeps it from running."""
     job = data["job"]
     if job is None:
-        return f"{data['path']} cannot be read as a job"
+        faults = [
+            f"  {row['line']}:{row['col']}: {row['code']} {row['message']}\n    fix: {row['fix']}"
+            for row in data["problems"]
+        ]
+        return "\n".join([f"{data['path']} is no job:", *faults])
     state = "approved" if data["approved"] else "not approved in this clone"
     trusted = (
         "trusted as it stands" if data["blob"] == data["trusted_blob"] else "not what the trusted ref has"

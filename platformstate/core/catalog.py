@@ -971,7 +971,7 @@ def _job() -> KindSpec:
                 "schema": Shape(types=("string",), group="identity", required=True),
                 "id": Shape(types=("string",), group="identity", immutable=True, required=True),
                 "title": Shape(types=("string",), group="title", required=True),
-                "enabled": Shape(types=("boolean",), group="enabled", default=True),
+                "enabled": Shape(types=("boolean",), group="title", default=True),
                 "target": Shape(
                     types=("object",),
                     group="target",
