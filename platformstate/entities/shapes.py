@@ -799,6 +799,8 @@ class JobOverlap(TypedDict):
 
 
 class JobRuntimeLimits(TypedDict):
+    """What it may take of this machine."""
+
     memory: NotRequired[int | str]
     file_size: NotRequired[int | str]
     output: NotRequired[int | str]
@@ -828,6 +830,8 @@ class JobRuntime(TypedDict):
 
 
 class JobRetryBackoff(TypedDict):
+    """How long it waits before it tries again."""
+
     initial: NotRequired[int | str]
     factor: NotRequired[int]
     max: NotRequired[int | str]
