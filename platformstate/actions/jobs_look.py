@@ -12,9 +12,10 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.job_gate import Asked, Gate, gate_of, is_approved
 from platformstate.actions.job_ledger import read_ledger
 from platformstate.actions.job_pause import pause_of
+from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_settle import unsettled
 from platformstate.actions.job_specs import JobSpec, read_spec, resolve_job, working_job
-from platformstate.actions.run_site import read_run, sites
+from platformstate.actions.run_site import read_run
 from platformstate.core.instants import instant, moment
 from platformstate.entities.kinds import JOB
 from platformstate.errors import Problem, StateError, shown
@@ -166,8 +167,8 @@ def _next(
 def _open_runs(store: Store, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the runs of a job that a process holds, and those that wait for a person."""
     running, waiting = [], []
-    for site in sites(store, f"job/{name}"):
-        if (store.root / site.receipt).is_file():
+    for site in open_sites(store, name):
+        if not is_ours(store, site):
             continue
         state = read_run(site).state
         if state.status == "suspended":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.run_site import RunSite, find_run, read_run, sites
+from platformstate.actions.job_ledger import read_ledger
+from platformstate.actions.job_runs import is_ours, open_sites
+from platformstate.actions.run_site import RunSite, find_run, has_begun, read_run, site_of
 from platformstate.core.ids import matches
+from platformstate.core.places import STATE
 from platformstate.entities.kinds import JOB
 from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
@@ -36,7 +40,7 @@ def tail_job(
     """
     job = _job(store, text)
     site = _chosen(store, job, follow) if job else find_run(store, text)
-    seen: set[str] = set()
+    seen = _known(store, job) if job else set()
     while site is not None:
         seen.add(site.run)
         yield from _events(site, follow, since, limit, log)
@@ -58,23 +62,32 @@ def _job(store: Store, text: str) -> str | None:
 
 
 def _chosen(store: Store, job: str, follow: bool) -> RunSite | None:
-    known = sorted(sites(store, f"job/{job}"), key=_begun)
-    active = [site for site in known if not (store.root / site.receipt).is_file()]
-    if active or (known and not follow):
-        return (active or known)[-1]
-    if not follow:
+    active = [site for site in open_sites(store, job) if is_ours(store, site)]
+    if active:
+        return active[-1]
+    newest = None if follow else _newest(store, job)
+    if newest is None and not follow:
         raise StateError("run_not_found", f"{job} has no run yet", hint=f"platformctl jobs run {job}")
-    return _next(store, job, {site.run for site in known})
+    return newest or _next(store, job, _known(store, job))
 
 
-def _begun(site: RunSite) -> tuple[str, str]:
-    return str(read_run(site).events[0]["at"]), site.run
+def _newest(store: Store, job: str) -> RunSite | None:
+    """Return the run that ended last and that is here, None when there is none."""
+    ended = [line["run"] for line in read_ledger(WorkTree(store.root), job) if line["status"] in TERMINAL]
+    found = (site_of(store, f"job/{job}", run) for run in reversed([*sorted(_known(store, job)), *ended]))
+    return next((site for site in found if has_begun(site)), None)
 
 
-def _next(store: Store, job: str, seen: set[str]) -> RunSite | None:
+def _known(store: Store, job: str) -> set[str]:
+    return set(WorkTree(store.root).names(f"{STATE}jobs/{job}/runs"))
+
+
+def _next(store: Store, job: str, seen: set[str]) -> RunSite:
+    """Wait for a run that is not among those that were seen."""
     while True:
-        for site in sites(store, f"job/{job}"):
-            if site.run not in seen:
+        for run in sorted(_known(store, job) - seen):
+            site = site_of(store, f"job/{job}", run)
+            if has_begun(site):
                 return site
         time.sleep(_PAUSE_S)
 
@@ -85,12 +98,14 @@ def _events(
     known = read_run(site)
     wanted = [event for event in known.events if since is None or event["seq"] > since]
     yield from wanted if limit is None else wanted[-limit:] if limit else []
-    shown_events, logs = len(known.events), _Logs(site)
+    shown_events, logs, size = len(known.events), _Logs(site), -1
     if log:
         yield from logs.lines()
     while follow and known.state.status not in TERMINAL:
         time.sleep(_PAUSE_S)
-        known = read_run(site)
+        grown = os.stat(site.root / site.journal).st_size
+        if grown != size:
+            known, size = read_run(site), grown
         if log:
             yield from logs.lines()
         yield from known.events[shown_events:]
@@ -106,12 +121,18 @@ class _Logs:
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the lines that are new, each with its step and attempt."""
-        tree = WorkTree(self._site.root)
-        for name in tree.names(f"{self._site.folder}/logs"):
-            data = tree.bytes_of(f"{self._site.folder}/logs/{name}") or b""
-            start = self._read.get(name, 0)
-            end = data.rfind(b"\n") + 1
+        for name in WorkTree(self._site.root).names(f"{self._site.folder}/logs"):
             index, _, attempt = name.removesuffix(".log").partition(".")
-            for line in data[start:end].decode("utf-8", "replace").split("\n")[:-1]:
+            for line in self._new(name).decode("utf-8", "replace").split("\n")[:-1]:
                 yield {"log": line, "step_index": int(index), "attempt": int(attempt)}
-            self._read[name] = max(start, end)
+
+    def _new(self, name: str) -> bytes:
+        """Return the whole lines that a log has beyond those that were read."""
+        start = self._read.get(name, 0)
+        path = self._site.root / self._site.folder / "logs" / name
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            file.seek(start)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read[name] = start + len(whole)
+        return whole

@@ -13,11 +13,11 @@ from platformstate.actions.job_conductor import conduct_firings, conduct_settlin
 from platformstate.actions.job_decide import decide_job
 from platformstate.actions.job_runs import waiting_runs
 from platformstate.actions.job_settle import settled_now
-from platformstate.actions.job_specs import JobSpec, spec_of
+from platformstate.actions.job_specs import JobSpec, resolve_trusted, spec_of
 from platformstate.actions.recipes import require_trusted
 from platformstate.core.instants import moment
 from platformstate.core.places import STATE, place_of
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError
 from platformstate.files.locks import locked_within
 from platformstate.policy.journal import TERMINAL
 from platformstate.runner import JobFiles
@@ -78,7 +78,7 @@ def tick(store: Store, *, jobs: Sequence[str] = (), parallel: int = 4, commit: b
 
     `commit` commits the ledgers' lines at the end whatever they are. Raises: trust_ref_unset, job_not_found.
     """
-    specs = _chosen(trusted_specs(store), jobs)
+    specs = _chosen(store, jobs)
     names = [spec.id for spec in specs]
     done, flock, places = Pass(store.now()), Flock(), Places(parallel)
     start_due(store, specs, done, flock, places)
@@ -100,20 +100,9 @@ def trusted_specs(store: Store) -> list[JobSpec]:
     return sorted(specs, key=lambda spec: spec.id)
 
 
-def _chosen(specs: Sequence[JobSpec], jobs: Sequence[str]) -> list[JobSpec]:
-    from platformstate.core.ids import matches
-
-    known = {spec.id: spec for spec in specs}
-    chosen: set[str] = set()
-    for prefix in jobs:
-        found = matches(prefix, known)
-        if len(found) != 1:
-            message = f"{shown(prefix)} fits {len(found)} jobs at the trusted ref"
-            if not found:
-                raise StateError("job_not_found", message, hint="platformctl jobs list")
-            raise StateError("id_ambiguous", message, data={"candidates": found})
-        chosen |= set(found)
-    return [known[name] for name in sorted(chosen or known)]
+def _chosen(store: Store, jobs: Sequence[str]) -> list[JobSpec]:
+    wanted = {resolve_trusted(store, prefix) for prefix in jobs}
+    return [spec for spec in trusted_specs(store) if not wanted or spec.id in wanted]
 
 
 def start_due(store: Store, specs: Sequence[JobSpec], done: Pass, flock: Flock, places: Places) -> None:

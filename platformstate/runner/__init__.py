@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from platformstate.runner.environment import step_environment as step_environment
     from platformstate.runner.firings import Claim as Claim
     from platformstate.runner.firings import JobFiles as JobFiles
+    from platformstate.runner.firings import approved_jobs as approved_jobs
     from platformstate.runner.journal import Journal as Journal
     from platformstate.runner.leases import Lease as Lease
     from platformstate.runner.leases import LockRecord as LockRecord
@@ -86,7 +87,7 @@ _HOMES = {
     ),
     "ending": ("stop_orphans",),
     "environment": ("StepNames", "idempotency_key", "inherited", "job_base", "step_environment"),
-    "firings": ("Claim", "JobFiles"),
+    "firings": ("Claim", "JobFiles", "approved_jobs"),
     "journal": ("Journal",),
     "leases": ("Lease", "LockRecord", "Position", "Request", "RunLock"),
     "output": ("Output",),

@@ -128,6 +128,12 @@ class JobFiles:
                 os.close(descriptor)
 
 
+def approved_jobs(common_dir: Path) -> list[str]:
+    """Return the jobs about which this clone has acts of approval, sorted."""
+    folder = common_dir.resolve() / "platformstate" / "approvals" / "jobs"
+    return sorted(path.stem for path in folder.glob("*.jsonl"))
+
+
 class Claim:
     """A slot that is ours, locked until its run has begun."""
 
