@@ -341,5 +341,15 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         conduct = Conduct(store, site, known.pin, lock, journal, known.folding)
         conduct.take()
         conduct.pinned_here = is_pinned(store, site, conduct.state)
+        conduct.terms = _terms(store, known)
         closing.pop_all()
     return conduct
+
+
+def _terms(store: Store, known: KnownRun) -> Terms:
+    """Return the terms of a run that began earlier; of a job's run from elsewhere those of any run."""
+    if not known.site.subject.startswith("job/"):
+        return Terms()
+    from platformstate.actions.job_terms_of import job_terms
+
+    return job_terms(store, known, commits=True) or Terms()

@@ -60,7 +60,7 @@ def resume_run(
             conduct.drift = pin_drift(conduct.store, conduct.pin)
             refuse_secrets(conduct.pin)
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
-            return answer_of(conduct, go_on(conduct, over))
+            return answer_of(conduct, _gone_on(conduct, over))
     except StateError as refused:
         now = known._replace(state=known.folding.state())
         refused.data = {**answer_of_known(now).data, **(refused.data or {})}
@@ -119,6 +119,14 @@ def _is_incomplete(store: Store, known: KnownRun) -> bool:
     held = dict(store.tree("HEAD").read([known.site.journal, known.site.receipt]))
     here = dict(tree.read([known.site.journal, known.site.receipt]))
     return held != here
+
+
+def _gone_on(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
+    if not conduct.site.subject.startswith("job/"):
+        return go_on(conduct, over)
+    from platformstate.actions.job_settle import go_on_job
+
+    return go_on_job(conduct, over)
 
 
 def go_on(conduct: Conduct, over: dict[str, Any] | None = None) -> Failure | None:

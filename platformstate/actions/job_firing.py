@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -125,6 +126,7 @@ def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
         undone.callback(claimed.started if firing.trigger == "cron" else claimed.give_up)
         terms = terms_of(store, firing)
         undone.callback(terms.close)
+        terms.source  # noqa: B018  # a copy that cannot be made keeps the run from beginning
         at = store.now()
         lock = site.lease.take(host=os.uname().nodename, since=at, command=f"jobs run {firing.named}")
         undone.callback(lock.close)
@@ -154,7 +156,7 @@ def terms_of(store: Store, firing: Firing, *, started_at: str | None = None) -> 
     if firing.slot is not None and firing.trigger == "cron":
         gathered.late_ms = max(0, round((now - moment(firing.slot)).total_seconds() * 1000))
     deadline = time.monotonic() + deadline_s(firing.whole) - spent
-    return JobTerms(firing, source_held(store, firing), deadline, gathered)
+    return JobTerms(firing, partial(source_held, store, firing), deadline, gathered)
 
 
 def _first_events(

@@ -18,6 +18,7 @@ from platformstate.actions.job_terms import JobTerms, closed_as
 from platformstate.actions.job_terms_of import job_terms
 from platformstate.actions.run_site import KnownRun, RunSite, read_run
 from platformstate.entities.step import CommandStep
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy.job_rules import retry_rules
 from platformstate.policy.journal import TERMINAL
@@ -76,7 +77,7 @@ def settle_run(store: Store, site: RunSite, signals: Any = None) -> dict[str, An
         if conduct.status in TERMINAL:
             finish(conduct, "RunSucceeded")
         elif terms.is_one_step:
-            _settle_one(conduct, terms)
+            _settle_one(conduct, terms, None)
         else:
             go_on(conduct)
         return {**_told(read_run(site), _by(conduct)), "job": job}
@@ -95,16 +96,33 @@ def _told(known: KnownRun, by: str) -> dict[str, Any]:
     return {"job": job, "run": known.site.run, "status": state.status, "reason": state.reason, "by": by}
 
 
-def _settle_one(conduct: Conduct, terms: JobTerms) -> Failure | None:
+def go_on_job(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
+    """Go on with a run of a job because somebody asks for it; return why it stopped.
+
+    Raises: run_elsewhere for one that this clone did not begin, job_approval_required.
+    """
+    terms, store = conduct.terms, conduct.store
+    if not isinstance(terms, JobTerms):
+        message = f"{conduct.site.named} was not started in this clone; a job's run goes on where it began"
+        hint = f"platformctl jobs replay {conduct.site.named}"
+        raise StateError("run_elsewhere", message, hint=hint, path=conduct.site.journal)
+    if not is_approved(store, terms.firing.job, terms.firing.digest):
+        message = f"what {conduct.site.named} executes is not approved in this clone any more"
+        hint = f"platformctl jobs approve {terms.firing.job}"
+        raise StateError("job_approval_required", message, hint=hint, path=terms.firing.spec_path)
+    return _settle_one(conduct, terms, over) if terms.is_one_step else go_on(conduct, over)
+
+
+def _settle_one(conduct: Conduct, terms: JobTerms, over: dict[str, Any] | None) -> Failure | None:
     """Settle the one step of a run and go on: the job's own table says whether it is tried again."""
     step = conduct.pin.steps[0]
     assert isinstance(step, CommandStep)
     events: list[dict[str, Any]] = []
     if conduct.folding.walk.open is not None:
-        events += settlement_of(conduct, step, conduct.state.holder).events
+        events += settlement_of(conduct, step, None if over else conduct.state.holder).events
     if conduct.status == "running":
         events.append(conduct.event("RunSuspended", reason="crashed"))
-    conduct.append(*events, resumed(conduct, step.index))
+    conduct.append(*events, resumed(conduct, step.index, over))
     conduct.position()
     known = conduct.folding.walk.at(step.index)
     last = known.last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions import job_output
 from platformstate.actions.conduct_terms import Terms
-from platformstate.actions.job_commit import is_pinned_run
+from platformstate.actions.job_commit import commit_runs, is_pinned_run
 from platformstate.actions.job_ledger import append_line, read_ledger
 from platformstate.codec.json_text import canonical_json
 from platformstate.files import WorkTree
@@ -51,17 +51,27 @@ _OWN: Final = (
 
 @dataclass
 class JobTerms(Terms):
-    """The terms of one firing. `deadline` is an instant of the monotonic clock; `source` where it works.
+    """The terms of one firing. `deadline` is an instant of the monotonic clock; `hold` gives where it works.
 
-    `final` is the reason that the last attempt's end has beyond its exit code.
+    `commits` says that the ledger's line is committed with the run's end, not with others later. `final`
+    is the reason that the last attempt's end has beyond its exit code.
     """
 
     firing: Firing
-    source: Source
+    hold: Callable[[], Source]
     deadline: float
     gathered: Gathered = field(default_factory=Gathered)
     began: float = field(default_factory=time.monotonic)
+    commits: bool = False
     final: str | None = None
+    held: Source | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where the run works, made and locked when it is first needed."""
+        if self.held is None:
+            self.held = self.hold()
+        return self.held
 
     @property
     def is_one_step(self) -> bool:
@@ -213,6 +223,8 @@ class JobTerms(Terms):
             remove(conduct.site.lease.file(name))
         with suppress(OSError):  # it holds something, or is not there
             (conduct.store.root / conduct.site.folder / "artifacts").rmdir()
+        if self.commits:
+            conduct.last = commit_runs(conduct.store, [job])
 
     def _line(self, conduct: Conduct, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         store, site = conduct.store, conduct.site
@@ -236,8 +248,9 @@ class JobTerms(Terms):
 
     def close(self) -> None:
         """Let go of the copy that the run works in."""
-        self.source.leave()
-        self.source = self.source._replace(descriptor=-1)
+        if self.held is not None:
+            self.held.leave()
+            self.held = None
 
 
 def _was_suspended(conduct: Conduct) -> bool:

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from platformstate.store import Store
 
 
-def job_terms(store: Store, known: KnownRun) -> JobTerms | None:
-    """Return the terms of a run of a job, None when this clone did not begin it."""
+def job_terms(store: Store, known: KnownRun, *, commits: bool = False) -> JobTerms | None:
+    """Return the terms of a run of a job, None when this clone did not begin it.
+
+    `commits`: at its end its line of the ledger is committed at once.
+    """
     kind, _, job = known.site.subject.partition("/")
     firing = claimed_firing(store, job, known.site.run) if kind == "job" else None
     if firing is None:
         return None
-    return terms_of(store, firing, started_at=known.state.header.get("started_at"))
+    terms = terms_of(store, firing, started_at=known.state.header.get("started_at"))
+    terms.commits = commits
+    return terms

@@ -13,7 +13,13 @@ from platformstate.policy.pin import Pin
 from platformstate.policy.receipt import approvals
 from platformstate.policy.retry import FIRST_SIGNAL_CODE, LAST_SIGNAL_CODE, Backoff
 
-_OUTCOMES: Final = {"open": "unknown", "carried": "succeeded", "skipped": "succeeded"}
+_OUTCOMES: Final = {
+    "open": "unknown",
+    "carried": "succeeded",
+    "skipped": "succeeded",
+    "approved": "succeeded",
+    "rejected": "failed",
+}
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -103,6 +109,8 @@ def attempts(firing: Firing, state: RunState, pin: Pin, backoff: Backoff) -> lis
     rows = []
     for index, known in sorted(state.walk.steps.items()):
         for attempt in known.attempts:
+            if attempt.outcome == "waiting":
+                continue  # a question that nobody has answered yet
             code = attempt.closing.get("exit_code")
             waited = attempt.number > 1 and is_one_step
             rows.append(
