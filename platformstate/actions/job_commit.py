@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.job_ledger import read_ledger, uncommitted
-from platformstate.core.places import run_folder
+from platformstate.core.places import receipt_path, run_folder
 from platformstate.core.tree import Tree
 from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL
+from platformstate.policy.secrets import find_secrets
 
 MAX_ARTIFACT_BYTES: Final = 1_048_576
 MARK: Final = "x-keep"  # in run.md, where it is committed with the run; the reason, or "kept"
@@ -48,20 +49,18 @@ def _change(store: Store, jobs: Sequence[str]) -> Change:
 
 def _kept(store: Store, job: str, head: Tree | None) -> list[FileChange]:
     """Return the files of the job's kept runs that HEAD lacks."""
-    changes: list[FileChange] = []
-    for line in read_ledger(WorkTree(store.root), job):
-        if line["status"] not in TERMINAL or not line.get("kept"):
-            continue
-        folder = run_folder(f"job/{job}", line["run"])
-        if head is None or not any(head.read([f"{folder}/run_receipt.json"])):
-            changes += kept_files(store, folder)
-    return changes
+    lines = read_ledger(WorkTree(store.root), job)
+    kept = [line["run"] for line in lines if line["status"] in TERMINAL and line.get("kept")]
+    receipts = {receipt_path(f"job/{job}", run): run_folder(f"job/{job}", run) for run in kept}
+    held = {} if head is None else dict(head.read(list(receipts)))
+    missing = [folder for path, folder in receipts.items() if path not in held]
+    return [change for folder in missing for change in kept_files(store, folder)]
 
 
-def kept_files(store: Store, folder: str) -> list[FileChange]:
+def kept_files(store: Store, folder: str) -> tuple[FileChange, ...]:
     """Return the files of a run's folder as changes that commit what HEAD lacks of it.
 
-    Of its logs those of attempts that did not succeed; no artifact above one MiB.
+    Of its logs those of attempts that did not succeed; no artifact above one MiB or with a secret in it.
     """
     from platformstate.store.change import FileChange
 
@@ -71,19 +70,24 @@ def kept_files(store: Store, folder: str) -> list[FileChange]:
     changes = []
     for entry in here.entries(folder):
         data = here.bytes_of(entry.path)
-        if data is None or held.get(entry.path) == data or not _is_kept(here, folder, entry.path, data):
+        if data is None or held.get(entry.path) == data or not _is_kept(store, folder, entry.path, data):
             continue
         changes.append(
             FileChange(entry.path, held.get(entry.path), data, append=entry.path.endswith("/events.jsonl"))
         )
-    return changes
+    return tuple(changes)
 
 
-def _is_kept(here: WorkTree, folder: str, path: str, data: bytes) -> bool:
+def _is_kept(store: Store, folder: str, path: str, data: bytes) -> bool:
     name = path.removeprefix(f"{folder}/")
     if name.startswith("logs/"):
-        return name.removeprefix("logs/").removesuffix(".log") in _unsuccessful(here, folder)
-    return not name.startswith("artifacts/") or len(data) <= MAX_ARTIFACT_BYTES
+        return name.removeprefix("logs/").removesuffix(".log") in _unsuccessful(WorkTree(store.root), folder)
+    if not name.startswith("artifacts/"):
+        return True
+    allowed = store.session.settings.allowed_secrets
+    return len(data) <= MAX_ARTIFACT_BYTES and not find_secrets(
+        data.decode("utf-8", "replace"), path, allowed
+    )
 
 
 def _unsuccessful(here: WorkTree, folder: str) -> set[str]:

@@ -17,6 +17,7 @@ from platformstate.actions.conduct_terms import Terms
 from platformstate.actions.job_commit import commit_runs, is_pinned_run
 from platformstate.actions.job_ledger import append_line, read_ledger
 from platformstate.codec.json_text import canonical_json
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
 from platformstate.policy import retry
@@ -224,7 +225,13 @@ class JobTerms(Terms):
         with suppress(OSError):  # it holds something, or is not there
             (conduct.store.root / conduct.site.folder / "artifacts").rmdir()
         if self.commits:
-            conduct.last = commit_runs(conduct.store, [job])
+            self._commit(conduct)
+
+    def _commit(self, conduct: Conduct) -> None:
+        try:
+            conduct.last, conduct.deferred = commit_runs(conduct.store, [self.firing.job]), None
+        except StateError as refused:
+            conduct.deferred = refused.code
 
     def _line(self, conduct: Conduct, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         store, site = conduct.store, conduct.site

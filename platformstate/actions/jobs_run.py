@@ -32,6 +32,7 @@ from platformstate.runner import JobFiles, become_subreaper, listening
 if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
     from platformstate.store import Store
+    from platformstate.store.change import Written
 
 SHOWN_FIRES = 3
 _SIGNALLED = 128
@@ -165,11 +166,13 @@ def _answer(conduct: Conduct, failure: Failure | None) -> Answer:
     """Commit what the run left, and return it with the reason of its failure."""
     store = conduct.store
     job = conduct.site.subject.partition("/")[2]
-    written = commit_runs(store, [job]) if conduct.status in TERMINAL else conduct.last
+    written, refused = conduct.last, conduct.deferred
+    if conduct.status in TERMINAL:
+        written, refused = _recorded(store, job)
     data: dict[str, Any] = {
         "run": contract_of(store, conduct.site),
         "commit": None if written is None else written.commit,
-        "pending": written is not None and written.pending,
+        "pending": refused is not None or (written is not None and written.pending),
         "write": None if written is None else written.as_json(),
     }
     if failure is not None:
@@ -182,9 +185,19 @@ def _answer(conduct: Conduct, failure: Failure | None) -> Answer:
         )
         return Answer(data, (), exit_status=_SIGNALLED + signal if signal else 0, error=error)
     if data["pending"]:
-        note = Warned("commit_pending", "the ledger is durable and waits for its commit", conduct.site.folder)
+        why = f" ({refused})" if refused else ""
+        text = f"the ledger is durable and waits for its commit{why}"
+        note = Warned("commit_pending", text, conduct.site.folder)
         return Answer(data, (SETTLE,), (note,), EXIT_PENDING)
     return Answer(data, (f"platformctl run show {conduct.site.named}",))
+
+
+def _recorded(store: Store, job: str) -> tuple[Written | None, str | None]:
+    """Commit a job's ledger and kept runs; a commit that is refused takes nothing from the run."""
+    try:
+        return commit_runs(store, [job]), None
+    except StateError as refused:
+        return None, refused.code
 
 
 def _planned(gate: Gate) -> Answer:
