@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,12 +39,11 @@ def hold_source(common_dir: Path, commit: str, fill: Callable[[Path], None]) -> 
     with explained(str(home)):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(home / f"{commit}.lock", _FLAGS, 0o600)
-        try:
+        with ExitStack() as given_up:
+            given_up.callback(os.close, descriptor)
             _fill(home, commit, descriptor, fill)
             os.utime(home / f"{commit}.lock")
-        except BaseException:
-            os.close(descriptor)
-            raise
+            given_up.pop_all()
     _remove_old(home, commit)
     return Source(home / commit, inherited_descriptor(descriptor))
 
