@@ -113,25 +113,26 @@ def wait_for_place(store: Store, overlap: Overlap, stopped: Callable[[], bool] =
         return
     if overlap.replaces and overlap.holder is not None:
         _ask_to_leave(store, overlap.holder)
-    _wait(store, overlap, stopped)
+    place = _freed(store, overlap, stopped)
     if overlap.seat is not None:
         overlap.seat.leave()
         overlap.seat = None
-    if overlap.place is not None:
-        overlap.place.say(overlap.said)
+    overlap.place = place
+    if place is not None:
+        place.say(overlap.said)
     elif not stopped():
         overlap.refusal = "queue_timeout"
 
 
-def _wait(store: Store, overlap: Overlap, stopped: Callable[[], bool]) -> None:
+def _freed(store: Store, overlap: Overlap, stopped: Callable[[], bool]) -> Place | None:
     job = overlap.said["run"].partition("/")[0]
     deadline = time.monotonic() + overlap.waits_s
     while time.monotonic() < deadline and not stopped():
-        if _suspended(store, job) is None:
-            overlap.place = take(overlap.places)
-        if overlap.place is not None:
-            return
+        place = take(overlap.places) if _suspended(store, job) is None else None
+        if place is not None:
+            return place
         time.sleep(_PAUSE_S)
+    return None
 
 
 def _ask_to_leave(store: Store, holder: str) -> None:
