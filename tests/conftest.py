@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ def pinned_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Give every test the same git identity and nothing of this machine's settings."""
     home = tmp_path_factory.mktemp("home")
     (home / "gitconfig").write_text(IDENTITY)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = dict(os.environ)
     for name in list(os.environ):
         if name.startswith(("GIT_", "PLATFORMSTATE_")) and name != "PLATFORMSTATE_REQUIRE_PG":

@@ -107,7 +107,8 @@ def _plain_arguments(whole: Schema, required: bool) -> list[str]:
         "ref": reference.get("kind"),
         "same_subject": reference.get("same_subject"),
     }
-    return [f"{name}={_text(value)}" for name, value in values.items() if value]
+    named = [f"{name}={_text(value)}" for name, value in values.items() if value]
+    return [*named, f"default={_text(whole['default'])}"] if "default" in whole else named
 
 
 def _nested_arguments(schema: Schema, whole: Schema, indent: int) -> list[str]:

@@ -21,6 +21,7 @@ CONDUCTED: Final = ("state/procedures", "state/jobs")
 # Of a commit nobody knows who holds what: an attempt that is open there proves nothing.
 _ELSEWHERE: Final = AttemptFacts(place="other_place")
 
+_Name = tuple[str, str]
 Standings = tuple[dict[str, Any], ...]
 
 
@@ -31,17 +32,24 @@ def conducts_of(
 
     The first tree is this worktree unless `at_commit`; of the others those runs count that it lacks.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[_Name, dict[str, Any]] = {}
     problems: list[Problem] = []
     for number, tree in enumerate(trees):
-        journals = [(place, data) for place, data in _journals(tree, task) if place.id not in found]
+        journals = [(place, data) for place, data in _journals(tree, task) if _name(place) not in found]
         if number == 0 and not at_commit:
             found |= _here(store, [place for place, _ in journals], problems)
         else:
             found |= {
-                place.id: stood for place, data in journals if (stood := _there(tree, place, data, problems))
+                _name(place): stood
+                for place, data in journals
+                if (stood := _there(tree, place, data, problems))
             }
     return tuple(found[run] for run in sorted(found, reverse=True)), problems
+
+
+def _name(place: Place) -> _Name:
+    """Return what tells a run from all others: of two jobs the runs of one instant have one id."""
+    return place.id, str(place.subject)
 
 
 def _journals(tree: Tree, task: str) -> Iterator[tuple[Place, bytes]]:
@@ -64,24 +72,23 @@ def _serves(line: bytes, task: str) -> bool:
     return isinstance(defined, Mapping) and defined.get("task") == task
 
 
-def _here(store: Store, places: Sequence[Place], problems: list[Problem]) -> dict[str, dict[str, Any]]:
+def _here(store: Store, places: Sequence[Place], problems: list[Problem]) -> dict[_Name, dict[str, Any]]:
     from platformstate.actions.run_show import facts_beside
     from platformstate.actions.run_site import read_run, site_of
 
     known = {}
     for place in places:
         try:
-            known[place.id] = read_run(site_of(store, str(place.subject), place.id))
+            known[_name(place)] = read_run(site_of(store, str(place.subject), place.id))
         except StateError as fault:
             problems.append(_problem(place, fault))
-    going = {
-        name: facts_beside(store, run) for name, run in known.items() if run.state.status not in TERMINAL
-    }
-    ended = _ended(store, [run for name, run in known.items() if name not in going])
-    return {name: standing(run.state, run.pin, {**going, **ended}[name]) for name, run in known.items()}
+    ended = {name: run for name, run in known.items() if run.state.status in TERMINAL}
+    facts = {name: facts_beside(store, run) for name, run in known.items() if name not in ended}
+    facts |= _ended(store, ended)
+    return {name: standing(run.state, run.pin, facts[name]) for name, run in known.items()}
 
 
-def _ended(store: Store, runs: Sequence[KnownRun]) -> dict[str, RunFacts]:
+def _ended(store: Store, runs: Mapping[_Name, KnownRun]) -> dict[_Name, RunFacts]:
     """Return what lies beside runs that have ended: of all of them git is asked once."""
     from platformstate.actions.conduct_open import is_pinned
 
@@ -90,15 +97,15 @@ def _ended(store: Store, runs: Sequence[KnownRun]) -> dict[str, RunFacts]:
     committed = (
         {}
         if store.repository.head is None
-        else dict(store.tree("HEAD").read([run.site.journal for run in runs]))
+        else dict(store.tree("HEAD").read([run.site.journal for run in runs.values()]))
     )
     return {
-        run.site.run: RunFacts(
+        name: RunFacts(
             pin_verified=None if run.pin is None else is_pinned(store, run.site, run.state),
             last_seq=len(run.events) - 1,
             committed_seq=_last(committed.get(run.site.journal, b"")),
         )
-        for run in runs
+        for name, run in runs.items()
     }
 
 

@@ -39,6 +39,7 @@ from platformstate.policy.repeats import is_repeat, repeat_mark
 from platformstate.runner import LIMIT_S, TIMED_OUT, run_command
 
 if TYPE_CHECKING:
+    from platformstate.actions.evidence_resolve import Resolved
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange
@@ -57,6 +58,7 @@ class _Asked(NamedTuple):
     commands: Commands
     evidence: Items
     facts: WorkFacts
+    kept: tuple[FileChange, ...] = ()  # runs of jobs that are evidence and not in git yet
 
 
 def create_checkpoint(
@@ -87,11 +89,14 @@ def create_checkpoint(
     warnings: list[Warned] = []
     commands: Commands = []
     evidence: Items = []
+    kept: tuple[FileChange, ...] = ()
     if _earlier(folder, mark) is None:
         _refuse_early(store, folder, request, voice, run)
-        evidence += _evidence(store, folder, request)
+        proven = _evidence(store, folder, request)
+        evidence += [found.item for found in proven if found.item is not None]
+        kept = tuple(file for found in proven for file in found.files)
         commands += _commands(store, request, warnings, exec_limit_s)
-    asked = _Asked(task, request, voice, mark, commands, evidence, store.work_facts())
+    asked = _Asked(task, request, voice, mark, commands, evidence, store.work_facts(), kept)
     tells = "step" in request
     independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
@@ -163,7 +168,7 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
         ("Checkpoint", built.said.id),
         ("Actor", store.actor),
     )
-    files = (*_files_of(opened, step), built.file)
+    files = (*_files_of(opened, step), built.file, *asked.kept)
     done = (built.said, opened, True, step)
     lease = opened.lease if opened is not None else renewal(store, folder, run, at)
     if asked.voice.observer is not None:
@@ -237,19 +242,19 @@ def _commands(
         yield {"argv": argv, "exit_code": ran.exit_code, "at": at, "output_sha256": ran.output_sha256}
 
 
-def _evidence(store: Store, folder: TaskFolder, request: checkpoints.CheckpointRequest) -> Items:
+def _evidence(store: Store, folder: TaskFolder, request: checkpoints.CheckpointRequest) -> list[Resolved]:
     """Return the evidence that is named, each item checked now. Raises: evidence_refused."""
     if "evidence" not in request:
         return []
     from platformstate.actions.evidence_resolve import refusal, resolve
 
-    items: Items = []
-    for text in request["evidence"]:
-        found = resolve(store, text, purpose="checkpoint", task=folder.document.meta)
-        if found.item is None or not found.may_be_recorded:
+    proven = [
+        resolve(store, text, purpose="checkpoint", task=folder.document.meta) for text in request["evidence"]
+    ]
+    for found in proven:
+        if not found.may_be_recorded:
             raise refusal(found)
-        items.append(found.item)
-    return items
+    return proven
 
 
 def _claims(folder: TaskFolder, request: checkpoints.CheckpointRequest) -> list[dict[str, str]]:

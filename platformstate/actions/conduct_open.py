@@ -10,12 +10,13 @@ from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from platformstate.actions.conduct_terms import Terms
 from platformstate.actions.run_site import KnownRun, RunSite, corrupt
 from platformstate.core.instants import moment
 from platformstate.core.places import checkpoint_path
 from platformstate.entities.step import CommandStep, Step
 from platformstate.errors import StateError
-from platformstate.files import WorkTree
+from platformstate.files import Folder, WorkTree
 from platformstate.policy.journal import TERMINAL, Folding, JournalBroken, RunState
 from platformstate.policy.pin import Pin, step_sha256
 from platformstate.policy.settle import CLOSED_UNDONE
@@ -60,7 +61,8 @@ class Recorded:
 class Conduct:
     """One process's hold on a run.
 
-    `deferred` is why the last commit could not be made. Only a run that is `pinned_here` executes
+    `deferred` is why the last commit could not be made. `told` takes a line for each step, `shown` each
+    line of output, as the log has it. Only a run that is `pinned_here` executes
     anything of its pin.
     """
 
@@ -71,6 +73,7 @@ class Conduct:
     journal: Journal
     folding: Folding
     signals: Signals | None = None
+    terms: Terms = field(default_factory=Terms)
     last: Written | None = None
     executed: list[int] = field(default_factory=list)
     pinned_here: bool = False
@@ -80,6 +83,7 @@ class Conduct:
     carried: dict[int, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     told: Callable[[str], None] = lambda line: None
+    shown: Callable[[str], None] | None = None
     asked_to_stop: tuple[str, str, str] | None = None
     signalled: int | None = None
     _forgotten: list[tuple[int, int]] = field(default_factory=list)
@@ -168,6 +172,9 @@ class Conduct:
         """Commit the run's files as they stand; what cannot be committed now is deferred, never raised."""
         from platformstate.store.change import Change
 
+        if not self.terms.is_committed(self):
+            self._place()
+            return
         subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
         change = Change(subject, self._trailers(), self.files(), lease=self._renewed())
         self.deferred = None
@@ -184,6 +191,15 @@ class Conduct:
         self.last, self.recorded.at = written, monotonic()
         if written.state == "pending":
             self._defer(written.reason or "deferred")
+
+    def _place(self) -> None:
+        """Write the header of a run that is not committed, so that it agrees with the journal."""
+        from platformstate.actions.run_files import header_text
+
+        durability = self.store.session.settings.durability
+        before = WorkTree(self.store.root).bytes_of(self.site.header)
+        with Folder.at(self.store.root, self.site.folder, durability=durability) as folder:
+            folder.replace("run.md", header_text(self.site, self.state, self.pin, before), "fast")
 
     def _renewed(self) -> Lease | None:
         """Return the lease of a task's run, which lives as long as it says something."""
@@ -241,7 +257,8 @@ class Conduct:
         ]
 
     def close(self) -> None:
-        """Let go of the journal and the lock."""
+        """Let go of the journal, the lock, and what the terms hold."""
+        self.terms.close()
         self.journal.close()
         if self.lock is not None:
             self.lock.close()
@@ -324,5 +341,15 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         conduct = Conduct(store, site, known.pin, lock, journal, known.folding)
         conduct.take()
         conduct.pinned_here = is_pinned(store, site, conduct.state)
+        conduct.terms = _terms(store, known)
         closing.pop_all()
     return conduct
+
+
+def _terms(store: Store, known: KnownRun) -> Terms:
+    """Return the terms of a run that began earlier; of a job's run from elsewhere those of any run."""
+    if not known.site.subject.startswith("job/"):
+        return Terms()
+    from platformstate.actions.job_terms_of import job_terms
+
+    return job_terms(store, known, commits=True) or Terms()

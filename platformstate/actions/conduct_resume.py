@@ -61,7 +61,7 @@ def resume_run(
             conduct.drift = pin_drift(conduct.store, conduct.pin)
             refuse_secrets(conduct.pin)
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
-            return answer_of(conduct, _resume(conduct, over))
+            return answer_of(conduct, _gone_on(conduct, over))
     except StateError as refused:
         from platformstate.actions.run_show import answer_of_known
 
@@ -124,8 +124,16 @@ def _is_incomplete(store: Store, known: KnownRun) -> bool:
     return held != here
 
 
-def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
-    """Settle, resume and walk; return why the run stopped."""
+def _gone_on(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
+    if not conduct.site.subject.startswith("job/"):
+        return go_on(conduct, over)
+    from platformstate.actions.job_settle import go_on_job
+
+    return go_on_job(conduct, over)
+
+
+def go_on(conduct: Conduct, over: dict[str, Any] | None = None) -> Failure | None:
+    """Settle, resume and walk; return why the run stopped. `over` records that it was taken over."""
     walked, state = conduct.folding.walk, conduct.state
     index = walked.open[0] if walked.open is not None else cursor(conduct.pin.steps, walked)
     events: list[dict[str, Any]] = []
@@ -141,7 +149,7 @@ def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
         events.insert(0, conduct.event("RunSuspended", reason="crashed"))
     if failure is not None:
         return _stop(conduct, events, failure)
-    events.append(_resumed(conduct, index, over))
+    events.append(resumed(conduct, index, over))
     conduct.append(*events)
     conduct.position()
     conduct.site.lease.clear()
@@ -160,7 +168,8 @@ def _stop(conduct: Conduct, events: list[dict[str, Any]], failure: Failure) -> F
     return suspend(conduct, failure)
 
 
-def _resumed(conduct: Conduct, index: int | None, over: dict[str, Any] | None) -> dict[str, Any]:
+def resumed(conduct: Conduct, index: int | None, over: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the event with which a run goes on at a step."""
     from platformstate.actions.conduct_place import holder_of
 
     last = len(conduct.pin.steps) - 1

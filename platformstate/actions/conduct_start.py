@@ -174,8 +174,8 @@ def _started(
     with ExitStack() as closing:
         closing.callback(lock.close)
         data = pin_bytes(pin)
-        _refuse_found_secrets(store, site, data)
-        _write_pin(store, site, data, trusted.kept)
+        refuse_found_secrets(store, site, data)
+        write_pin(store, site, data, trusted.kept)
         digest = sha256(data).hexdigest()
         site.lease.write_position(Position(digest), sync=True)
         events = _first_events(store, site, pin, request, digest, at, old)
@@ -192,7 +192,7 @@ def _started(
     return conduct
 
 
-def _refuse_found_secrets(store: Store, site: RunSite, data: bytes) -> None:
+def refuse_found_secrets(store: Store, site: RunSite, data: bytes) -> None:
     """Refuse to pin a secret, such as one given as a param. Raises: secret_found."""
     from platformstate.policy.secrets import find_secrets
 
@@ -219,7 +219,8 @@ def _clear_leftovers(store: Store, name: str) -> None:
             path.rmdir()
 
 
-def _write_pin(store: Store, site: RunSite, data: bytes, kept: bytes | None) -> None:
+def write_pin(store: Store, site: RunSite, data: bytes, kept: bytes | None = None) -> None:
+    """Make a run's folder with its pinned steps, durably; `kept` is a procedure's text to keep beside them."""
     points, durability = store.session.failpoints, store.session.settings.durability
     with Folder.at(store.root, site.folder, durability=durability) as folder:
         folder.create(".ps-resolved_steps.json", data, durability)

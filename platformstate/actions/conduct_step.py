@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.codec.safe import safe_text
@@ -13,13 +13,12 @@ from platformstate.core.instants import instant, moment
 from platformstate.entities.step import CheckStep, CommandStep, Step
 from platformstate.policy.pin import step_sha256
 from platformstate.policy.redaction import known_values
-from platformstate.policy.walking import captures, retry_delay
+from platformstate.policy.walking import captures
 from platformstate.runner import (
     Ended,
     StepCommand,
     StepNames,
     execute_step,
-    inherited,
     refuse_alive,
     run_command,
     step_environment,
@@ -66,18 +65,15 @@ def run_step(conduct: Conduct, step: CommandStep) -> Failure | None:
     while True:
         attempt = conduct.folding.walk.at(step.index).next_attempt
         conduct.mark(step, attempt)
+        conduct.terms.begins(conduct, attempt)
         ended = _execute(conduct, step, attempt, apart=step.capture is not None)
         refuse_alive(ended)
+        conduct.terms.saw(ended)
         failure = _record(conduct, step, attempt, ended)
-        if failure is None or ended.outcome in ("cancelled", "unknown") or conduct.asked_to_stop:
+        if failure is None or ended.outcome == "cancelled" or conduct.asked_to_stop:
             return failure
-        code = None if ended.outcome == "timed_out" else ended.exit_code
-        delay = retry_delay(step, spent, code)
-        if (
-            delay is None
-            or failure.code == "step_output_exceeded"
-            or not _wait(conduct, step, attempt, delay)
-        ):
+        delay_s = conduct.terms.retry_after_s(conduct, step, attempt, spent, ended, failure)
+        if delay_s is None or not _wait(conduct, step, attempt, delay_s):
             return failure
         spent += 1
 
@@ -128,8 +124,9 @@ def step_env(conduct: Conduct, step: Step, attempt: int) -> dict[str, str]:
         task=defined.get("task"),
         params=getattr(step, "env", {}),
         captures=captures(conduct.captors, conduct.folding.walk, step, conduct.carried),
+        more=conduct.terms.variables(conduct, attempt),
     )
-    return step_environment(inherited(os.environ), names)
+    return step_environment(conduct.terms.environment(), names)
 
 
 def probe_answer(conduct: Conduct, step: CommandStep, attempt: int) -> str:
@@ -137,7 +134,7 @@ def probe_answer(conduct: Conduct, step: CommandStep, attempt: int) -> str:
     assert step.done_when is not None
     ran = run_command(
         step.done_when.argv,
-        conduct.store.root / step.cwd,
+        conduct.terms.root(conduct) / step.cwd,
         env=step_env(conduct, step, attempt),
         limit_s=step.done_when.timeout,
     )
@@ -156,15 +153,17 @@ def step_command(
         attempt=attempt,
         step_sha256=step_sha256(step),
         argv=step.argv,
-        cwd=conduct.store.root / step.cwd,
+        cwd=conduct.terms.root(conduct) / step.cwd,
         env=env,
         root=conduct.store.root,
         log=conduct.site.log(step.index, attempt),
-        timeout_s=step.timeout,
+        timeout_s=conduct.terms.timeout_s(step.timeout),
         grace_s=step.grace,
         output_limit=conduct.pin.output_limit,
         apart=apart,
         values=known_values(env, conduct.pin.secrets),
+        limits=conduct.terms.limits(),
+        shown=conduct.shown,
     )
 
 
@@ -279,9 +278,9 @@ def _shown(text: str) -> str:
     return f'"{safe_text(text[:SHOWN_CHARACTERS])}{"…" if len(text) > SHOWN_CHARACTERS else ""}"'
 
 
-def _wait(conduct: Conduct, step: CommandStep, attempt: int, delay: int) -> bool:
+def _wait(conduct: Conduct, step: CommandStep, attempt: int, delay: float) -> bool:
     """Record that a step is tried again and wait for its time; False when a signal came meanwhile."""
-    not_before = instant(moment(conduct.store.now()) + timedelta(seconds=delay))
+    not_before = instant(moment(conduct.store.now()) + timedelta(seconds=ceil(delay)))
     fields = {"step_index": step.index, "attempt": attempt + 1, "not_before": not_before}
     conduct.append(conduct.event("RetryScheduled", **fields))
     return not paused(conduct, delay)

@@ -34,9 +34,23 @@ def walk(conduct: Conduct) -> Failure | None:
         conduct.commit_at("CheckpointRecorded" if step.kind == "checkpoint" else "StepSucceeded")
     conduct.reach("all-done")
     failure = _interrupted(conduct)
-    if failure is None:
-        succeed(conduct)
-    return failure
+    if failure is not None:
+        return failure
+    failure = conduct.terms.before_success(conduct)
+    if failure is not None:
+        return fail(conduct, failure)
+    succeed(conduct)
+    return None
+
+
+def fail(conduct: Conduct, failure: Failure) -> Failure:
+    """End a run as failed; return why."""
+    code, reason = conduct.terms.failed(failure)
+    index = None if failure.step is None else failure.step.index
+    fields = {"reason": reason, "step_index": index, "exit_code": failure.exit_code}
+    conduct.append(conduct.event("RunFailed", **fields))
+    finish(conduct, "RunFailed")
+    return failure._replace(code=code, reason=reason)
 
 
 def succeed(conduct: Conduct) -> None:
@@ -52,6 +66,7 @@ def finish(conduct: Conduct, verb: str) -> None:
     conduct.reach("terminal")
     write_ending(conduct)
     conduct.commit(verb)
+    conduct.terms.ended(conduct)
     conduct.site.lease.clear()
 
 
@@ -89,9 +104,9 @@ def failure_of(action: Action, step: Step) -> Failure | None:
 
 def _do(conduct: Conduct, step: Step) -> Failure | None:
     if isinstance(step, CommandStep):
-        return _stopped(conduct, step, run_step(conduct, step))
+        return stopped(conduct, step, run_step(conduct, step))
     if isinstance(step, CheckStep):
-        return _stopped(conduct, step, run_check(conduct, step))
+        return stopped(conduct, step, run_check(conduct, step))
     if isinstance(step, CheckpointStep):
         from platformstate.actions.conduct_checkpoint import record_checkpoint
 
@@ -134,7 +149,7 @@ def undecided(step: Step) -> Failure:
     return Failure("run_decision_required", "decision_required", message, step)
 
 
-def _stopped(conduct: Conduct, step: Step, failure: Failure | None) -> Failure | None:
+def stopped(conduct: Conduct, step: Step, failure: Failure | None) -> Failure | None:
     """Return the failure of a step after the run has taken it: suspended, failed, or stopped on request."""
     if failure is None:
         return None
@@ -142,10 +157,7 @@ def _stopped(conduct: Conduct, step: Step, failure: Failure | None) -> Failure |
     if stopping is not None:
         return stopping
     if getattr(step, "on_fail", "suspend") == "fail" and failure.code != "run_decision_required":
-        fields = {"reason": failure.reason, "step_index": step.index, "exit_code": failure.exit_code}
-        conduct.append(conduct.event("RunFailed", **fields))
-        finish(conduct, "RunFailed")
-        return Failure("run_failed", failure.reason, failure.message, step, failure.exit_code, failure.log)
+        return fail(conduct, failure)
     if failure.code == "run_decision_required":
         return suspend(conduct, undecided(step))
     return suspend(conduct, failure)
@@ -159,16 +171,20 @@ def _interrupted(conduct: Conduct, failure: Failure | None = None) -> Failure | 
         return _on_request(conduct, *conduct.asked_to_stop)
     if conduct.signalled is None:
         return None
-    step = None if failure is None else failure.step
-    return suspend(conduct, Failure("run_held", "signal", f"stopped by signal {conduct.signalled}", step))
+    return conduct.terms.signalled(conduct, None if failure is None else failure.step)
 
 
 def _on_request(conduct: Conduct, verb: str, actor: str, reason: str) -> Failure:
     if verb in ("hold", "hold-now"):
         message = f"held by {actor}" + (f": {reason}" if reason else "")
         return suspend(conduct, Failure("run_held", "held", message), actor=actor)
-    abort(conduct, actor, "replaced" if verb == "replace" else "aborted")
-    return Failure("run_held", "aborted", f"aborted by {actor}" + (f": {reason}" if reason else ""))
+    ended = conduct.terms.stop_reason(verb)
+    abort(conduct, actor, ended)
+    return Failure(
+        ended if ended.startswith("job_") else "run_held",
+        "aborted",
+        f"aborted by {actor}" + (f": {reason}" if reason else ""),
+    )
 
 
 def abort(conduct: Conduct, actor: str, reason: str, **more: Any) -> None:

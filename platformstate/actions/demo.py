@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.demo_agent import agent_killed, brief_read, run_rescued, task_closed, task_created
+from platformstate.actions.demo_job import job_ticked
 from platformstate.actions.demo_mirror import mirror
 from platformstate.actions.demo_procedure import conduct_killed, conduct_resumed
 from platformstate.core.places import task_path
@@ -128,6 +129,7 @@ def run_demo(tell: Tell) -> Answer:
         task_closed(demo, TASK)
         conduct_killed(demo, TASK)
         conduct_resumed(demo)
+        job_ticked(demo)
         mirror(demo)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,6 +15,7 @@ from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, discover
 from platformstate.gitrepo.attributes import hidden_paths, ignored_files
 from platformstate.gitrepo.trust import trusted_ref
+from platformstate.runner import approved_jobs
 from platformstate.store import Store, failpoints, lock
 from platformstate.store.health import Check, check
 from platformstate.store.health.leftovers import Waiting, leftovers, waiting
@@ -88,7 +89,20 @@ def _checks(store: Store) -> Iterator[Check]:
         yield check("state_not_checked_out", "the store's files are not checked out here")
         return
     yield from _about_state(store)
+    yield from _about_approvals(store)
     yield from _about_hooks(store.repository)
+
+
+def _about_approvals(store: Store) -> Iterator[Check]:
+    if not approved_jobs(store.repository.common_dir):
+        return
+    from platformstate.actions.job_approvals import approvals  # few clones run jobs
+
+    for approval in approvals(store):
+        if approval.is_stale:
+            message = f"what {approval.job} executes at the trusted ref is not what was approved here"
+            fix = f"platformctl jobs show {approval.job}, then platformctl jobs approve {approval.job}"
+            yield check("approval_stale", message, approval.path, fix=fix)
 
 
 def _about_moment(store: Store) -> Iterator[Check]:
@@ -178,7 +192,7 @@ def _about_trust(repository: Repository, operators: Iterable[str]) -> dict[str, 
     return {
         "ref": None if trusted is None else trusted.ref,
         "commit": None if trusted is None else trusted.commit,
-        "approvals": 0,
+        "approvals": len(approved_jobs(repository.common_dir)),
         "operators": sorted(operators),
     }
 

@@ -5,8 +5,8 @@
 
 `purpose` says what the item is judged by: `checkpoint` any branch, `update` HEAD, `close` the target.
 Without an item nothing could be recorded; an item whose verdict does not hold is not to be recorded
-either, except an address, which is a pointer and never more. `proof` is the file that has to be
-written with the item, in the same change.
+either, except an address, which is a pointer and never more. `files` have to be written with the item,
+in the same change.
 """
 
 from __future__ import annotations
@@ -45,13 +45,22 @@ _GROUNDS: Final[Mapping[str, Callable[[Store], Ground]]] = {
 
 
 class Resolved(NamedTuple):
-    """What became of one `KIND:REF`; `path` is its task's record."""
+    """What became of one `KIND:REF`; `path` is its task's record.
+
+    `kept` are the files of a job's run that has to be committed with the item.
+    """
 
     text: str
     item: dict[str, Any] | None
     verdict: Verdict
     proof: FileChange | None = None
     path: str = ""
+    kept: tuple[FileChange, ...] = ()
+
+    @property
+    def files(self) -> tuple[FileChange, ...]:
+        """What has to be written with the item, in the same change."""
+        return (*(() if self.proof is None else (self.proof,)), *self.kept)
 
     @property
     def may_be_recorded(self) -> bool:
@@ -176,7 +185,12 @@ def _receipt(asked: _Asked) -> Resolved:
     if held is None:
         return _lost(asked, "receipt", Finding("evidence_broken", "the run has left no receipt"))
     item = {**asked.said("receipt"), "path": site.receipt, "run": site.named, "blob": held.blob}
-    return _checked(asked, item)
+    resolved = _checked(asked, item)
+    if not site.subject.startswith("job/") or not resolved.verdict.holds:
+        return resolved
+    from platformstate.actions.job_commit import kept_files  # a job's run is in git only when it is kept
+
+    return resolved._replace(kept=kept_files(asked.store, site.folder))
 
 
 def _db_verify(asked: _Asked) -> Resolved:

@@ -104,6 +104,10 @@ class Judging:
                 yield path.removesuffix("events.jsonl") + "resolved_steps.json"
             elif path.endswith("/resolved_steps.json"):
                 yield path.removesuffix("resolved_steps.json") + "events.jsonl"
+        if any(_job_of(path) for path in self.selected):
+            from platformstate.actions.judging_ledgers import ledgers_context
+
+            yield from ledgers_context(self)
         for document in self._documents():
             yield from self._beside(document)
 
@@ -142,9 +146,15 @@ class Judging:
                 yield from checkpoint_problems(document, self._run_actor(document.path))
             elif document.kind.name == "run":
                 yield from self._header_problems(document)
+            elif document.kind.name == "job":
+                yield from _spec_problems(document)
         yield from self._claim_problems(selected)
         for path in self._journals():
             yield from self._journal_problems(path)
+        if any(_job_of(path) for path in self.selected):
+            from platformstate.actions.judging_ledgers import ledgers_problems
+
+            yield from ledgers_problems(self)
 
     def _claim_problems(self, selected: Sequence[Document[Any]]) -> Iterator[Problem]:
         if not any(each.kind.name == "task" and claims_proof(each.meta) for each in selected):
@@ -288,6 +298,21 @@ class Judging:
 
 def _is_of_task(change: FileHistory) -> bool:
     return change.document is not None and change.document.kind.name == "task"
+
+
+def _job_of(path: str) -> str | None:
+    """Return the job whose ledgers have to do with a path: one of them, or the receipt of a run."""
+    if not path.startswith("state/jobs/"):
+        return None
+    place = places.place_of(path)
+    is_theirs = place is not None and place.kind in ("ledger", "receipt")
+    return path.split("/")[2] if is_theirs else None
+
+
+def _spec_problems(document: Document[Any]) -> tuple[Problem, ...]:
+    from platformstate.policy.job_spec import spec_problems  # few stores have jobs
+
+    return spec_problems(document)
 
 
 def _evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str]:

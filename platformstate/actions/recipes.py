@@ -34,7 +34,12 @@ class TrustedRecipes(NamedTuple):
 
 def working_recipes(store: Store, root: str) -> dict[str, Recipe]:
     """Return a procedure and all that it calls as the working files have them, for looking at."""
-    return _followed(store, store.tree(), {}, root)
+    return recipes_in(store, store.tree(), root)
+
+
+def recipes_in(store: Store, tree: Tree, root: str) -> dict[str, Recipe]:
+    """Return a procedure and all that it calls as a tree has them. Raises: procedure_invalid."""
+    return _followed(store, tree, {}, root)
 
 
 def trusted_recipes(store: Store, root: str, *, blob: str | None = None) -> TrustedRecipes:

@@ -67,7 +67,7 @@ def _is_projection(conduct: Conduct, data: bytes | None) -> bool:
     return known is not None and CHANGING.issuperset(header_differences(conduct.state.header, known.meta))
 
 
-def write_ending(conduct: Conduct, payload: dict[str, Any] | None = None) -> None:
+def write_ending(conduct: Conduct) -> None:
     """Write receipt and summary of a run that has ended, durably; what is there already stays."""
     from platformstate import __version__
 
@@ -77,7 +77,14 @@ def write_ending(conduct: Conduct, payload: dict[str, Any] | None = None) -> Non
         "git": store.repository.git_version,
         "python": platform.python_version(),
     }
-    facts = ReceiptFacts(conduct.text(), tools, conduct.trusted_ref or _trusted(store), payload or {})
+    more = conduct.terms.receipt_facts(conduct)
+    facts = ReceiptFacts(
+        conduct.text(),
+        {**tools, **more.get("tool", {})},
+        conduct.trusted_ref or _trusted(store),
+        more.get("payload", {}),
+        more.get("job"),
+    )
     receipt = render_receipt(state, conduct.pin, conduct.journal.events, facts)
     summary = render_summary(state, conduct.pin, _tails(conduct))
     put(conduct, "run_receipt.json", receipt)

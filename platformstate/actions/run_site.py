@@ -113,12 +113,13 @@ def sites(store: Store, subject: str | None = None) -> Iterator[RunSite]:
         for name in names:
             for run in tree.names(f"{folder}/{name}/runs"):
                 site = site_of(store, f"{kind}/{name}", run)
-                if _has_begun(store.root / site.journal):
+                if has_begun(site):
                     yield site
 
 
-def _has_begun(journal: Path) -> bool:
+def has_begun(site: RunSite) -> bool:
     """Say whether there is a journal; one without a byte is of a conduct that died as it made it."""
+    journal = site.root / site.journal
     return journal.is_file() and journal.stat().st_size > 0
 
 

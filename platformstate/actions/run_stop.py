@@ -77,8 +77,19 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
             ]
             if settled:
                 conduct.append(*settled)
-        abort(conduct, store.actor, "aborted")
+        abort(conduct, store.actor, conduct.terms.stop_reason("abort"))
         return _written(conduct)
+
+
+def replace_run(store: Store, text: str) -> None:
+    """End a run of a job that stands still, for a later firing. Raises: run_not_found, run_locked."""
+    known = read_run(find_run(store, text))
+    if known.state.status in TERMINAL:
+        return
+    if not stop_orphans(known.site.lease, _GRACE_S):
+        raise known.site.lease.refusal()
+    with opened(store, known, "jobs replace") as conduct:
+        abort(conduct, store.actor, conduct.terms.stop_reason("replace"))
 
 
 def _abort_at_task(store: Store, site: RunSite, reason: str) -> Answer:

@@ -188,7 +188,7 @@ def _decide(store: Store, wish: _Wish) -> Change:
     at = store.now()
     closed = _closed(document, wish, at)
     files, lease = _ending(store, wish, at)
-    proofs = [one.proof for _, one in wish.given if one.proof is not None]
+    proofs = [file for _, one in wish.given for file in one.files]
     change, rev = _file_change(store, before, closed)
     said = [
         one._replace(criterion=after) for one, after in zip(checked, closed.meta["acceptance"], strict=True)

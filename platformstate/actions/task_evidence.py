@@ -71,8 +71,8 @@ def with_evidence(document: Document[Any], given: Sequence[Attached]) -> Documen
 
 
 def proof_files(given: Sequence[Attached]) -> tuple[FileChange, ...]:
-    """Return the proofs that have to be written with the evidence."""
-    return tuple(one.resolved.proof for one in given if one.resolved.proof is not None)
+    """Return what has to be written with the evidence: proofs, and runs of jobs that are not in git yet."""
+    return tuple(file for one in given for file in one.resolved.files)
 
 
 def _refuse_taken(meta: Mapping[str, Any], name: str) -> None:

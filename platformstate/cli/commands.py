@@ -57,6 +57,7 @@ COMMANDS: Final = {
     "run": Home(
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
     ),
+    "jobs": Home("platformstate.cli.jobs:jobs", "Look at jobs, run them, and follow their schedule."),
     "db": Home("platformstate.cli.db:db", "Keep database tables equal to the repository, and prove it."),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
     "merge-driver": Home("platformstate.cli.merge:merge_driver", "Merge a record field by field, for git."),

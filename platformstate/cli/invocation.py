@@ -49,6 +49,15 @@ class Invocation:
 
         return open_repository(self.directory, **self._wishes())
 
+    def now(self) -> str:
+        """Return the present instant, for a command that opens no repository."""
+        import os
+
+        from platformstate.core.instants import instant
+        from platformstate.store.settings import clock
+
+        return instant(clock(os.environ)())
+
     def _wishes(self) -> dict[str, Any]:
         wishes = {"actor": self.actor, "commit": self.commit, "durability": self.durability}
         return {**wishes, "dry_run": self.dry_run}

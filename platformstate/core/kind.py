@@ -19,7 +19,8 @@ class Kind(NamedTuple, Generic[M]):
 class Shape(NamedTuple):
     """One place of a schema, as far as reading and writing text needs it.
 
-    `types` are JSON Schema type names, empty where anything goes. `keys` are in schema order.
+    `types` are JSON Schema type names, empty where anything goes. `keys` are in schema order. `default` is
+    what an absent value means, None where the schema does not say.
     """
 
     types: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class Shape(NamedTuple):
     merge: str = "scalar"
     ref: str | None = None
     same_subject: bool = False
+    default: Any = None
 
 
 class Lifecycle(NamedTuple):

@@ -410,6 +410,55 @@ class ReceiptTool(TypedDict):
     tzdata: NotRequired[str]
 
 
+class ReceiptJobTarget(TypedDict):
+    kind: Literal["command", "procedure", "python"]
+    argv: NotRequired[list[str]]
+    procedure: NotRequired[str]
+    entry: NotRequired[str]
+
+
+class ReceiptJobAttemptsItem(TypedDict):
+    step_index: int
+    key: str
+    attempt: int
+    outcome: Literal["succeeded", "failed", "timed_out", "cancelled", "not_started", "unknown"]
+    by: Literal["conductor", "receipt", "probe", "decision", "proof", "actor"]
+    exit_code: int | None
+    signal: int | None
+    backoff_ms: int
+    ms: int | None
+
+
+class ReceiptJobSource(TypedDict):
+    kind: Literal["tree", "trusted"]
+    commit: str | None
+    dirty: bool
+    allowed: bool
+
+
+class ReceiptJob(TypedDict):
+    """What a run of a job says besides."""
+
+    job_id: str
+    trigger: Literal["cron", "manual", "replay", "backfill"]
+    slot: str | None
+    late_ms: int | None
+    duration_ms: int | None
+    target: ReceiptJobTarget
+    attempts: list[ReceiptJobAttemptsItem]
+    spec_path: str
+    spec_blob: str
+    commit: str
+    trusted_ref: str
+    digest: str
+    bindings_sha256: str
+    root_run: str
+    source: ReceiptJobSource
+    leftovers: int | None
+    host: str
+    clock: Literal["system", "override"]
+
+
 class Receipt(TypedDict):
     """What a finished run leaves."""
 
@@ -431,6 +480,7 @@ class Receipt(TypedDict):
     journal: ReceiptJournal
     tool: ReceiptTool
     payload: dict[str, Any]
+    job: NotRequired[ReceiptJob]
 
 
 class EvidenceTarget(TypedDict):
@@ -749,6 +799,8 @@ class JobOverlap(TypedDict):
 
 
 class JobRuntimeLimits(TypedDict):
+    """What it may take of this machine."""
+
     memory: NotRequired[int | str]
     file_size: NotRequired[int | str]
     output: NotRequired[int | str]
@@ -778,6 +830,8 @@ class JobRuntime(TypedDict):
 
 
 class JobRetryBackoff(TypedDict):
+    """How long it waits before it tries again."""
+
     initial: NotRequired[int | str]
     factor: NotRequired[int]
     max: NotRequired[int | str]

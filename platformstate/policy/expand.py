@@ -18,6 +18,7 @@ from platformstate.policy.placeholders import filled
 from platformstate.policy.recipe import Recipe, Recipes, problem, recipe_problems, seconds
 
 MAX_BYTES: Final = 16_777_216
+_FAILING: Final = ("command", "check")
 
 
 class Expanded(NamedTuple):
@@ -27,10 +28,10 @@ class Expanded(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def expand(recipes: Recipes, root: str, given: Mapping[str, Any]) -> Expanded:
+def expand(recipes: Recipes, root: str, given: Mapping[str, Any], *, on_fail: str = "suspend") -> Expanded:
     """Return the pinned list of a procedure under params given as texts or JSON values.
 
-    Problems have the code procedure_invalid, _cycle, _too_deep, _too_long or _param_invalid. The root
+    `on_fail` is what a command or check means that does not say it. Problems have the code procedure_invalid, _cycle, _too_deep, _too_long or _param_invalid. The root
     must be among the recipes.
     """
     recipe = recipes[root]
@@ -39,7 +40,7 @@ def expand(recipes: Recipes, root: str, given: Mapping[str, Any]) -> Expanded:
     found += [problem(recipe, "procedure_param_invalid", at, reason, of_key=True) for at, reason in faults]
     if found:
         return Expanded(None, tuple(found))
-    expansion = _Expansion(recipes)
+    expansion = _Expansion(recipes, on_fail)
     expansion.walk(recipe, params, prefix="", skip=False)
     if expansion.problems:
         return Expanded(None, tuple(expansion.problems))
@@ -86,6 +87,7 @@ class _Expansion:
     """What the walk has gathered so far."""
 
     recipes: Recipes
+    on_fail: str = "suspend"
     steps: list[entity.Step] = field(default_factory=list)
     called: dict[str, str] = field(default_factory=dict)
     requires: dict[Any, entity.Guard] = field(default_factory=dict)
@@ -107,7 +109,8 @@ class _Expansion:
                 self._call(recipe, index, texts, prefix, skipped)
             else:
                 frame = {"index": len(self.steps), "key": prefix + step["key"], "pinned_skip": skipped}
-                self.steps.append(_MAKERS[step["kind"]](step, frame, env, texts))
+                whole = {"on_fail": self.on_fail, **step} if step["kind"] in _FAILING else step
+                self.steps.append(_MAKERS[step["kind"]](whole, frame, env, texts))
 
     def _call(self, recipe: Recipe, index: int, texts: Mapping[str, str], prefix: str, skip: bool) -> None:
         call = recipe.document.meta["steps"][index]

@@ -25,10 +25,14 @@ def identity_problems(document: Document[Any]) -> tuple[Problem, ...]:
 def journal_identity_problems(
     rows: Sequence[tuple[int, Mapping[str, Any]]], path: str
 ) -> tuple[Problem, ...]:
-    """Return where a journal's first event names another run or subject than its path does."""
+    """Return where a journal's first event, or a ledger's line, names another place than its path does."""
     place = places.place_of(path)
     if place is None or not rows:
         return ()
+    if place.kind == "ledger":
+        job = (place.subject or "").partition("/")[2]
+        wrong = [(line, row["job"]) for line, row in rows if row["job"] != job]
+        return tuple(_mismatch(path, line, 1, "/job", has, job) for line, has in wrong)
     line, event = rows[0]
     wanted = {"run": place.run or place.id, "subject": place.subject or ""}
     return tuple(

@@ -26,6 +26,7 @@ class ReceiptFacts(NamedTuple):
     tool: Mapping[str, str]
     trusted_ref: str | None = None
     payload: Mapping[str, Any] = {}
+    job: Mapping[str, Any] | None = None
 
 
 def render_receipt(state: RunState, pin: Pin | None, events: Sequence[Event], facts: ReceiptFacts) -> bytes:
@@ -58,6 +59,8 @@ def render_receipt(state: RunState, pin: Pin | None, events: Sequence[Event], fa
         "tool": dict(facts.tool),
         "payload": dict(facts.payload),
     }
+    if facts.job is not None:
+        receipt["job"] = dict(facts.job)
     return pretty_json(receipt)
 
 

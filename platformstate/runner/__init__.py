@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from platformstate.runner.environment import inherited as inherited
     from platformstate.runner.environment import job_base as job_base
     from platformstate.runner.environment import step_environment as step_environment
+    from platformstate.runner.firings import Claim as Claim
+    from platformstate.runner.firings import JobFiles as JobFiles
+    from platformstate.runner.firings import approved_jobs as approved_jobs
     from platformstate.runner.journal import Journal as Journal
     from platformstate.runner.leases import Lease as Lease
     from platformstate.runner.leases import LockRecord as LockRecord
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
     from platformstate.runner.processes import boot_id as boot_id
     from platformstate.runner.signals import Signals as Signals
     from platformstate.runner.signals import listening as listening
+    from platformstate.runner.sources import Source as Source
+    from platformstate.runner.sources import hold_source as hold_source
     from platformstate.runner.step import Ended as Ended
     from platformstate.runner.step import StepCommand as StepCommand
     from platformstate.runner.step import adopt_output as adopt_output
@@ -82,11 +87,13 @@ _HOMES = {
     ),
     "ending": ("stop_orphans",),
     "environment": ("StepNames", "idempotency_key", "inherited", "job_base", "step_environment"),
+    "firings": ("Claim", "JobFiles", "approved_jobs"),
     "journal": ("Journal",),
     "leases": ("Lease", "LockRecord", "Position", "Request", "RunLock"),
     "output": ("Output",),
     "processes": ("Holder", "become_subreaper", "boot_id"),
     "signals": ("Signals", "listening"),
+    "sources": ("Source", "hold_source"),
     "step": ("Ended", "StepCommand", "adopt_output", "execute_step", "refuse_alive"),
     "wrapped": ("Names", "Wrapped", "wrapping"),
 }

@@ -7,7 +7,7 @@ copied again over what is there.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -45,11 +45,22 @@ class Output(NamedTuple):
 
 
 class LogCopy:
-    """The log of one attempt while it is written. `spools` are its descriptors: all, or stderr and stdout."""
+    """The log of one attempt while it is written. `spools` are its descriptors: all, or stderr and stdout.
 
-    def __init__(self, root: Path, path: str, spools: Sequence[int], values: Sequence[str]) -> None:
+    `shown` is given each line once its end is there.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        path: str,
+        spools: Sequence[int],
+        values: Sequence[str],
+        shown: Callable[[str], None] | None = None,
+    ) -> None:
         self._root, self._path = root, path
         self._values = values
+        self._shown, self._line = shown, ""
         self._spools = list(spools)
         self._is_stuck = False
         self._begin()
@@ -88,13 +99,24 @@ class LogCopy:
     def _write(self, text: str) -> None:
         if not text:
             return
-        data = safe_text(text).encode("utf-8", "replace")
+        safe = safe_text(text)
+        data = safe.encode("utf-8", "replace")
         with explained(self._path):
             os.lseek(self._log, self._written, os.SEEK_SET)
             write_all(self._log, data)
         self._written += len(data)
         self._ends_line = data.endswith(b"\n")
         self._hash.update(data)
+        self._show(safe)
+
+    def _show(self, text: str, *, rest: bool = False) -> None:
+        if self._shown is None:
+            return
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._shown(line)
+        if rest and self._line:
+            self._shown(self._line)
 
     def finish(self) -> Output:
         """Copy the rest, cut a log that is too long, and return what was printed. Raises disk_full."""
@@ -122,6 +144,7 @@ class LogCopy:
         return text, capture_problem(data, text)
 
     def _end(self) -> None:
+        self._show("", rest=True)
         with explained(self._path):
             os.ftruncate(self._log, self._written)
             if self._written > MAX_LOG_BYTES:

@@ -132,6 +132,18 @@ def _holds(one: Process, locked: os.stat_result | None) -> bool:
     return False
 
 
+def inherited_descriptor(descriptor: int) -> int:
+    """Move a lock's descriptor to a number that the shim hands on to a step, and return it."""
+    for number in LOCK_DESCRIPTORS:
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(descriptor, number, inheritable=True)
+            os.close(descriptor)
+            return number
+    return descriptor
+
+
 def holder(pid: int) -> Holder:
     """Return a process with its command line, as a message names it."""
     try:

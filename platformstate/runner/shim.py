@@ -64,6 +64,8 @@ _ULIMITS: Final = {
     "file_size": ("f", 512),
     "memory": ("v", 1024),
 }
+# At the hard limit the kernel sends KILL, which proves nothing; at the soft one SIGXCPU, which does.
+_SOFT: Final = {"cpu_seconds": "S"}
 
 
 class Streams(NamedTuple):
@@ -136,5 +138,8 @@ def ulimits(limits: Mapping[str, int]) -> str:
     texts = []
     for name, value in sorted(limits.items()):
         letter, unit = _ULIMITS[name]
-        texts.append(f"ulimit -{letter} {max(1, value // unit)} || exit {NOT_STARTED}")
+        amount = max(1, value // unit)
+        texts.append(f"ulimit -{_SOFT.get(name, '')}{letter} {amount} || exit {NOT_STARTED}")
+        if name in _SOFT:
+            texts.append(f"ulimit -H{letter} {amount + 1} 2>/dev/null || :")
     return "\n".join(texts)

@@ -25,6 +25,10 @@ class Signals:
         self.drain()
         return self._came.pop(0) if self._came else None
 
+    def has_come(self) -> bool:
+        """Say whether a signal waits to be taken."""
+        return bool(self._came)
+
     def drain(self) -> None:
         """Empty the descriptor that wakes a waiting `poll`."""
         while True:

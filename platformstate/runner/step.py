@@ -33,7 +33,8 @@ class StepCommand:
     """One attempt at a command step. `cwd` is absolute; the log stands at `log` below `root`.
 
     `apart` keeps stdout by itself, for `capture` and `expect`. `values` are what the log may not show.
-    `limits` are of memory and file_size (bytes), cpu_seconds, open_files.
+    `limits` are of memory and file_size (bytes), cpu_seconds, open_files. `shown` is given each line
+    of the log while it is written.
     """
 
     index: int
@@ -50,6 +51,7 @@ class StepCommand:
     apart: bool = False
     values: Sequence[str] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
+    shown: Callable[[str], None] | None = None
 
     def file(self, lease: Lease, suffix: str) -> Path:
         """Return one of the attempt's files in the clone."""
@@ -91,7 +93,7 @@ def execute_step(
     lease = lock.lease
     keep_values(lease, command.index, command.attempt, command.values)
     with _spools(lease, command, _NEW_SPOOL) as spools:
-        log = LogCopy(command.root, command.log, spools, command.values)
+        log = LogCopy(command.root, command.log, spools, command.values, command.shown)
         try:
             return _Attempt(lock, command, log, spools, signals, cancel).run(points or {})
         finally:

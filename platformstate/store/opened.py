@@ -31,6 +31,7 @@ from platformstate.store.settings import clock as wall_clock
 if TYPE_CHECKING:
     from platformstate.gitrepo.facts import WorkFacts
 
+_NOUNS: Final = {"job": "jobs"}  # commands that are not called after their kind
 _KNOWN_FORMAT: Final = f"schema: store/{KINDS['store'].version}\n".encode()
 
 
@@ -59,6 +60,10 @@ class Store:
     def now(self) -> str:
         """Return the present instant of this store's clock."""
         return self._session.instant()
+
+    def reopened(self) -> Store:
+        """Return the store as the repository stands now, with the same clock; for a command that goes on long."""
+        return Store(self._session._replace(repository=discover(self.repository.directory)))
 
     def setting(self, name: str) -> list[str]:
         """Return all values of git config `platformstate.<name>`, the strongest last."""
@@ -132,7 +137,7 @@ class Store:
             raise StateError(
                 f"{kind.name}_not_found",
                 f"no {kind.name} is called {shown(prefix)}",
-                hint=f"platformctl {kind.name} list",
+                hint=f"platformctl {_NOUNS.get(kind.name, kind.name)} list",
             )
         raise StateError(
             "id_ambiguous",

@@ -51,9 +51,12 @@ def true_steps(number: int) -> Iterator[str]:
     return (TRUE.format(index) for index in range(number))
 
 
-def run_ours(ground: Ground, store: Store, *argv: str, point: str | None = None) -> float:
+def run_ours(
+    ground: Ground, store: Store, *argv: str, point: str | None = None, now: str | None = None
+) -> float:
     """Run our command in a store and return its milliseconds. Raises RuntimeError unless it did well."""
-    environment = {**os.environ, **({"PLATFORMSTATE_FAILPOINT": point} if point else {})}
+    named = {"PLATFORMSTATE_FAILPOINT": point, "PLATFORMSTATE_NOW": now}
+    environment = {**os.environ, **{name: value for name, value in named.items() if value}}
     began = time.perf_counter()
     done = subprocess.run(
         [str(ground.command), *argv],

@@ -67,7 +67,7 @@ SCALES: Final = {
     "tasks-5k": Scale("tasks-5k", 5_000, 20, linked=True),
 }
 LATER: Final = {
-    "jobs-10k": "jobs do not exist yet",
+    "jobs-10k": "G21 makes its 10,000 jobs at 10k and 50k",
     "steps-10k": "G20 makes its run of 10,000 steps at every scale",
 }
 

@@ -23,6 +23,7 @@ def test_the_demo_runs_every_step_and_removes_its_folder(platformctl: Platformct
     assert "PLATFORMSTATE_FAILPOINT=store.file-temp platformctl memory checkpoint create" in ran.stdout
     assert "PLATFORMSTATE_FAILPOINT=conduct.spawned@1 platformctl procedure conduct" in ran.stdout
     assert "✓ every effect happened once" in ran.stdout
+    assert "✓ a second tick starts it no second time" in ran.stdout
     assert ran.stdout.count("✓") >= 30
     assert "every promise held" in ran.stdout
     assert os.listdir(place) == []
@@ -33,7 +34,7 @@ def test_the_demo_answers_in_one_document(platformctl: Platformctl, tmp_path: Pa
     document = platformctl("demo", "--json", cwd=tmp_path).document
     assert document["ok"] is True
     steps = document["data"]["steps"]
-    assert [step["step"] for step in steps] == list(range(1, 12))
+    assert [step["step"] for step in steps] == list(range(1, 14))
     exits = {each["exit"] for step in steps for each in step["commands"]}
     assert exits == {0, 1, 4, 5, 6, 137}
 

@@ -90,7 +90,7 @@ def test_the_exported_store_is_valid_and_holds_every_kind(tmp_path: Path) -> Non
         assert place is not None, path
         held.add(place.kind)
         assert read((tmp_path / path).read_bytes(), path).problems == (), path
-    assert held == {*KINDS, "summary"}
+    assert held == {*KINDS, "summary", "artifact", "log"}
 
 
 def test_the_exported_store_agrees_with_itself() -> None:

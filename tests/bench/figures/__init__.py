@@ -21,6 +21,8 @@ MODULES: Final = {
     "G18": "g18_parse",
     "G19": "g19_append",
     "G20": "g20_resume",
+    "G21": "g21_idle_tick",
+    "G22": "g22_job_run",
     "G23": "g23_memory",
     "G24": "g24_bytes",
     "G25": "g25_conduct",
@@ -38,8 +40,6 @@ LATER: Final = {
     "G11": "the cache does not exist yet",
     "G12": "the cache does not exist yet",
     "G14": "`batch` does not exist yet",
-    "G21": "`jobs tick` does not exist yet",
-    "G22": "`jobs run` does not exist yet",
 }
 
 

@@ -1,0 +1,108 @@
+"""Commit what jobs left: the lines of their ledgers, and the runs that are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.actions.job_ledger import read_ledger, uncommitted
+from platformstate.core.places import receipt_path, run_folder
+from platformstate.core.tree import Tree
+from platformstate.files import WorkTree
+from platformstate.policy.journal import TERMINAL
+from platformstate.policy.secrets import find_secrets
+
+MAX_ARTIFACT_BYTES: Final = 1_048_576
+MARK: Final = "x-keep"  # in run.md, where it is committed with the run; the reason, or "kept"
+
+if TYPE_CHECKING:
+    from platformstate.actions.run_site import RunSite
+    from platformstate.store import Store
+    from platformstate.store.change import Change, FileChange, Written
+
+
+def is_pinned_run(store: Store, site: RunSite) -> bool:
+    """Say whether a run was kept by hand."""
+    return f"\n{MARK}:" in (WorkTree(store.root).bytes_of(site.header) or b"").decode("utf-8", "replace")
+
+
+def commit_runs(store: Store, jobs: Sequence[str]) -> Written:
+    """Commit the new lines of these jobs' ledgers and the kept runs that they name, in one commit.
+
+    Raises: what a write raises; the lines are durable in their files whatever becomes of it.
+    """
+    return store.write(lambda: _change(store, sorted(set(jobs))))
+
+
+def _change(store: Store, jobs: Sequence[str]) -> Change:
+    from platformstate.store.change import Change
+
+    files = list(uncommitted(store, jobs))
+    head = None if store.repository.head is None else store.tree("HEAD")
+    for job in jobs:
+        files += _kept(store, job, head)
+    subject = f"job: record {jobs[0]}" if len(jobs) == 1 else f"job: record {len(jobs)} jobs"
+    return Change(subject, (("Actor", store.actor),), tuple(files))
+
+
+def _kept(store: Store, job: str, head: Tree | None) -> list[FileChange]:
+    """Return the files of the job's kept runs that HEAD lacks."""
+    lines = read_ledger(WorkTree(store.root), job)
+    kept = [line["run"] for line in lines if line["status"] in TERMINAL and line.get("kept")]
+    receipts = {receipt_path(f"job/{job}", run): run_folder(f"job/{job}", run) for run in kept}
+    held = {} if head is None else dict(head.read(list(receipts)))
+    missing = [folder for path, folder in receipts.items() if path not in held]
+    return [change for folder in missing for change in kept_files(store, folder)]
+
+
+def kept_files(store: Store, folder: str) -> tuple[FileChange, ...]:
+    """Return the files of a run's folder as changes that commit what HEAD lacks of it.
+
+    Of its logs those of attempts that did not succeed; no artifact above one MiB or with a secret in it.
+    """
+    from platformstate.store.change import FileChange
+
+    here = WorkTree(store.root)
+    head = None if store.repository.head is None else store.tree("HEAD")
+    held = {} if head is None else dict(head.read([entry.path for entry in head.entries(folder)]))
+    changes = []
+    for entry in here.entries(folder):
+        data = here.bytes_of(entry.path)
+        if data is None or held.get(entry.path) == data or not _is_kept(store, folder, entry.path, data):
+            continue
+        changes.append(
+            FileChange(entry.path, held.get(entry.path), data, append=entry.path.endswith("/events.jsonl"))
+        )
+    return tuple(changes)
+
+
+def _is_kept(store: Store, folder: str, path: str, data: bytes) -> bool:
+    name = path.removeprefix(f"{folder}/")
+    if name.startswith("logs/"):
+        return name.removeprefix("logs/").removesuffix(".log") in _unsuccessful(WorkTree(store.root), folder)
+    if not name.startswith("artifacts/"):
+        return True
+    allowed = store.session.settings.allowed_secrets
+    return len(data) <= MAX_ARTIFACT_BYTES and not find_secrets(
+        data.decode("utf-8", "replace"), path, allowed
+    )
+
+
+def _unsuccessful(here: WorkTree, folder: str) -> set[str]:
+    """Return `<step>.<attempt>` of each attempt that did not succeed."""
+    receipt = json.loads(here.bytes_of(f"{folder}/run_receipt.json") or b"{}")
+    rows = receipt.get("job", {}).get("attempts", ())
+    return {f"{row['step_index']}.{row['attempt']}" for row in rows if row["outcome"] != "succeeded"}
+
+
+def pending_lines(store: Store, jobs: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the lines of these jobs' ledgers that HEAD does not hold yet; one that is none counts as none."""
+    lines = []
+    for change in uncommitted(store, jobs):
+        new = (change.after or b"")[len(change.before or b"") :]
+        for text in new.splitlines():
+            with suppress(ValueError):
+                lines.append(json.loads(text))
+    return [line for line in lines if isinstance(line, dict) and "at" in line]

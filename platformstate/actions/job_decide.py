@@ -1,0 +1,222 @@
+"""What a tick decides about one job, with its lock held: what fires, and what is recorded instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from platformstate.actions.job_claims import Claims, claims_of
+from platformstate.actions.job_firing import claim, firing_of
+from platformstate.actions.job_gate import Asked, Gate, gate_of
+from platformstate.actions.job_ledger import append_line, read_ledger
+from platformstate.actions.job_overlap import Overlap, enter
+from platformstate.actions.job_pause import pause_of
+from platformstate.actions.job_specs import JobSpec
+from platformstate.core.instants import instant
+from platformstate.entities.job import whole_trigger
+from platformstate.errors import StateError
+from platformstate.files import WorkTree
+from platformstate.policy.due import (
+    Blocked,
+    Cursor,
+    OpenRange,
+    asleep,
+    cursor_of,
+    due_slots,
+    hold,
+    paused_spans,
+)
+from platformstate.policy.job_receipt import Firing
+from platformstate.policy.job_rules import misfire_rules
+from platformstate.policy.job_spec import BOUNDARIES, refusal
+from platformstate.policy.ledger import range_line, slot_run_id, unfired_line
+from platformstate.policy.misfire import settle
+from platformstate.policy.pin import Pin
+from platformstate.runner import Claim, JobFiles
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+
+Line = Mapping[str, Any]
+
+
+@dataclass
+class Decided:
+    """What was decided about one job: firings that are claimed, with the overlap place that they run in."""
+
+    store: Store
+    name: str
+    passed: Gate | None = None
+    firings: list[tuple[Firing, Claim | None]] = field(default_factory=list)
+    overlap: Overlap | None = None
+    recorded: list[dict[str, Any]] = field(default_factory=list)
+    invalid: list[StateError] = field(default_factory=list)
+
+    @property
+    def gate(self) -> Gate:
+        """The job's boundaries, which its firings passed."""
+        assert self.passed is not None
+        return self.passed
+
+    @property
+    def pin(self) -> Pin:
+        """The steps that each of the firings pins."""
+        assert self.gate.target is not None
+        return self.gate.target.pin
+
+
+class _Standing(NamedTuple):
+    """Where a job's slots stand: the cursor, what its claims say, and the slots that are due, ascending."""
+
+    files: JobFiles
+    lines: Sequence[Line]
+    said: Mapping[str, Any]
+    cursor: Cursor
+    claims: Claims
+    slots: Sequence[datetime]
+
+
+def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
+    """Decide about the due slots of a job and claim those that fire; the caller holds the job's lock.
+
+    `spec` is the job as the trusted ref has it. Raises: state_invalid for a ledger that cannot be read.
+    """
+    decided = Decided(store, spec.id)
+    if not spec.is_valid:
+        decided.invalid.append(refusal(spec.problems))
+    trigger = _trigger(spec)
+    if trigger is None or trigger["kind"] != "cron":
+        return decided
+    at = _standing(store, spec.id, trigger, now)
+    cursor = at.cursor
+    if at.slots or cursor.open is not None:
+        decided.passed = gate_of(store, spec.id, Asked(at_trusted=True), spec=spec)
+        decided.invalid = [refused for refused in decided.gate.refusals if refused.exit_status == 1]
+        paused = pause_of(store, spec.id, at.lines, instant(now))
+        blocked = _blocked(decided.gate, paused)
+        cursor = _fire(decided, at, now) if blocked is None else _held(decided, at, blocked, at.slots, now)
+    if not store.dry_run:
+        _note(at, cursor)
+        at.claims.clear(at.files, {firing.run for firing, _ in decided.firings})
+    return decided
+
+
+def _trigger(spec: JobSpec) -> dict[str, Any] | None:
+    """Return the schedule of a spec, also of one that is broken elsewhere; None where it is not known."""
+    trigger = spec.said.get("trigger")
+    if any(each.pointer.startswith("/trigger") for each in spec.errors):
+        return None
+    return whole_trigger(trigger) if isinstance(trigger, Mapping) else None
+
+
+def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime) -> _Standing:
+    files = JobFiles(store.repository.common_dir, name)
+    lines = read_ledger(WorkTree(store.root), name)
+    said = files.cursor() or {}
+    cursor = cursor_of(said, lines, trigger, now)
+    claims = claims_of(store, files, lines, cursor.open)
+    due = {*due_slots(trigger, cursor, now)} - claims.taken | {slot for slot in claims.again if slot <= now}
+    return _Standing(files, lines, said, cursor, claims, sorted(due))
+
+
+def _note(at: _Standing, cursor: Cursor) -> None:
+    mark = {"paused": at.said["paused"]} if "paused" in at.said else {}
+    now = {**cursor.as_json(), **mark}
+    if now != at.said:
+        at.files.write_cursor(now)
+
+
+def _blocked(gate: Gate, paused: Mapping[str, Any] | None) -> Blocked | None:
+    if paused is not None:
+        return Blocked("skipped_paused", None)
+    if not gate.refusals:
+        return None
+    code = gate.refusals[0].code
+    if code == "job_disabled":
+        return Blocked("skipped_disabled", None)
+    return Blocked("invalid" if code in BOUNDARIES else "denied", code)
+
+
+def _held(
+    decided: Decided, at: _Standing, blocked: Blocked, slots: Sequence[datetime], now: datetime
+) -> Cursor:
+    """Add slots to the open range, and write what that closes."""
+    held = hold(at.cursor, blocked, slots, instant(now)[:10])
+    if held.written is not None:
+        _record(decided, _range(decided, at.cursor, held.written))
+    return Cursor(_newest(at.cursor, slots), at.cursor.schedule, held.open)
+
+
+def _newest(cursor: Cursor, slots: Iterable[datetime]) -> str:
+    return max((cursor.slot, *(instant(slot) for slot in slots)))
+
+
+def _range(decided: Decided, cursor: Cursor, opened: OpenRange) -> dict[str, Any]:
+    return range_line(
+        decided.name,
+        opened.status,
+        opened.reason,
+        (opened.slot, opened.to, opened.slot_count),
+        at=decided.store.now(),
+        actor=decided.store.actor,
+        schedule=opened.schedule or cursor.schedule,
+    )
+
+
+def _fire(decided: Decided, at: _Standing, now: datetime) -> Cursor:
+    """Record what does not fire, then claim what does; the newest slot becomes the cursor."""
+    store, schedule = decided.store, at.cursor.schedule
+    missed = asleep(at.slots, paused_spans(at.lines))
+    cursor = at.cursor
+    if missed:
+        cursor = _held(decided, at, Blocked("skipped_paused", None), missed, now)
+    if cursor.open is not None:
+        _record(decided, _range(decided, cursor, cursor.open))
+    due = settle(
+        (slot for slot in at.slots if slot not in set(missed)), now, misfire_rules(decided.gate.whole)
+    )
+    by = slot_run_id(due.fires[-1]) if due.fires else None
+    for unfired in due.unfired:
+        stands = by if unfired.status == "coalesced" else None
+        line = unfired_line(
+            decided.name, unfired, at=store.now(), actor=store.actor, schedule=schedule, by=stands
+        )
+        _record(decided, line)
+    if due.fires:
+        _claim(decided, due.fires, at)
+    return Cursor(_newest(cursor, at.slots), schedule)
+
+
+def _claim(decided: Decided, fires: Sequence[datetime], at: _Standing) -> None:
+    """Claim the slots, or record that the job's overlap policy does not let them run."""
+    gate, store = decided.gate, decided.store
+    if store.dry_run:
+        decided.firings = [(firing_of(gate, trigger="cron", slot=instant(slot)), None) for slot in fires]
+        return
+    decided.overlap = enter(store, gate.name, gate.whole, run=f"{gate.name}/{slot_run_id(fires[0])}")
+    if decided.overlap.refusal is not None:
+        line = range_line(
+            gate.name,
+            "skipped_overlap",
+            decided.overlap.refusal,
+            (instant(fires[0]), instant(fires[-1]), len(fires)),
+            at=store.now(),
+            actor=store.actor,
+            schedule=at.cursor.schedule,
+            by=decided.overlap.holder,
+        )
+        _record(decided, line)
+        return
+    for slot in fires:
+        firing = firing_of(gate, trigger="cron", slot=instant(slot))
+        claimed = claim(store, firing, again=slot in at.claims.again)
+        if claimed is not None:
+            decided.firings.append((firing, claimed))
+
+
+def _record(decided: Decided, line: dict[str, Any]) -> None:
+    if not decided.store.dry_run:
+        append_line(decided.store, decided.name, line)
+    decided.recorded.append(line)

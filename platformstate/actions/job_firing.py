@@ -1,0 +1,197 @@
+"""Begin a job's run: claim it, pin its steps, start it; and find again what was claimed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.actions.conduct_open import Conduct
+from platformstate.actions.conduct_place import holder_of
+from platformstate.actions.conduct_start import refuse_found_secrets, write_pin
+from platformstate.actions.git_facts import branch_text
+from platformstate.actions.job_gate import Gate
+from platformstate.actions.job_source import source_held
+from platformstate.actions.job_terms import JobTerms
+from platformstate.actions.run_site import RunSite, site_of
+from platformstate.codec.json_text import canonical_json
+from platformstate.core import ids
+from platformstate.core.instants import moment, stamp
+from platformstate.entities.job import with_defaults
+from platformstate.policy.job_receipt import Firing, Gathered
+from platformstate.policy.job_rules import deadline_s
+from platformstate.policy.journal import Folding
+from platformstate.policy.pin import EXPANDER, Pin, pin_bytes
+from platformstate.runner import Claim, JobFiles, Journal, Position
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+
+# What a claim says of its firing; the rest follows from the spec's blob.
+_CLAIMED: Final = (
+    "job",
+    "run",
+    "trigger",
+    "slot",
+    "spec_path",
+    "spec_blob",
+    "commit",
+    "trusted_ref",
+    "digest",
+    "bindings",
+    "source",
+    "root_run",
+    "replay_of",
+    "attempt",
+    "clock",
+)
+
+
+def firing_of(
+    gate: Gate,
+    *,
+    trigger: str = "manual",
+    slot: str | None = None,
+    replay_of: str | None = None,
+    root_run: str = "",
+) -> Firing:
+    """Return the firing that a job's gate let through; one of a slot has the slot's id."""
+    store = gate.store
+    run = (
+        stamp(slot)
+        if slot and trigger in ("cron", "backfill")
+        else ids.new_timed_id(stamp(store.now()), store.chance)
+    )
+    bindings = dict(gate.bindings)
+    return Firing(
+        job=gate.name,
+        run=run,
+        trigger=trigger,
+        whole=gate.whole,
+        spec_path=gate.spec.path,
+        spec_blob=gate.spec.blob,
+        commit=str(gate.trusted.commit),
+        trusted_ref=gate.trusted.ref,
+        digest=gate.digest,
+        bindings=bindings,
+        bindings_sha256=sha256(canonical_json(bindings)).hexdigest(),
+        source=gate.source,
+        root_run=root_run or run,
+        slot=slot,
+        replay_of=replay_of,
+        clock="override" if os.environ.get("PLATFORMSTATE_NOW") else "system",
+    )
+
+
+def claim(store: Store, firing: Firing, *, again: bool = False) -> Claim | None:
+    """Claim a firing's run; None when another process has it already. `again` takes one that came to nothing."""
+    said = {name: _plain(getattr(firing, name)) for name in _CLAIMED}
+    holder = {**said, "at": store.now(), "pid": os.getpid()}
+    made = JobFiles(store.repository.common_dir, firing.job).claim(firing.run, holder, again=again)
+    if made is not None:
+        store.session.failpoints.reach("jobs.claimed")
+    return made
+
+
+def claimed_firing(store: Store, job: str, run: str) -> Firing | None:
+    """Return the firing that a claim of this clone speaks of, None where there is none or its spec is gone."""
+    from platformstate import validation
+    from platformstate.gitrepo import read_blobs
+
+    said = JobFiles(store.repository.common_dir, job).claim_of(run)
+    if said is None or not set(_CLAIMED) <= said.keys():
+        return None
+    data = next(iter(read_blobs(store.repository, [said["spec_blob"]])), None)
+    document = None if data is None else validation.read(data, said["spec_path"]).document
+    if document is None:
+        return None
+    bindings = said["bindings"]
+    digest = sha256(canonical_json(bindings)).hexdigest()
+    fields = {name: said[name] for name in _CLAIMED}
+    return Firing(whole=with_defaults(document.meta), bindings_sha256=digest, **fields)
+
+
+def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
+    """Pin and start a claimed firing; the claim is let go once the start is durable.
+
+    Raises: run_locked, secret_found, and what the disk refuses; the claim is given up then, that of a slot
+    stays as one that came to nothing, so that the slot is due again.
+    """
+    site = site_of(store, f"job/{firing.job}", firing.run)
+    with ExitStack() as undone:
+        undone.callback(claimed.started if firing.trigger == "cron" else claimed.give_up)
+        terms = terms_of(store, firing)
+        undone.callback(terms.close)
+        terms.source  # noqa: B018  # a copy that cannot be made keeps the run from beginning
+        at = store.now()
+        lock = site.lease.take(host=os.uname().nodename, since=at, command=f"jobs run {firing.named}")
+        undone.callback(lock.close)
+        data = pin_bytes(pin)
+        refuse_found_secrets(store, site, data)
+        write_pin(store, site, data)
+        digest = sha256(data).hexdigest()
+        site.lease.write_position(Position(digest), sync=True)
+        events = _first_events(store, site, firing, pin, digest, at)
+        journal = Journal.create(store.root, site.journal, events, torn=site.torn)
+        undone.pop_all()
+    claimed.started()
+    conduct = Conduct(store, site, pin, lock, journal, Folding())
+    conduct.take()
+    conduct.pinned_here = True
+    conduct.trusted_ref = firing.trusted_ref
+    conduct.terms = terms
+    conduct.reach("started")
+    return conduct
+
+
+def terms_of(store: Store, firing: Firing, *, started_at: str | None = None) -> JobTerms:
+    """Return the terms of a firing; the deadline of one that began earlier counts from then."""
+    now = moment(store.now())
+    spent = 0.0 if started_at is None else (now - moment(started_at)).total_seconds()
+    gathered = Gathered()
+    if firing.slot is not None and firing.trigger == "cron":
+        gathered.late_ms = max(0, round((now - moment(firing.slot)).total_seconds() * 1000))
+    deadline = time.monotonic() + deadline_s(firing.whole) - spent
+    return JobTerms(firing, partial(source_held, store, firing), deadline, gathered)
+
+
+def _first_events(
+    store: Store, site: RunSite, firing: Firing, pin: Pin, digest: str, at: str
+) -> list[dict[str, Any]]:
+    from platformstate.store.place import place_of_work
+
+    holder, place = holder_of(store), place_of_work(store.repository)
+    optional = {"replay_of": firing.replay_of, "task": os.environ.get("PLATFORMSTATE_TASK")}
+    defined = {
+        "type": "RunDefined",
+        "at": at,
+        "run": site.run,
+        "subject": site.subject,
+        "actor": store.actor,
+        "attempt": firing.attempt,
+        "trigger": {"type": firing.trigger, **({"slot": firing.slot} if firing.slot else {})},
+        "host": place.host,
+        "clone": holder["clone"],
+        "worktree": place.worktree,
+        "branch": branch_text(place.branch),
+        "base_commit": place.base_commit,
+        **{name: value for name, value in optional.items() if value},
+    }
+    recorded = {
+        "type": "ResolvedStepsRecorded",
+        "at": at,
+        "step_count": len(pin.steps),
+        "steps_sha256": digest,
+        "source_blob": pin.source.blob,
+        "params_sha256": pin.params_sha256,
+        "expander": EXPANDER,
+    }
+    return [defined, recorded, {"type": "RunStarted", "at": at, "holder": holder}]
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value

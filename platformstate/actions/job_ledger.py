@@ -1,0 +1,132 @@
+"""A job's ledger: lines appended durably at once, committed with others, read in the order of their writing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from platformstate.core.places import STATE, ledger_path
+from platformstate.core.tree import Tree
+from platformstate.errors import StateError
+from platformstate.files import Folder, WorkTree
+from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
+from platformstate.files.errors import explained
+from platformstate.policy.ledger import file_name, is_ledger_name, line_text, writer_name
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+    from platformstate.store.change import FileChange
+
+_NEW_FLAGS: Final = APPEND_FLAGS | os.O_CREAT
+
+
+def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
+    """Append one line, durably, and return the path of its file. The caller holds the job's lock.
+
+    A last line without its end, left by a writer that was killed, is kept aside first.
+    """
+    folder, names = f"{STATE}jobs/{job}/ledger", _sizes(store, job)
+    name = file_name(str(line["at"]), ledger_writer(store), names)
+    durability = store.session.settings.durability
+    points = store.session.failpoints
+    path = ledger_path(job, name)
+    with Folder.at(store.root, folder, durability=durability) as opened, explained(path):
+        fd = os.open(f"{name}.jsonl", _NEW_FLAGS, 0o644, dir_fd=opened.fd)
+        try:
+            _keep_torn(store, path, fd)
+            text = line_text(line)
+            torn_at = len(text) // 2 if points.is_asked("jobs.ledger-torn") else 0
+            write_all(fd, text[:torn_at])
+            points.reach("jobs.ledger-torn")
+            write_all(fd, text[torn_at:])
+            fsync(fd, path, durability)
+        finally:
+            os.close(fd)
+        if name not in names:
+            opened.sync(durability)
+    points.reach("jobs.ledger")
+    return path
+
+
+def ledger_writer(store: Store) -> str:
+    """Return the name under which this clone, worktree and branch appends."""
+    from platformstate.store.place import make_clone_id, worktree_name
+
+    repository = store.repository
+    clone = make_clone_id(repository, store.chance, store.session.settings.durability)
+    return writer_name(clone, worktree_name(repository), repository.branch)
+
+
+def _sizes(store: Store, job: str) -> dict[str, int]:
+    folder = store.root / STATE / "jobs" / job / "ledger"
+    with suppress(FileNotFoundError):
+        return {path.name.removesuffix(".jsonl"): path.lstat().st_size for path in folder.iterdir()}
+    return {}
+
+
+def _keep_torn(store: Store, path: str, fd: int) -> None:
+    data = read_all(fd)
+    if not data or data.endswith(b"\n"):
+        return
+    start = data.rfind(b"\n") + 1
+    durability = store.session.settings.durability
+    with Folder.at(store.session.control.path, "torn", durability=durability) as folder:
+        name = path.replace("/", "_")
+        number = sum(1 for kept in folder.names() if kept.startswith(f"{name}."))
+        folder.create(f"{name}.{number + 1}", data[start:], durability, 0o600)
+        folder.sync(durability)
+    os.ftruncate(fd, start)
+
+
+def read_ledger(tree: Tree, job: str) -> list[dict[str, Any]]:
+    """Return the lines of a job's ledger, oldest first; of one instant in the order of their files.
+
+    A torn last line counts as none. Raises: state_invalid for a line that is no JSON object.
+    """
+    rows = []
+    for path in ledger_files(tree, job):
+        data = next((data for _, data in tree.read([path])), b"") or b""
+        rows += [(row["at"], path, number, row) for number, row in _lines(data, path)]
+    return [row for *_, row in sorted(rows, key=lambda found: found[:3])]
+
+
+def ledger_files(tree: Tree, job: str) -> list[str]:
+    """Return the paths of a job's ledgers, sorted."""
+    folder = f"{STATE}jobs/{job}/ledger"
+    names = (entry.path for entry in tree.entries(folder))
+    return sorted(path for path in names if is_ledger_name(path.rpartition("/")[2].removesuffix(".jsonl")))
+
+
+def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    whole = data[: data.rfind(b"\n") + 1]
+    for number, text in enumerate(whole.split(b"\n")[:-1], 1):
+        try:
+            row = json.loads(text)
+            yield number, {**row, "at": row["at"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                "state_invalid",
+                f"line {number} is no line of a ledger",
+                hint=f"platformctl validate {path}",
+                path=path,
+                line=number,
+            ) from error
+
+
+def uncommitted(store: Store, jobs: Sequence[str]) -> tuple[FileChange, ...]:
+    """Return the ledgers of jobs that have grown since HEAD, as changes that commit them."""
+    from platformstate.store.change import FileChange
+
+    here = WorkTree(store.root)
+    head = None if store.repository.head is None else store.tree("HEAD")
+    changes = []
+    for path in [path for job in jobs for path in ledger_files(here, job)]:
+        held = None if head is None else next((data for _, data in head.read([path])), None)
+        data = here.bytes_of(path) or b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != (held or b""):
+            changes.append(FileChange(path, held, whole, append=True))
+    return tuple(changes)

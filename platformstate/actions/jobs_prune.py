@@ -1,0 +1,174 @@
+"""`jobs prune`: remove the folders of old runs; it alone deletes anything of a job, and never a ledger."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from platformstate.actions.answer import Answer
+from platformstate.actions.job_commit import is_pinned_run
+from platformstate.actions.job_ledger import append_line, uncommitted
+from platformstate.actions.job_specs import resolve_job, working_job
+from platformstate.actions.run_site import RunSite, read_run, sites
+from platformstate.codec.json_text import canonical_json
+from platformstate.core.instants import moment
+from platformstate.entities.kinds import JOB
+from platformstate.errors import StateError, shown
+from platformstate.files import WorkTree
+from platformstate.files.locks import locked
+from platformstate.policy.journal import TERMINAL
+from platformstate.runner import JobFiles
+
+if TYPE_CHECKING:
+    from platformstate.store import Store
+    from platformstate.store.change import Change, FileChange
+
+
+class _Old(NamedTuple):
+    """A run that may go, or the reason why it stays."""
+
+    site: RunSite
+    ended_at: str
+    reason: str | None = None
+
+
+def prune_jobs(store: Store, prefixes: Sequence[str] = (), *, before: str | None = None) -> Answer:
+    """Remove old ended runs of these jobs, or of all; `before` stands for both limits of a spec.
+
+    Kept ones go by a commit, so that history has them. A run that goes on, that is pinned, or that is
+    evidence of a task is never touched. Raises: job_not_found, usage_invalid.
+    """
+    limit = None if before is None else _moment(before)
+    names = [resolve_job(store, prefix) for prefix in prefixes] or store.ids(JOB)
+    cited = _cited(store)
+    removed: list[dict[str, Any]] = []
+    skipped: list[dict[str, Any]] = []
+    size = 0
+    for name in sorted(set(names)):
+        with locked(JobFiles(store.repository.common_dir, name).lock):
+            found = list(_old(store, name, limit, cited))
+            going = [old for old in found if old.reason is None]
+            skipped += [
+                {"job": name, "run": old.site.run, "reason": old.reason} for old in found if old.reason
+            ]
+            size += sum(_bytes(store, old.site) for old in going)
+            removed += [{"job": name, "run": old.site.run} for old in going]
+            if going and not store.dry_run:
+                _remove(store, name, going)
+    return Answer({"removed": removed, "skipped": skipped, "bytes": size})
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return moment(text)
+    except ValueError as wrong:
+        raise StateError(
+            "usage_invalid", f"--before {shown(text)} is no instant such as 2026-11-20T10:11:30Z"
+        ) from wrong
+
+
+def _old(store: Store, name: str, before: datetime | None, cited: frozenset[str]) -> Iterator[_Old]:
+    """Yield the runs that are past their time, newest first, those that must stay with the reason."""
+    ended = []
+    for site in sites(store, f"job/{name}"):
+        try:
+            state = read_run(site).state
+        except StateError as broken:
+            yield _Old(site, "", broken.code)
+            continue
+        if state.status not in TERMINAL:
+            if before is not None:
+                yield _Old(site, "", "running")
+            continue
+        ended.append((str(state.header["ended_at"]), state.status, site))
+    keeps = working_job(store, name).whole["retention"]
+    now = moment(store.now())
+    for place, (at, status, site) in enumerate(sorted(ended, key=lambda row: row[:1], reverse=True)):
+        days = keeps["keep_failed_days"] if status == "failed" else keeps["days"]
+        is_old = now - moment(at) > timedelta(days=days) or (status != "failed" and place >= keeps["runs"])
+        if moment(at) < before if before is not None else is_old:
+            yield _Old(site, at, _reason(store, site, cited))
+
+
+def _reason(store: Store, site: RunSite, cited: frozenset[str]) -> str | None:
+    if site.lease.is_held():
+        return "running"
+    if is_pinned_run(store, site):
+        return "pinned"
+    return "evidence" if site.named in cited or site.run in cited else None
+
+
+def _cited(store: Store) -> frozenset[str]:
+    """Return the runs that a task or a checkpoint names as evidence."""
+    from platformstate.core.places import place_of
+    from platformstate.store.reading import judged
+
+    found: set[str] = set()
+    tree = store.tree()
+    wanted = [entry.path for entry in tree.entries("state/tasks") if _may_cite(place_of(entry.path))]
+    for path, data in tree.read(wanted):
+        document = judged(data, path).document
+        if document is not None:
+            found |= set(_receipts(document.meta))
+    return frozenset(found)
+
+
+def _may_cite(place: Any) -> bool:
+    return place is not None and place.kind in ("task", "checkpoint")
+
+
+def _receipts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get("type") == "receipt":
+            yield str(value.get("run") or str(value.get("ref", "")).partition(":")[2])
+        for inner in value.values():
+            yield from _receipts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _receipts(inner)
+
+
+def _bytes(store: Store, site: RunSite) -> int:
+    return sum(path.lstat().st_size for path in (store.root / site.folder).rglob("*") if path.is_file())
+
+
+def _remove(store: Store, name: str, going: Sequence[_Old]) -> None:
+    """Record what goes, commit the removal of what HEAD holds, then remove folders, claims and local files."""
+    runs = sorted(old.site.run for old in going)
+    line = {
+        "schema": "ledger/1",
+        "at": store.now(),
+        "job": name,
+        "run": None,
+        "slot": None,
+        "status": "pruned",
+        "reason": None,
+        "actor": store.actor,
+        "count": len(runs),
+        "from": min(old.ended_at for old in going),
+        "to": max(old.ended_at for old in going),
+        "digest": sha256(canonical_json(runs)).hexdigest(),
+    }
+    append_line(store, name, line)
+    store.write(lambda: _change(store, name, going))
+    files = JobFiles(store.repository.common_dir, name)
+    for old in going:
+        shutil.rmtree(store.root / old.site.folder, ignore_errors=True)
+        files.release(old.site.run)
+        for path in old.site.lease.folder.glob(f"{old.site.lease.local}.*"):
+            path.unlink(missing_ok=True)
+
+
+def _change(store: Store, name: str, going: Sequence[_Old]) -> Change:
+    from platformstate.store.change import Change, FileChange
+
+    files: list[FileChange] = list(uncommitted(store, [name]))
+    here = WorkTree(store.root)
+    if store.repository.head is not None:
+        head = store.tree("HEAD")
+        paths = [entry.path for old in going for entry in head.entries(old.site.folder)]
+        files += [FileChange(path, here.bytes_of(path), None) for path, _ in head.read(paths)]
+    return Change(f"job: prune {name}", (("Actor", store.actor),), tuple(files))

@@ -1,0 +1,75 @@
+"""The places of an overlap group: flock files of which a run holds one while it, or a process of it, lives."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from platformstate.codec.json_text import canonical_json
+from platformstate.runner.opening import explained, read_whole
+from platformstate.runner.processes import inherited_descriptor
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Place(NamedTuple):
+    """A place that is ours; the descriptor is one that the steps' processes inherit."""
+
+    path: Path
+    descriptor: int
+
+    def say(self, holder: Mapping[str, Any]) -> None:
+        """Write who holds the place, for those who find it taken."""
+        data = canonical_json(dict(holder)) + b"\n"
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, data, 0)
+
+    def leave(self) -> None:
+        """Let go of the place; a living process of a step keeps it."""
+        os.close(self.descriptor)
+
+
+def take(paths: list[Path]) -> Place | None:
+    """Take the first free one of a group's places; None when all are taken."""
+    for path in paths:
+        with explained(str(path)):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        return Place(path, inherited_descriptor(descriptor))
+    return None
+
+
+def holders(paths: list[Path]) -> list[dict[str, Any]]:
+    """Return what the holders of taken places say of themselves, oldest first."""
+    found = []
+    for path in paths:
+        data = read_whole(path)
+        if data is None or not _is_taken(path):
+            continue
+        try:
+            said = json.loads(data)
+        except ValueError:
+            continue
+        if isinstance(said, dict):
+            found.append(said)
+    return sorted(found, key=lambda said: str(said.get("at", "")))
+
+
+def _is_taken(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
