@@ -163,7 +163,7 @@ class Scene:
         wait_for(lambda: not any(_alive(group) for group in groups))
 
 
-def wait_for(holds: Callable[[], bool], within_s: float = 20.0) -> None:
+def wait_for(holds: Callable[[], bool], within_s: float = 60.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + within_s
     while not holds():

@@ -30,7 +30,7 @@ def make(ground: Ground) -> Sequence[Taken]:
 
 def _steps(ground: Ground) -> Iterator[Taken]:
     """Yield the time and the bytes of a step that does nothing, start-up taken off."""
-    number = 20 if ground.smoke else 1_000
+    number = 5 if ground.smoke else 1_000
     store = small_store(ground, "steps")
     write_procedure(store, "one", list(true_steps(1)))
     write_procedure(store, "many", list(true_steps(number)))
