@@ -32,37 +32,51 @@ class OutcomeUnknown(Exception):
     """The answer to COMMIT was lost."""
 
 
+class _Batch:
+    """Rows of one table that wait to be sent."""
+
+    def __init__(self, table: Table) -> None:
+        types = {column.name: column.type for column in table.columns}
+        hashed = [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
+        self.writers = pg_binary.writers(hashed)
+        self.rows: list[bytes] = []
+        self.size = self.sent = 0
+
+    def taken(self) -> list[bytes]:
+        """Return what waits, and wait for more."""
+        rows, self.rows, self.size = self.rows, [], 0
+        self.sent += len(rows)
+        return rows
+
+
 class PostgresWriter:
     """A transaction in progress; nothing of it is seen before `commit`."""
 
     def __init__(self, connection: Connection, schema: str, store: str, sync_id: str) -> None:
         self._connection, self._schema = connection, schema
         self._values = {"store": store, "sync_id": sync_id}
-        self._waiting: dict[str, list[bytes]] = {}
-        self._sizes: dict[str, int] = {}
-        self._writers: dict[str, list[pg_binary.Writer | None]] = {}
-        self.staged: dict[str, int] = {}
+        self._batches: dict[str, _Batch] = {}
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
         """Add one row to what will be there; it is sent with the next batch of its table."""
-        name = table.name
-        if name not in self._writers:
-            types = {column.name: column.type for column in table.columns}
-            hashed = [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
-            self._writers[name] = pg_binary.writers(hashed)
-            self._waiting[name], self._sizes[name], self.staged[name] = [], 0, 0
-            with explained():
-                self._connection.execute(sql(pg_text.create_staging(table)))
-        row = pg_binary.row(fields, self._writers[name], *raw)
-        self._waiting[name].append(row)
-        self.staged[name] += 1
-        self._sizes[name] += len(row)
-        if self._sizes[name] >= BATCH_BYTES:
+        batch = self._batches.get(table.name) or self._begun(table)
+        row = pg_binary.row(fields, batch.writers, *raw)
+        batch.rows.append(row)
+        batch.size += len(row)
+        if batch.size >= BATCH_BYTES:
             self._send(table)
 
+    def _begun(self, table: Table) -> _Batch:
+        with explained():
+            self._connection.execute(sql(pg_text.create_staging(table)))
+        return self._batches.setdefault(table.name, _Batch(table))
+
+    def _staged(self, table: Table) -> int:
+        batch = self._batches.get(table.name)
+        return 0 if batch is None else batch.sent + len(batch.rows)
+
     def _send(self, table: Table) -> None:
-        rows, self._waiting[table.name] = self._waiting[table.name], []
-        self._sizes[table.name] = 0
+        rows = self._batches[table.name].taken()
         if not rows:
             return
         statement = sql(pg_text.copy_in(table))
@@ -71,7 +85,7 @@ class PostgresWriter:
 
     def flush(self) -> None:
         """Send every batch that waits."""
-        for name in self._waiting:
+        for name in self._batches:
             self._send(pg_text.EVERY[name])
 
     def touched(self, units: Iterable[str]) -> None:
@@ -106,7 +120,7 @@ class PostgresWriter:
 
     def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
         """Make the table's rows of the touched units equal to the staged ones."""
-        staged = self.staged.get(table.name, 0)
+        staged = self._staged(table)
         with explained():
             found = Counts()
             if staged and fresh:
