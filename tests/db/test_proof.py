@@ -73,6 +73,15 @@ def test_a_later_failure_of_the_same_head_is_out_of_step(mirror: Mirror) -> None
     assert out_of_step(mirror) is None
 
 
+def test_rows_of_another_parser_are_out_of_step(mirror: Mirror) -> None:
+    """The next sync makes them again, whatever was verified of the old ones."""
+    mirror.sync()
+    mirror.verify()
+    mirror.sql("UPDATE store_head SET parser_version = 0")
+    assert "tip" in str(out_of_step(mirror))
+    assert mirror.relation() == "rebuild"
+
+
 def test_behind_counts_commits_to_the_tip(mirror: Mirror) -> None:
     mirror.sync()
     for number in range(2):
