@@ -60,6 +60,13 @@ def writers(types: Sequence[str]) -> list[Writer]:
 
 
 def row(fields: Sequence[bytes | None], written: Sequence[Writer], *raw: bytes) -> bytes:
-    """Return one tuple: the canonical fields, then fields that are raw bytes, such as a hash."""
+    """Return the fields of one tuple: the canonical ones, then raw bytes, such as a hash."""
     parts = [_NULL if each is None else write(each) for each, write in zip(fields, written, strict=True)]
-    return b"".join([_count(len(fields) + len(raw)), *parts, *map(_framed, raw)])
+    parts += map(_framed, raw)
+    return b"".join(parts)
+
+
+def tuples(rows: Sequence[bytes], columns: int, after: bytes = b"") -> bytes:
+    """Return rows as tuples of so many columns, the last of which may be the same in all."""
+    count = _count(columns)
+    return b"".join([count, (after + count).join(rows), after]) if rows else b""

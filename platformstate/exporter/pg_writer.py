@@ -10,12 +10,16 @@ import psycopg
 from platformstate.exporter import pg_binary, pg_text
 from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_connect import Connection, sql
+from platformstate.exporter.pg_copying import Copying
 from platformstate.exporter.pg_errors import explained, is_transient
 from platformstate.exporter.repairing import repair_postgres
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
-BATCH_BYTES: Final = 1 << 20
+# What waits before it is sent: little, so that the server works while rows are made; more of the inventory,
+# whose rows are short and come with those of every other table.
+BATCH_BYTES: Final = 1 << 17
+INVENTORY_BYTES: Final = 1 << 22
 _LEDGER: Final = """INSERT INTO sync_run (sync_id, store_id, ref, from_commit, to_commit, to_tree, relation, counts,
   schema_version, parser_version, tool_version, actor, started_at)
 VALUES (%s::uuid, %s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'), %s, %s::jsonb,
@@ -33,12 +37,16 @@ class OutcomeUnknown(Exception):
 
 
 class _Batch:
-    """Rows of one table that wait to be sent."""
+    """Rows of one table that wait to be sent, and how many were."""
 
     def __init__(self, table: Table) -> None:
         types = {column.name: column.type for column in table.columns}
-        hashed = [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
-        self.writers = pg_binary.writers(hashed)
+        self.table = table
+        self.columns = len(pg_text.staged_columns(table))
+        self.writers = pg_binary.writers(
+            [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
+        )
+        self.most = INVENTORY_BYTES if table.name == "source_file" else BATCH_BYTES
         self.rows: list[bytes] = []
         self.size = self.sent = 0
 
@@ -55,49 +63,45 @@ class PostgresWriter:
     def __init__(self, connection: Connection, schema: str, store: str, sync_id: str) -> None:
         self._connection, self._schema = connection, schema
         self._values = {"store": store, "sync_id": sync_id}
+        self._now: str | None = None
         self._batches: dict[str, _Batch] = {}
+        self._copying = Copying(connection)
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
         """Add one row to what will be there; it is sent with the next batch of its table."""
-        batch = self._batches.get(table.name) or self._begun(table)
+        batch = self._batches.get(table.name)
+        if batch is None:
+            batch = self._batches[table.name] = _Batch(table)
         row = pg_binary.row(fields, batch.writers, *raw)
         batch.rows.append(row)
         batch.size += len(row)
-        if batch.size >= BATCH_BYTES:
-            self._send(table)
+        if batch.size >= batch.most:
+            self._send(batch)
 
-    def _begun(self, table: Table) -> _Batch:
+    def _send(self, batch: _Batch) -> None:
         with explained():
-            self._connection.execute(sql(pg_text.create_staging(table)))
-        return self._batches.setdefault(table.name, _Batch(table))
+            if not batch.sent:
+                self._copying.end()
+                self._connection.execute(sql(pg_text.create_staging(batch.table)))
+            tuples = pg_binary.tuples(batch.taken(), batch.columns)
+            self._copying.write(pg_text.copy_in(batch.table), tuples)
 
-    def _staged(self, table: Table) -> int:
-        batch = self._batches.get(table.name)
-        return 0 if batch is None else batch.sent + len(batch.rows)
-
-    def _send(self, table: Table) -> None:
-        rows = self._batches[table.name].taken()
-        if not rows:
-            return
-        statement = sql(pg_text.copy_in(table))
-        with explained(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(b"".join([pg_binary.HEADER, *rows, pg_binary.TRAILER]))
-
-    def flush(self) -> None:
-        """Send every batch that waits."""
-        for name in self._batches:
-            self._send(pg_text.EVERY[name])
+    def flush(self, *, fresh: bool) -> None:
+        """Stage what waits; where the store has no rows, a table that needed no staging goes without."""
+        for batch in self._batches.values():
+            if batch.rows and not (fresh and not batch.sent):
+                self._send(batch)
+        with explained():
+            self._copying.end()
 
     def touched(self, units: Iterable[str]) -> None:
         """Say which units this sync replaces."""
         with explained(), self._connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE touched (unit text PRIMARY KEY) ON COMMIT DROP")
             with cursor.copy("COPY pg_temp.touched FROM STDIN (FORMAT BINARY)") as copy:
-                copy.write(pg_binary.HEADER)
                 written = pg_binary.writers(["text"])
-                for unit in units:
-                    copy.write(pg_binary.row([unit.encode("utf-8")], written))
-                copy.write(pg_binary.TRAILER)
+                rows = [pg_binary.row([unit.encode("utf-8")], written) for unit in units]
+                copy.write(b"".join([pg_binary.HEADER, pg_binary.tuples(rows, 1), pg_binary.TRAILER]))
 
     def lock(self, head: Callable[[Connection], Head | None]) -> Head | None:
         """Wait for this store's turn, then return its cursor as it is now. Raises: Locked."""
@@ -120,18 +124,30 @@ class PostgresWriter:
 
     def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
         """Make the table's rows of the touched units equal to the staged ones."""
-        staged = self._staged(table)
+        batch = self._batches.get(table.name)
         with explained():
-            found = Counts()
-            if staged and fresh:
-                self._connection.execute(sql(pg_text.insert(table)), self._values)
-                found = Counts(inserted=staged)
-            elif staged:
-                found = self._merge(table)
             if fresh:
-                return found
-            gone = pg_text.delete_unstaged(table, staged=bool(staged), all_units=all_units)
+                return Counts() if batch is None else Counts(inserted=self._insert(batch))
+            found = self._merge(table) if batch else Counts()
+            gone = pg_text.delete_unstaged(table, staged=bool(batch), all_units=all_units)
             return found._replace(deleted=max(0, self._connection.execute(sql(gone), self._values).rowcount))
+
+    def _insert(self, batch: _Batch) -> int:
+        """Add staged rows to a table in which the store has none, or straight those that still wait."""
+        if batch.sent:
+            return self._connection.execute(sql(pg_text.insert(batch.table)), self._values).rowcount
+        columns = pg_text.stamps(batch.table)
+        tuples = pg_binary.tuples(batch.taken(), batch.columns + len(columns), self._stamps(len(columns)))
+        self._copying.write(pg_text.copy_straight(batch.table), tuples)
+        self._copying.end()
+        return batch.sent
+
+    def _stamps(self, number: int) -> bytes:
+        if self._now is None:
+            row = self._connection.execute(sql(pg_text.NOW)).fetchone()
+            self._now = str(row[0]) if row else ""
+        stamps = (self._values["sync_id"].encode("ascii"), self._now.encode("ascii"))
+        return pg_binary.row(stamps[:number], pg_binary.writers(["uuid", "timestamptz"][:number]))
 
     def _merge(self, table: Table) -> Counts:
         row = self._connection.execute(sql(pg_text.count_staged(table))).fetchone()
@@ -176,6 +192,7 @@ class PostgresWriter:
     def rollback(self) -> None:
         """Give everything up."""
         try:
+            self._copying.abandon()
             if not self._connection.closed:
                 self._connection.execute("ROLLBACK")
         except psycopg.Error:

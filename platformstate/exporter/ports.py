@@ -45,8 +45,8 @@ class Writer(Protocol):
         """Add one row to what will be there."""
         ...
 
-    def flush(self) -> None:
-        """Send every batch that waits."""
+    def flush(self, *, fresh: bool) -> None:
+        """Send what waits; a store without rows may need less."""
         ...
 
     def touched(self, units: Any) -> None:

@@ -59,8 +59,8 @@ class SqliteWriter:
         with explained(self._path):
             self._connection.executemany(f"INSERT INTO temp.staged_{table.name} VALUES ({marks})", rows)
 
-    def flush(self) -> None:
-        """Send every batch that waits."""
+    def flush(self, *, fresh: bool) -> None:
+        """Stage what waits, whether the store has rows or none."""
         for name in self._waiting:
             self._send(EVERY[name])
 

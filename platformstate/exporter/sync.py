@@ -165,7 +165,8 @@ def _written(
     writer: Writer = engine.target.writer(store, wishes.sync_id)
     done = False
     try:
-        counted = stage(writer, source, work, told)
+        fresh = decision.relation == "initial"
+        counted = stage(writer, source, work, told, fresh=fresh)
         engine.reach("db.copied")
         now = writer.lock(lambda connection: engine.locked_head(connection, store))
         if (now and now.sync_id) != (head and head.sync_id):
@@ -173,7 +174,7 @@ def _written(
         engine.reach("db.locked")
         if wishes.repair:
             writer.repair()
-        counts = _merge(writer, work, decision.relation == "initial", wishes, told)
+        counts = _merge(writer, work, fresh, wishes, told)
         _never_lost(counted, counts)
         engine.reach("db.merged")
         writer.finish(_ledger(source.wanted, wishes, decision, head, counts), _version(engine))
