@@ -10,7 +10,9 @@ from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.layout import Column, Table
 from platformstate.exporter.tables import TABLES
 
-NOW: Final = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+LOCK_AND_NOW: Final = (
+    "SELECT pg_advisory_xact_lock(%s), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+)
 EVERY: Final = {**TABLES, "source_file": SOURCE_FILE}
 _STAGED: Final = "pg_temp.staged_"
 _CANONICAL: Final = {
@@ -121,16 +123,6 @@ def merge(table: Table) -> str:
         f"MERGE INTO {table.name} t USING {_STAGED}{table.name} s ON {_on_key(table)}"
         f" WHEN MATCHED AND {_differs(table)} THEN UPDATE SET {', '.join(sets)}"
         f" WHEN NOT MATCHED THEN INSERT ({', '.join(names)}) VALUES ({', '.join(given)})"
-    )
-
-
-def insert(table: Table) -> str:
-    """Return the statement that adds every staged row to a table in which the store has none."""
-    staged = staged_columns(table)
-    values = ["%(sync_id)s::uuid", "now()"][: len(stamps(table))]
-    return (
-        f"INSERT INTO {table.name} ({', '.join((*staged, *stamps(table)))})"
-        f" SELECT {', '.join((*staged, *values))} FROM {_STAGED}{table.name}"
     )
 
 

@@ -17,9 +17,9 @@ from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
 # What waits before it is sent: little, so that the server works while rows are made; more of the inventory,
-# whose rows are short and come with those of every other table.
+# whose short rows come with those of every other table.
 BATCH_BYTES: Final = 1 << 17
-INVENTORY_BYTES: Final = 1 << 22
+INVENTORY_BYTES: Final = 1 << 19
 _LEDGER: Final = """INSERT INTO sync_run (sync_id, store_id, ref, from_commit, to_commit, to_tree, relation, counts,
   schema_version, parser_version, tool_version, actor, started_at)
 VALUES (%s::uuid, %s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'), %s, %s::jsonb,
@@ -37,59 +37,76 @@ class OutcomeUnknown(Exception):
 
 
 class _Batch:
-    """Rows of one table that wait to be sent, and how many were."""
+    """Rows of one table that wait to be sent, how, and how many were."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, stamps: bytes | None) -> None:
         types = {column.name: column.type for column in table.columns}
+        staged = pg_text.staged_columns(table)
         self.table = table
-        self.columns = len(pg_text.staged_columns(table))
-        self.writers = pg_binary.writers(
-            [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
-        )
+        self.writers = pg_binary.writers([types[each] for each in staged if each != "row_hash"])
         self.most = INVENTORY_BYTES if table.name == "source_file" else BATCH_BYTES
+        self.statement = pg_text.copy_in(table) if stamps is None else pg_text.copy_straight(table)
+        self.columns = len(staged) + (0 if stamps is None else len(pg_text.stamps(table)))
+        self.stamps = stamps or b""
         self.rows: list[bytes] = []
         self.size = self.sent = 0
 
-    def taken(self) -> list[bytes]:
+    def taken(self) -> bytes:
         """Return what waits, and wait for more."""
         rows, self.rows, self.size = self.rows, [], 0
         self.sent += len(rows)
-        return rows
+        return pg_binary.tuples(rows, self.columns, self.stamps)
 
 
 class PostgresWriter:
-    """A transaction in progress; nothing of it is seen before `commit`."""
+    """A transaction in progress; nothing of it is seen before `commit`.
+
+    Rows that are staged before `lock` go to temporary tables and are merged, those after it straight into
+    their tables, in which the store may have none.
+    """
+
+    straight = True
 
     def __init__(self, connection: Connection, schema: str, store: str, sync_id: str) -> None:
         self._connection, self._schema = connection, schema
         self._values = {"store": store, "sync_id": sync_id}
-        self._now: str | None = None
+        self._now = ""
         self._batches: dict[str, _Batch] = {}
         self._copying = Copying(connection)
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
         """Add one row to what will be there; it is sent with the next batch of its table."""
-        batch = self._batches.get(table.name)
-        if batch is None:
-            batch = self._batches[table.name] = _Batch(table)
+        batch = self._batches.get(table.name) or self._begun(table)
         row = pg_binary.row(fields, batch.writers, *raw)
         batch.rows.append(row)
         batch.size += len(row)
         if batch.size >= batch.most:
             self._send(batch)
 
+    def _begun(self, table: Table) -> _Batch:
+        with explained():
+            self._copying.end()
+            batch = _Batch(table, self._stamps(table) if self._now else None)
+            if not self._now:
+                self._connection.execute(sql(pg_text.create_staging(table)))
+        return self._batches.setdefault(table.name, batch)
+
+    def _stamps(self, table: Table) -> bytes:
+        """Return what is the same in every row of a table that this sync inserts."""
+        values = {"sync_id": self._values["sync_id"], "synced_at": self._now}
+        types = {"sync_id": "uuid", "synced_at": "timestamptz"}
+        names = pg_text.stamps(table)
+        fields = [values[name].encode("ascii") for name in names]
+        return pg_binary.row(fields, pg_binary.writers([types[name] for name in names]))
+
     def _send(self, batch: _Batch) -> None:
         with explained():
-            if not batch.sent:
-                self._copying.end()
-                self._connection.execute(sql(pg_text.create_staging(batch.table)))
-            tuples = pg_binary.tuples(batch.taken(), batch.columns)
-            self._copying.write(pg_text.copy_in(batch.table), tuples)
+            self._copying.write(batch.statement, batch.taken())
 
-    def flush(self, *, fresh: bool) -> None:
-        """Stage what waits; where the store has no rows, a table that needed no staging goes without."""
+    def flush(self) -> None:
+        """Send every batch that waits."""
         for batch in self._batches.values():
-            if batch.rows and not (fresh and not batch.sent):
+            if batch.rows:
                 self._send(batch)
         with explained():
             self._copying.end()
@@ -109,7 +126,8 @@ class PostgresWriter:
         own = pg_text.store_lock(self._schema, str(self._values["store"]))
         with explained():
             self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [migrating])
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [own])
+            row = self._connection.execute(sql(pg_text.LOCK_AND_NOW), [own]).fetchone()
+            self._now = str(row[1]) if row else ""
             return head(self._connection)
 
     def repair(self) -> None:
@@ -123,31 +141,14 @@ class PostgresWriter:
             return list(self._connection.execute(sql(pg_text.duplicates(table))).fetchall())
 
     def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
-        """Make the table's rows of the touched units equal to the staged ones."""
+        """Make the table's rows of the touched units equal to the staged ones; a fresh store's are there."""
         batch = self._batches.get(table.name)
+        if fresh:
+            return Counts() if batch is None else Counts(inserted=batch.sent)
         with explained():
-            if fresh:
-                return Counts() if batch is None else Counts(inserted=self._insert(batch))
             found = self._merge(table) if batch else Counts()
             gone = pg_text.delete_unstaged(table, staged=bool(batch), all_units=all_units)
             return found._replace(deleted=max(0, self._connection.execute(sql(gone), self._values).rowcount))
-
-    def _insert(self, batch: _Batch) -> int:
-        """Add staged rows to a table in which the store has none, or straight those that still wait."""
-        if batch.sent:
-            return self._connection.execute(sql(pg_text.insert(batch.table)), self._values).rowcount
-        columns = pg_text.stamps(batch.table)
-        tuples = pg_binary.tuples(batch.taken(), batch.columns + len(columns), self._stamps(len(columns)))
-        self._copying.write(pg_text.copy_straight(batch.table), tuples)
-        self._copying.end()
-        return batch.sent
-
-    def _stamps(self, number: int) -> bytes:
-        if self._now is None:
-            row = self._connection.execute(sql(pg_text.NOW)).fetchone()
-            self._now = str(row[0]) if row else ""
-        stamps = (self._values["sync_id"].encode("ascii"), self._now.encode("ascii"))
-        return pg_binary.row(stamps[:number], pg_binary.writers(["uuid", "timestamptz"][:number]))
 
     def _merge(self, table: Table) -> Counts:
         row = self._connection.execute(sql(pg_text.count_staged(table))).fetchone()

@@ -22,6 +22,8 @@ _HEAD: Final = "INSERT OR REPLACE INTO store_head VALUES (?, ?, ?, ?, ?, ?, ?, ?
 class SqliteWriter:
     """A transaction in progress; nothing of it is seen before `commit`."""
 
+    straight = False
+
     def __init__(
         self, connection: sqlite3.Connection, path: Path, store: str, sync_id: str, now: str
     ) -> None:
@@ -59,8 +61,8 @@ class SqliteWriter:
         with explained(self._path):
             self._connection.executemany(f"INSERT INTO temp.staged_{table.name} VALUES ({marks})", rows)
 
-    def flush(self, *, fresh: bool) -> None:
-        """Stage what waits, whether the store has rows or none."""
+    def flush(self) -> None:
+        """Send every batch that waits."""
         for name in self._waiting:
             self._send(EVERY[name])
 

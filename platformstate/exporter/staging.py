@@ -59,7 +59,7 @@ def refused(problems: list[Problem]) -> StateError:
     return StateError("state_invalid", message, hint="platformctl validate --rev COMMIT", problems=found)
 
 
-def stage(writer: Writer, source: Source, work: Work, told: Progress, *, fresh: bool) -> dict[str, int]:
+def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[str, int]:
     """Read, judge and stage everything. Raises: state_invalid, with all that was found."""
     seen: dict[bytes | None, str] = {}
     counted = dict.fromkeys(TABLES, 0)
@@ -78,7 +78,7 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress, *, fresh: 
     source.problems += orphans(work, source)
     if source.problems:
         raise refused(source.problems)
-    writer.flush(fresh=fresh)
+    writer.flush()
     if work.units is not None:
         writer.touched(work.units)
     return counted

@@ -163,14 +163,15 @@ def _written(
 ) -> Outcome:
     store, head, work = source.wanted.store, planned.head, planned.work
     writer: Writer = engine.target.writer(store, wishes.sync_id)
+    fresh = decision.relation == "initial"
     done = False
     try:
-        fresh = decision.relation == "initial"
-        counted = stage(writer, source, work, told, fresh=fresh)
+        if fresh and writer.straight:
+            _lock(engine, writer, store, head)
+        counted = stage(writer, source, work, told)
         engine.reach("db.copied")
-        now = writer.lock(lambda connection: engine.locked_head(connection, store))
-        if (now and now.sync_id) != (head and head.sync_id):
-            raise _Moved
+        if not (fresh and writer.straight):
+            _lock(engine, writer, store, head)
         engine.reach("db.locked")
         if wishes.repair:
             writer.repair()
@@ -190,6 +191,13 @@ def _written(
     finally:
         if not done:
             writer.rollback()
+
+
+def _lock(engine: Engine, writer: Writer, store: str, head: Head | None) -> None:
+    """Wait for this store's turn. Raises: _Moved when another sync came first."""
+    now = writer.lock(lambda connection: engine.locked_head(connection, store))
+    if (now and now.sync_id) != (head and head.sync_id):
+        raise _Moved
 
 
 def _version(engine: Engine) -> int:
