@@ -10,6 +10,7 @@ from platformstate.actions.db_source import GitSource
 from platformstate.actions.db_verify import behind
 from platformstate.errors import StateError
 from platformstate.exporter.migrations import Comparison, compare, packaged, schema_version
+from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Head, LastVerify, Standing
 from platformstate.exporter.tables import TABLES
 from platformstate.gitrepo.between import uncommitted_files
@@ -104,7 +105,9 @@ def _out_of_step(
 ) -> StateError | None:
     holds = {
         "migrated": not any(compared),
-        "synced": head is not None and (head.commit, head.ref) == (source.wanted.commit, source.wanted.ref),
+        "synced": head is not None
+        and (head.commit, head.ref, head.parser_version)
+        == (source.wanted.commit, source.wanted.ref, PARSER_VERSION),
         "verified": head is not None and deep is not None and deep.ok and deep.finished_at >= head.synced_at,
     }
     for name, message, hint in _STEPS:

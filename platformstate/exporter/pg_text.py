@@ -10,6 +10,9 @@ from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.layout import Column, Table
 from platformstate.exporter.tables import TABLES
 
+LOCK_AND_NOW: Final = (
+    "SELECT pg_advisory_xact_lock(%s), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+)
 EVERY: Final = {**TABLES, "source_file": SOURCE_FILE}
 _STAGED: Final = "pg_temp.staged_"
 _CANONICAL: Final = {
@@ -56,6 +59,12 @@ def copy_in(table: Table) -> str:
     return f"COPY {_STAGED}{table.name} ({', '.join(staged_columns(table))}) FROM STDIN (FORMAT BINARY)"
 
 
+def copy_straight(table: Table) -> str:
+    """Return the COPY into a table itself, stamps last."""
+    columns = ", ".join((*staged_columns(table), *stamps(table)))
+    return f"COPY {table.name} ({columns}) FROM STDIN (FORMAT BINARY)"
+
+
 def _on_key(table: Table) -> str:
     return " AND ".join(f"t.{name} = s.{name}" for name in table.key)
 
@@ -98,31 +107,22 @@ def twice_staged(table: Table) -> str:
     )
 
 
-def _stamps(table: Table) -> tuple[str, ...]:
+def stamps(table: Table) -> tuple[str, ...]:
+    """Return the columns that are the same in every row of one sync."""
     return ("sync_id", "synced_at") if "synced_at" in table.names else ("sync_id",)
 
 
 def merge(table: Table) -> str:
     """Return the statement that makes the table's rows equal to the staged ones; it takes the sync's id."""
     staged = staged_columns(table)
-    values = ["%(sync_id)s::uuid", "now()"][: len(_stamps(table))]
-    names = [*staged, *_stamps(table)]
+    values = ["%(sync_id)s::uuid", "now()"][: len(stamps(table))]
+    names = [*staged, *stamps(table)]
     given = [*(f"s.{name}" for name in staged), *values]
     sets = [f"{name} = {value}" for name, value in zip(names, given, strict=True) if name not in table.key]
     return (
         f"MERGE INTO {table.name} t USING {_STAGED}{table.name} s ON {_on_key(table)}"
         f" WHEN MATCHED AND {_differs(table)} THEN UPDATE SET {', '.join(sets)}"
         f" WHEN NOT MATCHED THEN INSERT ({', '.join(names)}) VALUES ({', '.join(given)})"
-    )
-
-
-def insert(table: Table) -> str:
-    """Return the statement that adds every staged row to a table in which the store has none."""
-    staged = staged_columns(table)
-    values = ["%(sync_id)s::uuid", "now()"][: len(_stamps(table))]
-    return (
-        f"INSERT INTO {table.name} ({', '.join((*staged, *_stamps(table)))})"
-        f" SELECT {', '.join((*staged, *values))} FROM {_STAGED}{table.name}"
     )
 
 

@@ -10,12 +10,16 @@ import psycopg
 from platformstate.exporter import pg_binary, pg_text
 from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_connect import Connection, sql
+from platformstate.exporter.pg_copying import Copying
 from platformstate.exporter.pg_errors import explained, is_transient
 from platformstate.exporter.repairing import repair_postgres
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
-BATCH_BYTES: Final = 1 << 20
+# What waits before it is sent: little, so that the server works while rows are made; more of the inventory,
+# whose short rows come with those of every other table.
+BATCH_BYTES: Final = 1 << 17
+INVENTORY_BYTES: Final = 1 << 19
 _LEDGER: Final = """INSERT INTO sync_run (sync_id, store_id, ref, from_commit, to_commit, to_tree, relation, counts,
   schema_version, parser_version, tool_version, actor, started_at)
 VALUES (%s::uuid, %s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'), %s, %s::jsonb,
@@ -32,58 +36,89 @@ class OutcomeUnknown(Exception):
     """The answer to COMMIT was lost."""
 
 
+class _Batch:
+    """Rows of one table that wait to be sent, how, and how many were."""
+
+    def __init__(self, table: Table, stamps: bytes | None) -> None:
+        types = {column.name: column.type for column in table.columns}
+        staged = pg_text.staged_columns(table)
+        self.table = table
+        self.writers = pg_binary.writers([types[each] for each in staged if each != "row_hash"])
+        self.most = INVENTORY_BYTES if table.name == "source_file" else BATCH_BYTES
+        self.statement = pg_text.copy_in(table) if stamps is None else pg_text.copy_straight(table)
+        self.columns = len(staged) + (0 if stamps is None else len(pg_text.stamps(table)))
+        self.stamps = stamps or b""
+        self.rows: list[bytes] = []
+        self.size = self.sent = 0
+
+    def taken(self) -> bytes:
+        """Return what waits, and wait for more."""
+        rows, self.rows, self.size = self.rows, [], 0
+        self.sent += len(rows)
+        return pg_binary.tuples(rows, self.columns, self.stamps)
+
+
 class PostgresWriter:
-    """A transaction in progress; nothing of it is seen before `commit`."""
+    """A transaction in progress; nothing of it is seen before `commit`.
+
+    Rows that are staged before `lock` go to temporary tables and are merged, those after it straight into
+    their tables, in which the store may have none.
+    """
+
+    straight = True
 
     def __init__(self, connection: Connection, schema: str, store: str, sync_id: str) -> None:
         self._connection, self._schema = connection, schema
         self._values = {"store": store, "sync_id": sync_id}
-        self._waiting: dict[str, list[bytes]] = {}
-        self._sizes: dict[str, int] = {}
-        self._writers: dict[str, list[pg_binary.Writer | None]] = {}
-        self.staged: dict[str, int] = {}
+        self._now = ""
+        self._batches: dict[str, _Batch] = {}
+        self._copying = Copying(connection)
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
         """Add one row to what will be there; it is sent with the next batch of its table."""
-        name = table.name
-        if name not in self._writers:
-            types = {column.name: column.type for column in table.columns}
-            hashed = [types[each] for each in pg_text.staged_columns(table) if each != "row_hash"]
-            self._writers[name] = pg_binary.writers(hashed)
-            self._waiting[name], self._sizes[name], self.staged[name] = [], 0, 0
-            with explained():
-                self._connection.execute(sql(pg_text.create_staging(table)))
-        row = pg_binary.row(fields, self._writers[name], *raw)
-        self._waiting[name].append(row)
-        self.staged[name] += 1
-        self._sizes[name] += len(row)
-        if self._sizes[name] >= BATCH_BYTES:
-            self._send(table)
+        batch = self._batches.get(table.name) or self._begun(table)
+        row = pg_binary.row(fields, batch.writers, *raw)
+        batch.rows.append(row)
+        batch.size += len(row)
+        if batch.size >= batch.most:
+            self._send(batch)
 
-    def _send(self, table: Table) -> None:
-        rows, self._waiting[table.name] = self._waiting[table.name], []
-        self._sizes[table.name] = 0
-        if not rows:
-            return
-        statement = sql(pg_text.copy_in(table))
-        with explained(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(b"".join([pg_binary.HEADER, *rows, pg_binary.TRAILER]))
+    def _begun(self, table: Table) -> _Batch:
+        with explained():
+            self._copying.end()
+            batch = _Batch(table, self._stamps(table) if self._now else None)
+            if not self._now:
+                self._connection.execute(sql(pg_text.create_staging(table)))
+        return self._batches.setdefault(table.name, batch)
+
+    def _stamps(self, table: Table) -> bytes:
+        """Return what is the same in every row of a table that this sync inserts."""
+        values = {"sync_id": self._values["sync_id"], "synced_at": self._now}
+        types = {"sync_id": "uuid", "synced_at": "timestamptz"}
+        names = pg_text.stamps(table)
+        fields = [values[name].encode("ascii") for name in names]
+        return pg_binary.row(fields, pg_binary.writers([types[name] for name in names]))
+
+    def _send(self, batch: _Batch) -> None:
+        with explained():
+            self._copying.write(batch.statement, batch.taken())
 
     def flush(self) -> None:
         """Send every batch that waits."""
-        for name in self._waiting:
-            self._send(pg_text.EVERY[name])
+        for batch in self._batches.values():
+            if batch.rows:
+                self._send(batch)
+        with explained():
+            self._copying.end()
 
     def touched(self, units: Iterable[str]) -> None:
         """Say which units this sync replaces."""
         with explained(), self._connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE touched (unit text PRIMARY KEY) ON COMMIT DROP")
             with cursor.copy("COPY pg_temp.touched FROM STDIN (FORMAT BINARY)") as copy:
-                copy.write(pg_binary.HEADER)
                 written = pg_binary.writers(["text"])
-                for unit in units:
-                    copy.write(pg_binary.row([unit.encode("utf-8")], written))
-                copy.write(pg_binary.TRAILER)
+                rows = [pg_binary.row([unit.encode("utf-8")], written) for unit in units]
+                copy.write(b"".join([pg_binary.HEADER, pg_binary.tuples(rows, 1), pg_binary.TRAILER]))
 
     def lock(self, head: Callable[[Connection], Head | None]) -> Head | None:
         """Wait for this store's turn, then return its cursor as it is now. Raises: Locked."""
@@ -91,7 +126,8 @@ class PostgresWriter:
         own = pg_text.store_lock(self._schema, str(self._values["store"]))
         with explained():
             self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [migrating])
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [own])
+            row = self._connection.execute(sql(pg_text.LOCK_AND_NOW), [own]).fetchone()
+            self._now = str(row[1]) if row else ""
             return head(self._connection)
 
     def repair(self) -> None:
@@ -105,18 +141,13 @@ class PostgresWriter:
             return list(self._connection.execute(sql(pg_text.duplicates(table))).fetchall())
 
     def merge(self, table: Table, *, all_units: bool, fresh: bool) -> Counts:
-        """Make the table's rows of the touched units equal to the staged ones."""
-        staged = self.staged.get(table.name, 0)
+        """Make the table's rows of the touched units equal to the staged ones; a fresh store's are there."""
+        batch = self._batches.get(table.name)
+        if fresh:
+            return Counts() if batch is None else Counts(inserted=batch.sent)
         with explained():
-            found = Counts()
-            if staged and fresh:
-                self._connection.execute(sql(pg_text.insert(table)), self._values)
-                found = Counts(inserted=staged)
-            elif staged:
-                found = self._merge(table)
-            if fresh:
-                return found
-            gone = pg_text.delete_unstaged(table, staged=bool(staged), all_units=all_units)
+            found = self._merge(table) if batch else Counts()
+            gone = pg_text.delete_unstaged(table, staged=bool(batch), all_units=all_units)
             return found._replace(deleted=max(0, self._connection.execute(sql(gone), self._values).rowcount))
 
     def _merge(self, table: Table) -> Counts:
@@ -162,6 +193,7 @@ class PostgresWriter:
     def rollback(self) -> None:
         """Give everything up."""
         try:
+            self._copying.abandon()
             if not self._connection.closed:
                 self._connection.execute("ROLLBACK")
         except psycopg.Error:

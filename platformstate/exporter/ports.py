@@ -39,7 +39,12 @@ class Outcome(NamedTuple):
 
 
 class Writer(Protocol):
-    """One sync's transaction; see `pg_writer` and `sqlite_writer`."""
+    """One sync's transaction; see `pg_writer` and `sqlite_writer`.
+
+    `straight` says that rows staged under the lock need no staging when the store has none.
+    """
+
+    straight: bool
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
         """Add one row to what will be there."""

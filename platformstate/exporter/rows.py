@@ -16,6 +16,8 @@ from platformstate.exporter.units import Unit
 PARSER_VERSION: Final = 1
 """Raised when a row of an unchanged file would look otherwise; a test of golden rows asks for it."""
 
+_PARSER_VERSION: Final = b"%d" % PARSER_VERSION
+_PARSER: Final = b"%d" % PARSER_VERSION
 _NO_FILES: Final[Mapping[str, str]] = {}
 _RUN_EXTRAS: Final = {"run_receipt.json": "receipt", "resolved_steps.json": "steps"}
 
@@ -155,14 +157,14 @@ def extra_name(path: str) -> str | None:
 
 
 def inventory_row(store: str, path: str, blob: str, unit: Unit, row_count: int) -> tuple[bytes | None, ...]:
-    """Return the hashed columns of one file's row in the inventory."""
-    values = (
-        (store, "uuid"),
-        (path, "text"),
-        (blob, "bytea"),
-        (unit.path, "text"),
-        (unit.table if path == unit.path else None, "text"),
-        (row_count, "integer"),
-        (PARSER_VERSION, "integer"),
+    """Return the hashed columns of one file's row in the inventory; its texts are of plain characters."""
+    own = path == unit.path
+    return (
+        store.encode("ascii"),
+        path.encode("utf-8"),
+        blob.encode("ascii"),
+        unit.path.encode("utf-8"),
+        unit.table.encode("ascii") if own else None,
+        b"%d" % row_count,
+        _PARSER,
     )
-    return tuple(canonical.field(value, type) for value, type in values)

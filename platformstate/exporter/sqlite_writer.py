@@ -22,6 +22,8 @@ _HEAD: Final = "INSERT OR REPLACE INTO store_head VALUES (?, ?, ?, ?, ?, ?, ?, ?
 class SqliteWriter:
     """A transaction in progress; nothing of it is seen before `commit`."""
 
+    straight = False
+
     def __init__(
         self, connection: sqlite3.Connection, path: Path, store: str, sync_id: str, now: str
     ) -> None:

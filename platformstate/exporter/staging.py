@@ -7,7 +7,7 @@ from time import perf_counter
 
 from platformstate.core.tree import Entry
 from platformstate.errors import Problem, StateError
-from platformstate.exporter.pg_text import EVERY
+from platformstate.exporter.bookkeeping import SOURCE_FILE
 from platformstate.exporter.ports import Writer
 from platformstate.exporter.rows import BadValue, Record, Row, inventory_row, rows_of
 from platformstate.exporter.source import Progress, Source
@@ -71,14 +71,8 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
             continue
         if source.problems:
             continue
-        table = TABLES[record.unit.table]
-        for row in found:
-            writer.stage(table, row.fields, row.hash)
-        counted[table.name] += len(found)
-        for entry in files:
-            count = len(found) if entry.path == record.unit.path else 0
-            fields = inventory_row(source.wanted.store, entry.path, entry.oid or "", record.unit, count)
-            writer.stage(EVERY["source_file"], fields)
+        counted[record.unit.table] += len(found)
+        _stage(writer, record, files, found, source.wanted.store)
         done += len(files)
         told("copy", done, len(work.entries))
     source.problems += orphans(work, source)
@@ -88,3 +82,13 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
     if work.units is not None:
         writer.touched(work.units)
     return counted
+
+
+def _stage(writer: Writer, record: Record, files: list[Entry], found: list[Row], store: str) -> None:
+    unit = record.unit
+    table = TABLES[unit.table]
+    for row in found:
+        writer.stage(table, row.fields, row.hash)
+    for entry in files:
+        count = len(found) if entry.path == unit.path else 0
+        writer.stage(SOURCE_FILE, inventory_row(store, entry.path, entry.oid or "", unit, count))

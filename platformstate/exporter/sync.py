@@ -163,17 +163,19 @@ def _written(
 ) -> Outcome:
     store, head, work = source.wanted.store, planned.head, planned.work
     writer: Writer = engine.target.writer(store, wishes.sync_id)
+    fresh = decision.relation == "initial"
     done = False
     try:
+        if fresh and writer.straight:
+            _lock(engine, writer, store, head)
         counted = stage(writer, source, work, told)
         engine.reach("db.copied")
-        now = writer.lock(lambda connection: engine.locked_head(connection, store))
-        if (now and now.sync_id) != (head and head.sync_id):
-            raise _Moved
+        if not (fresh and writer.straight):
+            _lock(engine, writer, store, head)
         engine.reach("db.locked")
         if wishes.repair:
             writer.repair()
-        counts = _merge(writer, work, decision.relation == "initial", wishes, told)
+        counts = _merge(writer, work, fresh, wishes, told)
         _never_lost(counted, counts)
         engine.reach("db.merged")
         writer.finish(_ledger(source.wanted, wishes, decision, head, counts), _version(engine))
@@ -189,6 +191,13 @@ def _written(
     finally:
         if not done:
             writer.rollback()
+
+
+def _lock(engine: Engine, writer: Writer, store: str, head: Head | None) -> None:
+    """Wait for this store's turn. Raises: _Moved when another sync came first."""
+    now = writer.lock(lambda connection: engine.locked_head(connection, store))
+    if (now and now.sync_id) != (head and head.sync_id):
+        raise _Moved
 
 
 def _version(engine: Engine) -> int:

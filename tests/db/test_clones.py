@@ -12,6 +12,12 @@ from platformstate.exporter.target import Flags
 from tests.db.conftest import CHECKPOINT, JOURNAL, LEDGER, OTHER, RUN, TASK, Mirror
 
 
+@pytest.fixture
+def mirror(lite: Mirror) -> Mirror:
+    """A mirror in a file: what a history is to the tables is decided before any engine is asked."""
+    return lite
+
+
 def clone(mirror: Mirror, tmp_path: Path, *flags: str) -> Mirror:
     """Clone a mirror's repository and sync the clone to the same database."""
     target = tmp_path / "clone"
@@ -155,64 +161,71 @@ def test_a_sha256_repository_goes_through_the_same_decisions(mirror: Mirror, tmp
 # Files that move, and what is in them.
 
 
-def test_a_checkpoint_that_moves_to_another_run_keeps_its_row(mirror: Mirror) -> None:
+@pytest.fixture(params=["postgres", "sqlite"])
+def both(request: pytest.FixtureRequest) -> Mirror:
+    """A mirror of each engine in turn."""
+    found: Mirror = request.getfixturevalue("pg" if request.param == "postgres" else "lite")
+    return found
+
+
+def test_a_checkpoint_that_moves_to_another_run_keeps_its_row(both: Mirror) -> None:
     """The id stays, the unit changes: an update where it stands, neither a loss nor a duplicate."""
-    mirror.sync()
+    both.sync()
     other = RUN.replace("3k9xma", "zzzzzz")
-    shutil.copytree(mirror.root / RUN, mirror.root / other)
-    shutil.rmtree(mirror.root / RUN)
-    for path in (mirror.root / other).rglob("*"):
+    shutil.copytree(both.root / RUN, both.root / other)
+    shutil.rmtree(both.root / RUN)
+    for path in (both.root / other).rglob("*"):
         if path.is_file() and path.suffix in (".md", ".json", ".jsonl"):
             path.write_text(path.read_text().replace("3k9xma", "zzzzzz"))
-    if (mirror.root / JOURNAL.replace("3k9xma", "zzzzzz")).exists():
-        (mirror.root / JOURNAL.replace("3k9xma", "zzzzzz")).unlink()
-    mirror.commit("moved")
-    counts = mirror.sync().data["tables"]
+    if (both.root / JOURNAL.replace("3k9xma", "zzzzzz")).exists():
+        (both.root / JOURNAL.replace("3k9xma", "zzzzzz")).unlink()
+    both.commit("moved")
+    counts = both.sync().data["tables"]
     assert counts["task_checkpoint"] == {"inserted": 0, "updated": 2, "deleted": 0, "unchanged": 0}
-    path = mirror.one("SELECT source_path FROM task_checkpoint WHERE source_path LIKE ?", "%7fq2ka.md")
+    path = both.one("SELECT source_path FROM task_checkpoint WHERE source_path LIKE ?", "%7fq2ka.md")
     assert path == CHECKPOINT.replace("3k9xma", "zzzzzz")
-    assert mirror.equal()
+    assert both.equal()
 
 
-def test_two_tasks_that_change_places_are_two_updates(mirror: Mirror) -> None:
-    mirror.add_tasks(2)
-    mirror.commit("two")
-    mirror.sync()
+def test_two_tasks_that_change_places_are_two_updates(both: Mirror) -> None:
+    both.add_tasks(2)
+    both.commit("two")
+    both.sync()
     one, two = (f"state/tasks/t-{number}/task.md" for number in range(2))
-    texts = mirror.text(one), mirror.text(two)
-    mirror.write(one, texts[1].replace("id: t-1", "id: t-0").replace("title: ", "title: was one "))
-    mirror.write(two, texts[0].replace("id: t-0", "id: t-1").replace("title: ", "title: was zero "))
-    mirror.commit("changed places")
-    assert mirror.changes() == (0, 2, 0)
-    assert mirror.equal()
+    texts = both.text(one), both.text(two)
+    both.write(one, texts[1].replace("id: t-1", "id: t-0").replace("title: ", "title: was one "))
+    both.write(two, texts[0].replace("id: t-0", "id: t-1").replace("title: ", "title: was zero "))
+    both.commit("changed places")
+    assert both.changes() == (0, 2, 0)
+    assert both.equal()
 
 
-def test_a_ledger_that_is_cut_and_renamed_follows(mirror: Mirror) -> None:
-    mirror.sync()
-    rows = mirror.one("SELECT count(*) FROM job_run")
-    lines = mirror.text(LEDGER).splitlines(keepends=True)
-    mirror.write(LEDGER, "".join(lines[:-1]))
-    mirror.commit("cut")
-    inserted, _, deleted = mirror.changes("job_run")
+def test_a_ledger_that_is_cut_and_renamed_follows(both: Mirror) -> None:
+    both.sync()
+    rows = both.one("SELECT count(*) FROM job_run")
+    lines = both.text(LEDGER).splitlines(keepends=True)
+    both.write(LEDGER, "".join(lines[:-1]))
+    both.commit("cut")
+    inserted, _, deleted = both.changes("job_run")
     assert (inserted, deleted) == (0, 1)
-    mirror.git("mv", LEDGER, LEDGER.replace(".jsonl", ".2.jsonl"))
-    mirror.commit("renamed")
-    assert mirror.changes("job_run") == (rows - 1, 0, rows - 1)
-    assert mirror.equal()
+    both.git("mv", LEDGER, LEDGER.replace(".jsonl", ".2.jsonl"))
+    both.commit("renamed")
+    assert both.changes("job_run") == (rows - 1, 0, rows - 1)
+    assert both.equal()
 
 
-def test_a_mode_change_alone_is_refused_and_a_changed_line_end_is_not(mirror: Mirror) -> None:
-    mirror.sync()
-    data = (mirror.root / OTHER).read_bytes()
-    (mirror.root / OTHER).write_bytes(data.replace(b"\n", b"\r\n"))
-    mirror.git("-c", "core.autocrlf=false", "commit", "-q", "-a", "-m", "crlf")
-    inserted, updated, deleted = mirror.changes()
+def test_a_mode_change_alone_is_refused_and_a_changed_line_end_is_not(both: Mirror) -> None:
+    both.sync()
+    data = (both.root / OTHER).read_bytes()
+    (both.root / OTHER).write_bytes(data.replace(b"\n", b"\r\n"))
+    both.git("-c", "core.autocrlf=false", "commit", "-q", "-a", "-m", "crlf")
+    inserted, updated, deleted = both.changes()
     assert (inserted, updated, deleted) == (0, 1, 0)
-    assert "\r" not in mirror.one("SELECT body FROM task WHERE task_id = 'gh-461'")
-    assert mirror.equal()
-    mirror.git("update-index", "--chmod=+x", OTHER)
-    mirror.git("commit", "-q", "-m", "mode")
-    assert [problem.code for problem in mirror.refused().problems] == ["path_mode_invalid"]
+    assert "\r" not in both.one("SELECT body FROM task WHERE task_id = 'gh-461'")
+    assert both.equal()
+    both.git("update-index", "--chmod=+x", OTHER)
+    both.git("commit", "-q", "-m", "mode")
+    assert [problem.code for problem in both.refused().problems] == ["path_mode_invalid"]
 
 
 INSTANTS = ("0000-01-01T00:00:00Z", "2016-12-31T23:59:60Z", "2026-02-30T00:00:00Z", "2026-11-20t10:11:30z")

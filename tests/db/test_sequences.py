@@ -14,7 +14,7 @@ from platformstate.actions.db_sync import SyncWish, sync_database
 from platformstate.exporter.target import Flags
 from tests.db.conftest import LEDGER, Mirror
 
-STEPS = 4
+STEPS = 3
 STEPS_SOAKED = 12
 ODD = ["plain", "\\N", "\\.", "%s $1", "'quoted'", "שלום e\u0301", "😀", "- [ ] item", "{json: 1}"]
 
