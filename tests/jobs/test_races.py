@@ -207,14 +207,14 @@ def test_two_branches_of_a_clone_write_two_ledgers_that_merge(jobs: JobScene) ->
 def test_a_job_whose_lock_is_held_is_told_and_the_others_go_on(
     jobs: JobScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from platformstate.actions import jobs_tick
+    from platformstate.actions import jobs_start, jobs_tick
     from platformstate.files.locks import locked
     from platformstate.store.opened import open_store
 
     for name in ("busy", "free"):
         cron_job(jobs, name, SLOT.format(jobs.effects_file))
     begun(jobs)
-    monkeypatch.setattr(jobs_tick, "LOCK_S", 0.05)
+    monkeypatch.setattr(jobs_start, "LOCK_S", 0.05)
     monkeypatch.setenv("PLATFORMSTATE_NOW", DUE)
     with locked(jobs.common / "locks/jobs/busy"):
         answer = jobs_tick.tick(open_store(jobs.repo.root, durability="fast"))
