@@ -40,7 +40,9 @@ def conducts_of(
             found |= _here(store, [place for place, _ in journals], problems)
         else:
             found |= {
-                _name(place): stood for place, data in journals if (stood := _there(tree, place, data, problems))
+                _name(place): stood
+                for place, data in journals
+                if (stood := _there(tree, place, data, problems))
             }
     return tuple(found[run] for run in sorted(found, reverse=True)), problems
 

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from platformstate.actions.job_runs import open_sites
+from platformstate.entities.kinds import JOB
 from platformstate.runner import JobFiles
+from platformstate.store.opened import open_store
 from tests.conduct.killing import Command
 from tests.jobs.scenes import JobScene
 from tests.jobs.test_schedule import SLOT, begun, cron_job, ranges, runs, tick
@@ -48,12 +51,16 @@ def settle_all(jobs: JobScene, now: str) -> None:
     for _ in range(40):
         data = tick(jobs, now).document["data"]
         is_quiet = not (data["started"] or data["recorded"] or data["reconciled"] or data["problems"])
-        if is_quiet and not any(
-            job["running"] or job["crashed"] for job in jobs.jobs("status").document["data"]["jobs"]
-        ):
+        if is_quiet and not unfinished(jobs):
             return
         time.sleep(0.05)
     raise AssertionError("there is always something left to settle")
+
+
+def unfinished(jobs: JobScene) -> bool:
+    """Say whether a run of any job has no line in its ledger yet."""
+    store = open_store(jobs.repo.root, durability="fast")
+    return any(any(open_sites(store, job)) for job in store.ids(JOB))
 
 
 def require_each_once(jobs: JobScene, names: Sequence[str], slots: int = 1) -> None:
@@ -73,9 +80,9 @@ def due_jobs(jobs: JobScene, count: int) -> list[str]:
     return names
 
 
-def test_30_02_4_ticks_6_due_jobs_half_killed_with_their_groups(jobs: JobScene) -> None:
-    names = due_jobs(jobs, 6)
-    race(jobs, 4, killed=(0, 2), within_s=0.3)
+def test_30_02_4_ticks_4_due_jobs_half_killed_with_their_groups(jobs: JobScene) -> None:
+    names = due_jobs(jobs, 4)
+    race(jobs, 4, killed=(0, 2), within_s=0.2)
     settle_all(jobs, DUE)
     require_each_once(jobs, names)
 
@@ -183,7 +190,7 @@ def test_killed_at_its_ledger_line_a_run_has_one_line_after_the_next_tick(jobs: 
 
 @pytest.mark.parametrize(
     "name",
-    ["conduct.pin-renamed", "conduct.started", "conduct.marker", "conduct.receipt", "conduct.terminal"],
+    ["conduct.pin-renamed", "conduct.marker", "conduct.terminal"],
 )
 def test_a_conductor_killed_anywhere_leaves_a_slot_with_one_effect_and_one_line(
     jobs: JobScene, name: str
@@ -227,7 +234,6 @@ def test_a_job_whose_lock_is_held_is_told_and_the_others_go_on(
 ) -> None:
     from platformstate.actions import jobs_start, jobs_tick
     from platformstate.files.locks import locked
-    from platformstate.store.opened import open_store
 
     for name in ("busy", "free"):
         cron_job(jobs, name, SLOT.format(jobs.effects_file))
