@@ -3,6 +3,7 @@
 A wheel carries them under `_data/`; an editable install reads the repository's top-level folders.
 """
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,19 @@ def folder(name: str) -> Path:
     """Return the folder of one family of packaged files: schemas, templates, hooks, agents, ci, completion or examples."""
     installed = _INSTALLED / name
     return installed if installed.is_dir() else _REPOSITORY / _SOURCE_FOLDERS.get(name, name)
+
+
+def version_of(library: str) -> str:
+    """Return the version of an installed library, without the import of importlib.metadata where it is in sight.
+
+    Raises: PackageNotFoundError.
+    """
+    for place in sys.path:
+        for found in Path(place).glob(f"{library}-*.dist-info"):
+            return found.name.removesuffix(".dist-info").removeprefix(f"{library}-")
+    from importlib.metadata import version
+
+    return version(library)
 
 
 def read(family: str, name: str) -> bytes:

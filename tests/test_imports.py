@@ -56,6 +56,18 @@ steps:
 ---
 """
 
+SCHEDULE = READ | {"cronsim", "tzdata", "zoneinfo"}
+JOB = """---
+schema: job/1
+id: nothing
+
+title: Do nothing
+
+target: {kind: command, argv: ["true"]}
+
+trigger: {kind: cron, cron: "30 2 * * *", timezone: UTC}
+---
+"""
 ROWS: dict[str, set[str]] = {
     "--version": set(),
     "--help": HELP,
@@ -63,8 +75,8 @@ ROWS: dict[str, set[str]] = {
     "explain": HELP,
     "hooks run pre-commit": HELP,
     "explain key_duplicate": READ,
-    "validate": READ,
-    "validate --rev HEAD": READ,
+    "validate": SCHEDULE,
+    "validate --rev HEAD": SCHEDULE,
     "task list": READ,
     "task show one": READ,
     "memory brief --task one": READ,
@@ -81,9 +93,15 @@ ROWS: dict[str, set[str]] = {
     "run resume RUN --dry-run": READ,
     "procedure conduct demo --new": WRITE,
     "procedure conduct demo --new --no-commit": READ,
+    "jobs list": SCHEDULE,
+    "jobs next nothing": SCHEDULE,
+    "jobs status": SCHEDULE,
+    "jobs tick": SCHEDULE,
+    "jobs run nothing --no-commit": SCHEDULE,
+    "jobs history nothing": SCHEDULE,
     "fmt --check": READ,
     "schema list": READ,
-    "doctor": READ,
+    "doctor": SCHEDULE,
     "task create --title Two": WRITE,
     "task update one --priority p1": WRITE,
     CHECKPOINT: WRITE,
@@ -93,7 +111,7 @@ ROWS: dict[str, set[str]] = {
     "db verify --sqlite ../imports.db": MIRROR,
     "db status --sqlite ../imports.db": MIRROR,
     "db export --sqlite ../imports-state.db": MIRROR,
-    "validate --reference": REFERENCE,
+    "validate --reference": REFERENCE | SCHEDULE,
     "task create --from note.md": IMPORT,
 }
 
@@ -109,8 +127,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for line in ("init", "task create --id one --title One --accept works", CHECKPOINT):
         assert _run(repo.root, line).returncode == 0
     repo.write("state/procedures/demo/procedure.md", PROCEDURE)
+    repo.write("state/jobs/nothing/job.md", JOB)
     repo.commit()
-    assert _run(repo.root, "procedure conduct demo").returncode == 0
+    for line in ("procedure conduct demo", "jobs approve nothing"):
+        assert _run(repo.root, line).returncode == 0
     return repo.root
 
 

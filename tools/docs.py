@@ -15,7 +15,6 @@ import click
 
 from platformstate.cli.commands import PROGRAM, ROOT
 from platformstate.errors import registry
-from tools.schemas import resolved
 
 HOME: Final = Path(__file__).parent.parent
 DOCS: Final = HOME / "docs"
@@ -115,6 +114,8 @@ def job_spec_page() -> str:
 
 
 def _fields(schema: dict[str, Any], node: dict[str, Any], prefix: str) -> Iterator[str]:
+    from tools.schemas import resolved  # who asks for help texts only needs no jsonschema
+
     required = node.get("required", ())
     for name, given in node["properties"].items():
         field = resolved(schema, given)

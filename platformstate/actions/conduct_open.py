@@ -165,7 +165,7 @@ class Conduct:
 
     def commit_at(self, event: str) -> None:
         """Commit the run when an event of this type is a boundary now."""
-        if boundary({"type": event}, self.recorded.at, monotonic()):
+        if self.terms.is_committed(self) and boundary({"type": event}, self.recorded.at, monotonic()):
             self.commit(event)
 
     def commit(self, verb: str) -> None:

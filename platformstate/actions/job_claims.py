@@ -19,11 +19,15 @@ Line = Mapping[str, Any]
 
 
 class Claims(NamedTuple):
-    """A job's slots by what their claims say, and the claims that stand for nothing any more."""
+    """A job's slots by what their claims say, and the claims that stand for nothing any more.
+
+    `held` says that some run of a claim has not ended.
+    """
 
     taken: frozenset[datetime]
     again: frozenset[datetime]
     void: frozenset[str]
+    held: bool
 
     def clear(self, files: JobFiles, fired: Collection[str]) -> None:
         """Remove the claims of what was decided otherwise by now; those of what fires are ours."""
@@ -40,7 +44,7 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
     ran = {line["run"]: line["slot"] for line in lines if line["status"] in TERMINAL}
     ranges = [(line["at"], line["slot"], line["to"]) for line in lines if "to" in line and line["slot"]]
     taken = {moment(slot) for slot in ran.values() if slot}
-    again, void = set(), set()
+    again, void, held = set(), set(), False
     for run in files.claimed():
         if run in ran:
             continue
@@ -48,11 +52,12 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
         slot = moment(said["slot"]) if said.get("slot") and stamp(said["slot"]) == run else None
         if files.is_claim_held(run) or _has_begun(store, files, run):
             taken |= set() if slot is None else {slot}
+            held = True
             continue
         void.add(run)
         if slot is not None and said.get("trigger") == "cron" and not _is_recorded(said, ranges, opened):
             again.add(slot)
-    return Claims(frozenset(taken), frozenset(again), frozenset(void))
+    return Claims(frozenset(taken), frozenset(again), frozenset(void), held)
 
 
 def _has_begun(store: Store, files: JobFiles, run: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.job_ledger import read_ledger, uncommitted
+from platformstate.actions.job_ledger import head_tree, read_ledger, uncommitted
 from platformstate.core.places import receipt_path, run_folder
 from platformstate.core.tree import Tree
 from platformstate.files import WorkTree
@@ -40,7 +40,7 @@ def _change(store: Store, jobs: Sequence[str]) -> Change:
     from platformstate.store.change import Change
 
     files = list(uncommitted(store, jobs))
-    head = None if store.repository.head is None else store.tree("HEAD")
+    head = head_tree(store)
     for job in jobs:
         files += _kept(store, job, head)
     subject = f"job: record {jobs[0]}" if len(jobs) == 1 else f"job: record {len(jobs)} jobs"
@@ -52,7 +52,7 @@ def _kept(store: Store, job: str, head: Tree | None) -> list[FileChange]:
     lines = read_ledger(WorkTree(store.root), job)
     kept = [line["run"] for line in lines if line["status"] in TERMINAL and line.get("kept")]
     receipts = {receipt_path(f"job/{job}", run): run_folder(f"job/{job}", run) for run in kept}
-    held = {} if head is None else dict(head.read(list(receipts)))
+    held = {} if head is None else dict(head.read(receipts))
     missing = [folder for path, folder in receipts.items() if path not in held]
     return [change for folder in missing for change in kept_files(store, folder)]
 
@@ -64,8 +64,7 @@ def kept_files(store: Store, folder: str) -> tuple[FileChange, ...]:
     """
     from platformstate.store.change import FileChange
 
-    here = WorkTree(store.root)
-    head = None if store.repository.head is None else store.tree("HEAD")
+    here, head = WorkTree(store.root), head_tree(store)
     held = {} if head is None else dict(head.read([entry.path for entry in head.entries(folder)]))
     changes = []
     for entry in here.entries(folder):

@@ -13,6 +13,7 @@ from platformstate.actions.job_gate import Asked, Gate, gate_of
 from platformstate.actions.job_ledger import append_line, read_ledger
 from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
+from platformstate.actions.job_runs import open_sites
 from platformstate.actions.job_specs import JobSpec
 from platformstate.core.instants import instant
 from platformstate.entities.job import whole_trigger
@@ -53,6 +54,7 @@ class Decided:
     overlap: Overlap | None = None
     recorded: list[dict[str, Any]] = field(default_factory=list)
     invalid: list[StateError] = field(default_factory=list)
+    is_idle: bool = False
 
     @property
     def gate(self) -> Gate:
@@ -88,6 +90,7 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
         decided.invalid.append(refusal(spec.problems))
     trigger = _trigger(spec)
     if trigger is None or trigger["kind"] != "cron":
+        decided.is_idle = spec.is_valid and not any(open_sites(store, spec.id))
         return decided
     at = _standing(store, spec.id, trigger, now)
     cursor = at.cursor
@@ -97,6 +100,8 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
         paused = pause_of(store, spec.id, at.lines, instant(now))
         blocked = _blocked(decided.gate, paused)
         cursor = _fire(decided, at, now) if blocked is None else _held(decided, at, blocked, at.slots, now)
+    unfinished = at.claims.held or at.claims.void
+    decided.is_idle = spec.is_valid and not (at.slots or cursor.open is not None or unfinished)
     if not store.dry_run:
         _note(at, cursor)
         at.claims.clear(at.files, {firing.run for firing, _ in decided.firings})

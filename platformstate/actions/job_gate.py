@@ -15,7 +15,7 @@ from platformstate.actions.job_specs import JobSpec, execution_digest, job_path,
 from platformstate.actions.job_target import Found, Request, Target, refused_spec, resolve_target
 from platformstate.codec.json_text import canonical_json
 from platformstate.errors import Problem, StateError, shown
-from platformstate.gitrepo import look_up
+from platformstate.gitrepo import CommitTree, look_up
 from platformstate.policy.approvals import approving_act, is_act
 from platformstate.policy.job_spec import MAX_BINDINGS_BYTES
 from platformstate.runner import JobFiles
@@ -116,7 +116,9 @@ def _place(gate: Gate) -> None:
 def _target(gate: Gate) -> None:
     commit = str(gate.trusted.commit)
     files = files_of(gate.store, gate.whole["runtime"]["source"], commit)
-    request = Request(gate.store, gate.spec, gate.whole, gate.bindings, gate.store.tree(commit), files)
+    request = Request(
+        gate.store, gate.spec, gate.whole, gate.bindings, CommitTree(gate.store.repository, commit), files
+    )
     gate.target = resolve_target(request)
     gate.digest = execution_digest(gate.whole, gate.target.resolved)
 

@@ -14,6 +14,7 @@ from platformstate.errors import StateError
 from platformstate.files import Folder, WorkTree
 from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
 from platformstate.files.errors import explained
+from platformstate.gitrepo import CommitTree
 from platformstate.policy.ledger import file_name, is_ledger_name, line_text, writer_name
 
 if TYPE_CHECKING:
@@ -116,17 +117,22 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
             ) from error
 
 
+def head_tree(store: Store) -> Tree | None:
+    """Return the files of HEAD as they are when they are read, None without one; no child is started for it."""
+    return None if store.repository.head is None else CommitTree(store.repository, "HEAD")
+
+
 def uncommitted(store: Store, jobs: Sequence[str]) -> tuple[FileChange, ...]:
     """Return the ledgers of jobs that have grown since HEAD, as changes that commit them."""
     from platformstate.store.change import FileChange
 
-    here = WorkTree(store.root)
-    head = None if store.repository.head is None else store.tree("HEAD")
+    here, head = WorkTree(store.root), head_tree(store)
+    paths = [path for job in jobs for path in ledger_files(here, job)]
+    held = {} if head is None else dict(head.read(paths))
     changes = []
-    for path in [path for job in jobs for path in ledger_files(here, job)]:
-        held = None if head is None else next((data for _, data in head.read([path])), None)
+    for path in paths:
         data = here.bytes_of(path) or b""
         whole = data[: data.rfind(b"\n") + 1]
-        if whole != (held or b""):
-            changes.append(FileChange(path, held, whole, append=True))
+        if whole != held.get(path, b""):
+            changes.append(FileChange(path, held.get(path), whole, append=True))
     return tuple(changes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_firing import claimed_firing
-from platformstate.actions.job_ledger import ledger_writer, read_ledger
+from platformstate.actions.job_ledger import head_tree, ledger_writer, read_ledger
 from platformstate.actions.run_site import RunSite, has_begun, read_run, site_of
 from platformstate.core.places import STATE
 from platformstate.errors import StateError
@@ -89,6 +89,5 @@ def _lines(store: Store, job: str, run: str) -> list[dict[str, Any]]:
 
 
 def _is_committed(store: Store, site: RunSite) -> bool:
-    if store.repository.head is None:
-        return False
-    return any(True for _ in store.tree("HEAD").read([site.journal]))
+    head = head_tree(store)
+    return head is not None and any(True for _ in head.read([site.journal]))

@@ -20,6 +20,7 @@ from platformstate.codec.json_text import canonical_json
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
+from platformstate.packaged import version_of
 from platformstate.policy import retry
 from platformstate.policy.job_receipt import Firing, Gathered, job_facts, ledger_line
 from platformstate.policy.job_rules import limits_of, retry_rules
@@ -196,8 +197,6 @@ class JobTerms(Terms):
 
     def receipt_facts(self, conduct: Conduct) -> dict[str, Any]:
         """Return payload, tools and the key `job`."""
-        from importlib.metadata import version
-
         from platformstate.policy.zones import tzdata_version
 
         if not any(row["type"] == "RunResumed" for row in conduct.journal.events):
@@ -208,7 +207,7 @@ class JobTerms(Terms):
         host = os.uname().nodename
         return {
             "payload": self.gathered.payload,
-            "tool": {"cronsim": version("cronsim"), "tzdata": tzdata_version()},
+            "tool": {"cronsim": version_of("cronsim"), "tzdata": tzdata_version()},
             "job": job_facts(self.firing, self.gathered, conduct.state, conduct.pin, rules.backoff, host),
         }
 

@@ -51,7 +51,9 @@ def backfill_job(
     gate.require()
     slots = _slots(gate, start, end, limit)
     rows = [_row(store, name, slot, rerun_failed) for slot in slots]
-    if not store.dry_run:
+    if store.dry_run:
+        rows = [{**row, "status": None} for row in rows]
+    else:
         _run(store, gate, rows, parallel, told)
         commit_runs(store, [name])
     counts = {

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.job_specs import JobSpec
-from platformstate.actions.jobs_tick import Ledger, Pass, start_due, trusted_specs
+from platformstate.actions.jobs_resting import Watch
+from platformstate.actions.jobs_start import start_due
+from platformstate.actions.jobs_tick import Ledger, Pass
 from platformstate.core.instants import moment
-from platformstate.policy.due import next_slot
 from platformstate.runner import Signals
 from platformstate.runner.forked import Flock, Places
 
@@ -38,18 +38,21 @@ def serve(
         now = store.reopened()
         done = Pass(now.now())
         if time.monotonic() >= due:
-            specs = trusted_specs(now)
-            names = [spec.id for spec in specs]
-            start_due(now, specs, done, flock, places)
-            due = time.monotonic() + _until_next(now, specs)
+            watch = Watch(now, every=now.dry_run)
+            names = [spec.id for spec in watch.specs]
+            start_due(now, watch.specs, done, flock, places)
+            due = time.monotonic() + _until_next(now, watch)
         if store.dry_run:
             yield Ledger(now, names).told(done)
             return
         for report in flock.reports(0.0 if done.did_something else _left_s(due), signals.descriptor):
             done.take(report)
-        ledger = Ledger(now, names).told(done)
-        if done.did_something or ledger["ledger"]["committed"]:
-            yield ledger
+        ledger = Ledger(now, names)
+        told = ledger.told(done)
+        if done.idle:
+            watch.rest(done.idle - ledger.pending, moment(done.now))
+        if done.did_something or told["ledger"]["committed"]:
+            yield told
     yield from _drain(store.reopened(), names, flock, drain_s)
     places.close()
 
@@ -58,11 +61,10 @@ def _left_s(due: float) -> float:
     return max(0.0, due - time.monotonic())
 
 
-def _until_next(store: Store, specs: Sequence[JobSpec]) -> float:
+def _until_next(store: Store, watch: Watch) -> float:
     """Return the seconds up to the next slot of any job, at most half a minute."""
     now = moment(store.now())
-    following = (next_slot(spec.whole["trigger"], now) for spec in specs if spec.is_valid)
-    first = min((slot for slot in following if slot is not None), default=None)
+    first = watch.next_slot(now)
     return LONGEST_S if first is None else max(_SHORTEST_S, min(LONGEST_S, (first - now).total_seconds()))
 
 

@@ -91,10 +91,12 @@ def is_last(block: int) -> bool:
 def changes(name: str, block: int) -> tuple[OffsetChange, ...]:
     """Return the changes of offset in a block's 400 days, in order."""
     found = []
-    at, offset = _EPOCH + block * _BLOCK, offset_at(name, _EPOCH + block * _BLOCK)
-    while at < block_end(block):
-        ahead = min(at + _LOOK, block_end(block))
-        later = offset_at(name, ahead)
+    here, at, end = zone(name), _EPOCH + block * _BLOCK, block_end(block)
+    offset = offset_at(name, at)
+    while at < end:
+        ahead = min(at + _LOOK, end)
+        later = ahead.replace(tzinfo=UTC).astimezone(here).utcoffset()
+        assert later is not None
         if later != offset:
             found.append(OffsetChange(_first_with(name, later, at, ahead), offset, later))
         at, offset = ahead, later

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from platformstate.runner.processes import Holder as Holder
     from platformstate.runner.processes import become_subreaper as become_subreaper
     from platformstate.runner.processes import boot_id as boot_id
+    from platformstate.runner.resting import Resting as Resting
+    from platformstate.runner.resting import RestingFile as RestingFile
     from platformstate.runner.signals import Signals as Signals
     from platformstate.runner.signals import listening as listening
     from platformstate.runner.sources import Source as Source
@@ -92,6 +94,7 @@ _HOMES = {
     "leases": ("Lease", "LockRecord", "Position", "Request", "RunLock"),
     "output": ("Output",),
     "processes": ("Holder", "become_subreaper", "boot_id"),
+    "resting": ("Resting", "RestingFile"),
     "signals": ("Signals", "listening"),
     "sources": ("Source", "hold_source"),
     "step": ("Ended", "StepCommand", "adopt_output", "execute_step", "refuse_alive"),

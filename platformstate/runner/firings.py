@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +22,17 @@ _CLAIM_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O
 _APPEND_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+@cache
+def _home(common_dir: Path) -> Path:
+    return common_dir.resolve() / "platformstate"
+
+
 class JobFiles:
     """The local files of one job."""
 
     def __init__(self, common_dir: Path, job: str) -> None:
         self.job = job
-        self.home = common_dir.resolve() / "platformstate"
+        self.home = _home(common_dir)
         self.claims = self.home / "claims" / "jobs" / job
         self.lock = self.home / "locks" / "jobs" / job
         self._cursor = self.home / "cursor" / "jobs" / f"{job}.json"

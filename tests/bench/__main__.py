@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench import figures, report
+from tests.bench import figures, peers, report
 from tests.bench.figure import PLATFORMCTL, Figure, Ground, NotHere, Taken
 from tests.bench.stores import LATER, SCALES
 from tests.bench.timing import Timed, timed
@@ -25,7 +25,6 @@ LEAST_ROUNDS: Final = 5
 SMOKE_ROUNDS: Final = "1"
 DEFAULTS: Final = {"SCALE": "10k", "ROUNDS": "9", "ONLY": "", "PEERS": "auto", "OUT": "build/bench.json"}
 FAILED: Final = "failed: "
-NO_PEERS: Final = "comparison with peers comes later"
 
 
 class BadArgument(Exception):
@@ -65,6 +64,13 @@ def wanted(argv: Sequence[str]) -> Wanted:
     unknown = [name for name in only if name not in figures.MODULES and name not in figures.LATER]
     if unknown:
         raise BadArgument(f"ONLY={','.join(unknown)}: of {', '.join([*figures.MODULES, *figures.LATER])}")
+    try:
+        peers.asked(given["PEERS"])
+    except KeyError as unknown_peer:
+        raise BadArgument(
+            f"PEERS={given['PEERS']}: auto, none, or of {', '.join(peers.MODULES)}"
+        ) from unknown_peer
+    given["PEERS"] = peers.NONE if smoke and given["PEERS"] == peers.ALL else given["PEERS"]
     scales = ("smoke",) if smoke else tuple(known) if scale == "all" else (scale,)
     return Wanted(scales, int(rounds), only, given["PEERS"], Path(given["OUT"]), smoke)
 
@@ -73,7 +79,7 @@ def measure(asked: Wanted, scale: str, folder: Path) -> dict[str, Any]:
     """Take every figure asked for at one scale, print a line for each, and return the result file."""
     load = os.getloadavg()[0]
     skipped = [{"name": name, "reason": why} for name, why in figures.LATER.items() if _is_asked(asked, name)]
-    skipped.append({"name": "peers", "reason": NO_PEERS})
+    skipped.append({"name": "peers", "reason": peers.LATER})
     ground = Ground(folder, scale, asked.rounds, _command())
     rows: list[dict[str, Any]] = []
     for name in figures.MODULES:
@@ -86,11 +92,31 @@ def measure(asked: Wanted, scale: str, folder: Path) -> dict[str, Any]:
         except RuntimeError as failure:
             print(f"{name:<4}{scale:<9}{FAILED}{failure}", flush=True)
             skipped.append({"name": name, "reason": f"{FAILED}{failure}"})
-    return report.document(scale, asked.rounds, ground.store(), rows, skipped, load)
+    compared = _compared(ground, asked, skipped)
+    return report.document(scale, asked.rounds, ground.store(), rows, skipped, load) | {"peers": compared}
+
+
+def _compared(ground: Ground, asked: Wanted, skipped: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return what each peer that is here does the same work in; `skipped` gets those that are not."""
+    compared = []
+    for peer in peers.here(peers.asked(asked.peers)):
+        if not isinstance(peer, peers.Peer):
+            skipped.append({"name": peer[0], "reason": peer[1]})
+            continue
+        try:
+            rows = list(_printed(_taken(ground, peer.make(ground, peer.program)), ground.scale))
+        except RuntimeError as failure:
+            skipped.append({"name": peer.title, "reason": f"it does not work here: {failure}"})
+            continue
+        compared.append({"name": peer.title, "version": peer.version, "figures": rows})
+    return compared
 
 
 def _rows(ground: Ground, name: str) -> Iterator[dict[str, Any]]:
-    made = figures.maker(name)(ground)
+    return _taken(ground, figures.maker(name)(ground))
+
+
+def _taken(ground: Ground, made: Sequence[Figure | Taken]) -> Iterator[dict[str, Any]]:
     timed_figures = [figure for figure in made if isinstance(figure, Figure)]
     times = _times(ground, timed_figures) if timed_figures else {}
     for figure in made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,9 +31,14 @@ BUDGETS = {
 }
 
 
-def bench(*argv: str) -> subprocess.CompletedProcess[str]:
+def bench(*argv: str, **named: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.bench", *argv], cwd=HOME, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.bench", *argv],
+        cwd=HOME,
+        env={**os.environ, **named},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -150,3 +156,25 @@ def test_nothing_is_published_before_it_was_measured(
     assert publish.main([str(tmp_path / "bench.json")]) == 2
     assert "run `make bench` first" in capsys.readouterr().err
     assert publish.PAGE.read_bytes() == before
+
+
+DAGU = """#!/bin/sh
+[ "$1" = version ] && echo "stand-in 1.0" && exit
+[ "$1" = start ] && [ -f "$2" ] && exec true
+"""
+
+
+def test_a_peer_that_is_here_does_the_same_work(tmp_path: Path) -> None:
+    program, out = tmp_path / "dagu", tmp_path / "bench.json"
+    program.write_text(DAGU)
+    program.chmod(0o755)
+    ran = bench("--smoke", "ONLY=G1", "PEERS=dagu", f"OUT={out}", BENCH_DAGU=str(program))
+    (peer,) = json.loads(out.read_text())["peers"]
+    assert (peer["name"], peer["version"]) == ("Dagu", "stand-in 1.0"), ran.stderr
+    assert [row["floor"]["name"] for row in peer["figures"]] == ["dagu start"]
+
+
+def test_a_peer_that_nobody_knows_is_refused() -> None:
+    ran = bench("--smoke", "PEERS=dogu")
+    assert ran.returncode == 2
+    assert "PEERS=dogu: auto, none, or of dagu" in ran.stderr

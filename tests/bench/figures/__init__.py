@@ -35,11 +35,11 @@ MODULES: Final = {
 LATER: Final = {
     "G5": "the cache does not exist yet",
     "G7": "the cache does not exist yet",
-    "G9": "`batch` does not exist yet",
-    "G10": "`batch` does not exist yet",
+    "G9": "it is not taken yet",
+    "G10": "it is not taken yet",
     "G11": "the cache does not exist yet",
     "G12": "the cache does not exist yet",
-    "G14": "`batch` does not exist yet",
+    "G14": "it is not taken yet",
 }
 
 
