@@ -33,7 +33,7 @@ def test_the_demo_runs_every_step_tells_of_it_and_removes_its_folder(
     assert "\x1b" not in text
     assert os.listdir(place) == []
     steps = data["steps"]
-    assert [step["step"] for step in steps] == list(range(1, 14))
+    assert [step["step"] for step in steps] == list(range(1, 15))
     exits = {each["exit"] for step in steps for each in step["commands"]}
     assert exits == {0, 1, 4, 5, 6, 137}
 
