@@ -14,7 +14,7 @@ OUT ?= build/bench.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:  # half a virtual environment is made again
-.PHONY: help demo test quality-check contract-conformance format generate bench soak clean
+.PHONY: help demo test quality-check contract-conformance format generate bench bench-publish soak clean
 
 help:
 	@echo "make demo                  the main job, step by step, in a temporary repository"
@@ -22,6 +22,7 @@ help:
 	@echo "make quality-check         lint, types, layers, drift of generated files, our own state"
 	@echo "make contract-conformance  schemas, examples, envelopes and exit statuses"
 	@echo "make bench                 ratios to floors: SCALE=1k ROUNDS=9 ONLY=G1,G8 PEERS=auto OUT=build/bench.json"
+	@echo "make bench-publish         docs/performance.md from the last bench"
 	@echo "make soak                  the long tests: kills, many writers, random sequences"
 	@echo "make generate              rewrite what is generated from schemas, codes and --help"
 
@@ -55,6 +56,9 @@ generate: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.bench 'SCALE=$(SCALE)' 'ROUNDS=$(ROUNDS)' 'ONLY=$(ONLY)' 'PEERS=$(PEERS)' 'OUT=$(OUT)'
+
+bench-publish: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.bench.publish '$(OUT)'
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -24,9 +24,10 @@ class Problem(NamedTuple):
     pointer: str = ""
     severity: str = "error"
     commit: str | None = None
+    criterion: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the finding as it stands in `--json`: eight keys, nine for one about a commit."""
+        """Return the finding as it stands in `--json`: eight keys, one more for a commit or criterion."""
         shown: dict[str, Any] = {
             "code": self.code,
             "severity": self.severity,
@@ -37,7 +38,8 @@ class Problem(NamedTuple):
             "message": self.message,
             "fix": self.fix,
         }
-        return shown if self.commit is None else {**shown, "commit": self.commit}
+        more = {"commit": self.commit, "criterion": self.criterion}
+        return shown | {key: value for key, value in more.items() if value is not None}
 
 
 class Warned(NamedTuple):

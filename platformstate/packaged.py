@@ -12,7 +12,7 @@ _SOURCE_FOLDERS: Final = {"templates": "state/templates"}
 
 
 def folder(name: str) -> Path:
-    """Return the folder of one family of packaged files: schemas, templates, hooks or examples."""
+    """Return the folder of one family of packaged files: schemas, templates, hooks, agents, ci, completion or examples."""
     installed = _INSTALLED / name
     return installed if installed.is_dir() else _REPOSITORY / _SOURCE_FOLDERS.get(name, name)
 

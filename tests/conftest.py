@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.forking import Forks, Ran
 
 IDENTITY = """[user]
 \tname = Ann
@@ -85,36 +84,22 @@ def repo(tmp_path: Path) -> Repo:
     return made
 
 
-class Ran:
-    """What one run of the command printed and how it ended."""
-
-    def __init__(self, status: int, stdout: str, stderr: str) -> None:
-        self.status, self.stdout, self.stderr = status, stdout, stderr
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one JSON document on stdout."""
-        loaded: dict[str, Any] = json.loads(self.stdout)
-        return loaded
-
-
 Platformctl = Callable[..., Ran]
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """The process that forks the commands of all tests."""
+    made = Forks(tmp_path_factory.mktemp("printed"))
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def platformctl(repo: Repo) -> Platformctl:
+def platformctl(repo: Repo, forks: Forks) -> Platformctl:
     """Run the real command as its own process in `repo`: `platformctl("task", "list", "--json")`."""
 
     def run(*argv: str, cwd: Path | None = None, stdin: str = "", env: dict[str, str] | None = None) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "platformstate", *argv],
-            cwd=cwd or repo.root,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env={**os.environ, **(env or {})},
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return forks.start(cwd or repo.root, argv, env, stdin).wait()
 
     return run

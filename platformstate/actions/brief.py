@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
 from platformstate.actions.brief_conducts import CONDUCTED, conducts_of
+from platformstate.actions.brief_evidence import checkpoint_verdicts, criterion_verdicts
 from platformstate.actions.brief_findings import found_at, found_here
+from platformstate.actions.lease_sources import lease_sources
+from platformstate.actions.signs_of_life import claim_of, conditions_of
 from platformstate.actions.task_folder import (
     TaskFolder,
     merged,
@@ -19,7 +22,7 @@ from platformstate.actions.task_folder import (
 )
 from platformstate.core import ids
 from platformstate.core.instants import moment
-from platformstate.core.places import place_of, subject_folder
+from platformstate.core.places import subject_folder
 from platformstate.errors import StateError, shown
 from platformstate.policy.brief import Known, brief_of, last_sign_of_life
 from platformstate.policy.brief_sections import Signs
@@ -66,6 +69,8 @@ def brief_task(
     """
     _refuse_bad_instant(now)
     source = _source(store, at, refs)
+    if at is None:
+        source = _with_lease(store, task, source)
     folder = _folder(store, task, source)
     name = folder.task_id
     if folder.task is None:
@@ -120,10 +125,14 @@ def _known(
 
     document = folder.document
     found, pending = Found(), tuple[str, ...]()
+    claimed, conditions = None, dict[str, str | None]()
     if source.at is not None:
         found = found_at(store.repository, chain, source.at)
     else:
         found, pending = found_here(store, chain, folder)
+        claimed = claim_of(store, folder, at := store.now())
+        conditions = conditions_of(store, folder, at)
+    checked = checkpoint_verdicts(store, chain.standing, document.id, source.at)
     return Known(
         task=document.meta,
         sections=sections(document.body),
@@ -131,11 +140,14 @@ def _known(
         runs=folder.runs,
         checkpoints=folder.checkpoints,
         chain=chain,
-        found=found,
+        found=found._replace(evidence=checked),
+        evidence=criterion_verdicts(store, document.meta, source.at),
         sources=source.names,
         depends_on={name: str(meta["status"]) for name, meta in needed.items()},
         at_rev=source.at,
         pending=pending,
+        claim=None if claimed is None else claimed.as_json(),
+        conditions=conditions,
     )
 
 
@@ -157,6 +169,21 @@ def _source(store: Store, at: str | None, refs: Sequence[str]) -> _Source:
     return _Source((store.tree(), *trees), (here, *names), None)
 
 
+def _with_lease(store: Store, task: str, source: _Source) -> _Source:
+    """Return the sources with the places in which the holder of the task's claim works."""
+    try:
+        name = _task_in(store, task, source)
+    except StateError as missing:
+        if missing.code != "task_not_found":
+            raise
+        name = task  # one that only the holder's branch has, given in full
+    named = [(place, tree) for place, tree in lease_sources(store, name) if place not in source.names]
+    return source._replace(
+        trees=(*source.trees, *(tree for _, tree in named)),
+        names=(*source.names, *(place for place, _ in named)),
+    )
+
+
 def _folder_at(tree: CommitTree, prefix: str) -> TaskFolder:
     """Return the folder of the task that a prefix stands for in a commit.
 
@@ -167,9 +194,7 @@ def _folder_at(tree: CommitTree, prefix: str) -> TaskFolder:
         folder = read_task_folder(tree, prefix)
         if folder.task is not None or folder.problems:
             return folder
-    places = (place_of(entry.path) for entry in tree.entries("state/tasks"))
-    known = {place.id for place in places if place and place.kind == "task"}
-    return read_task_folder(tree, task_requests.one_task(prefix, known))
+    return read_task_folder(tree, task_requests.task_id_in(tree, prefix))
 
 
 def _refuse_bad_instant(now: str | None) -> None:

@@ -86,6 +86,8 @@ def _dirty(store: Store, chain: Chain) -> int | None:
 
     place = place_of_work(store.repository)
     here = (place.host, place.clone, place.worktree)
+    if chain.standing[0].meta.get("observer"):  # who observes commits does not look at that worktree
+        return None
     if chain.run is None or tuple(chain.run.header.get(name) for name in PLACE) != here:
         return None
     return work_facts(store.repository).dirty

@@ -7,21 +7,30 @@ independent of everything else that is written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.checkpoint_build import (
+    Built,
+    Ground,
+    Statement,
+    auto_checkpoint,
+    build_checkpoint,
+)
 from platformstate.actions.checkpoint_list import checkpoint_json
 from platformstate.actions.checkpoint_step import ToldStep, journal_held, stands_at, tell_step
-from platformstate.actions.git_facts import git_fields
-from platformstate.actions.run_opening import OpenedRun, open_run, run_meant
+from platformstate.actions.checkpoint_voice import Voice, basis_of, opened_for, run_of, voice_of
+from platformstate.actions.claim_remote import renew_remote
+from platformstate.actions.fencing import refuse_fenced, renewal
+from platformstate.actions.rescue_proof import dead_journal_held, dead_run
+from platformstate.actions.run_opening import OpenedRun, keep_place
+from platformstate.actions.signs_of_life import claim_shown
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
-from platformstate.core import ids
-from platformstate.core.document import Document
-from platformstate.core.instants import stamp
-from platformstate.core.places import checkpoint_path, place_of
+from platformstate.core.places import checkpoint_path
 from platformstate.entities import checkpoint as checkpoints
-from platformstate.entities.kinds import CHECKPOINT, TASK
+from platformstate.entities.kinds import TASK
 from platformstate.entities.task import criterion_named
 from platformstate.errors import Problem, StateError, Warned
 from platformstate.policy import lifecycle
@@ -30,12 +39,12 @@ from platformstate.policy.repeats import is_repeat, repeat_mark
 from platformstate.runner import LIMIT_S, TIMED_OUT, run_command
 
 if TYPE_CHECKING:
-    from platformstate.entities.shapes import Checkpoint
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange
 
 Commands = list[dict[str, Any]]
+Items = list[dict[str, Any]]
 
 
 class _Asked(NamedTuple):
@@ -43,9 +52,10 @@ class _Asked(NamedTuple):
 
     task: str
     request: checkpoints.CheckpointRequest
-    inside_run: str | None
+    voice: Voice
     mark: str | None
     commands: Commands
+    evidence: Items
     facts: WorkFacts
 
 
@@ -61,77 +71,104 @@ def create_checkpoint(
 
     `inside_run` is the run of a wrapper around this command. Raises: task_not_found, run_not_found,
     criterion_not_found, checkpoint_not_found, checkpoint_empty, task_not_ready, actor_mismatch,
-    checkpoint_author_mismatch, state_invalid, idempotency_conflict, step_not_found, step_out_of_order,
+    checkpoint_author_mismatch, state_invalid, idempotency_conflict, evidence_refused,
+    observation_needs_evidence, auto_takes_no_prose, step_not_found, step_out_of_order,
     run_transition_refused, claim_fenced, and what a write raises.
     """
-    from platformstate.gitrepo.facts import work_facts
-
+    checkpoints.refuse_prose(request)
     checkpoints.refuse_empty(request)
+    voice = voice_of(store, request, inside_run)
     task = task_requests.task_id(store, request["task"])
     mark = None
     if idempotency_key is not None:
         mark = repeat_mark(idempotency_key, {"op": "checkpoint.create", **request, "task": task})
     folder = read_task_folder(store.tree(), task).checked()
-    run = run_meant(store, folder, request.get("run"), inside_run)
+    run = run_of(store, folder, voice)
     warnings: list[Warned] = []
     commands: Commands = []
+    evidence: Items = []
     if _earlier(folder, mark) is None:
-        _refuse_early(folder, request, run)
+        _refuse_early(store, folder, request, voice, run)
+        evidence += _evidence(store, folder, request)
         commands += _commands(store, request, warnings, exec_limit_s)
-    asked = _Asked(task, request, inside_run, mark, commands, work_facts(store.repository))
+    asked = _Asked(task, request, voice, mark, commands, evidence, store.work_facts())
     tells = "step" in request
     independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
-    with journal_held(store, task, run.id if run is not None and tells else None):
+    own = journal_held(store, task, run.id if run is not None and tells else None)
+    with own if run is not None or voice.observer is not None else dead_journal_held(store, folder):
         done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
-    said, run_opened, created, step = done.change.data
+    said, opened, created, step = done.change.data
+    if opened is not None:
+        keep_place(store, opened)
     if step is not None and not store.dry_run:
         step.site.lease.write_position(step.position)
     data = {
         "checkpoint": checkpoint_json(said),
         "path": said.path,
         "run": said.meta["run"],
-        "run_opened": run_opened,
+        "run_opened": opened is not None,
         "created": created,
-        "claim": None,
+        "claim": claim_shown(done.change.lease),
     }
+    warnings += renew_remote(store, done.change.lease)
     return written(data, done, (f"platformctl memory brief --task {task}",), tuple(warnings))
 
 
-def _refuse_early(folder: TaskFolder, request: checkpoints.CheckpointRequest, run: RunFacts | None) -> None:
+def _refuse_early(
+    store: Store,
+    folder: TaskFolder,
+    request: checkpoints.CheckpointRequest,
+    voice: Voice,
+    run: RunFacts | None,
+) -> None:
     """Refuse what can be refused before a command of the request is executed."""
-    if run is None:
-        lifecycle.refuse_start(folder.document.meta)
     if "step" in request:
         checkpoints.step_said(request["step"])
     _claims(folder, request)
     _superseded(folder, request)
     _refuse_long(checkpoints.statements(request), folder.task_id)
+    if voice.observer is None:
+        refuse_fenced(store, folder, run)
+        if run is None:
+            lifecycle.refuse_start(folder.document.meta)
+            if "exec" in request:  # all else is decided with the lock held, on what stands then
+                dead_run(store, folder, store.now())
 
 
 def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
     """Return the change; the folder is read anew unless it was read just now and may not change."""
-    from platformstate.store.change import Change, FileChange
+    from platformstate.store.change import Change
 
     folder = folder or read_task_folder(store.tree(), asked.task).checked()
     earlier = _earlier(folder, asked.mark)
     if earlier is not None:
-        return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, False, False, None))
+        return Change(f"checkpoint: create {earlier.id}", (), (), (earlier, None, False, None))
     at = store.now()
-    run = run_meant(store, folder, asked.request.get("run"), asked.inside_run)
-    opened = open_run(store, folder, at) if run is None else None
+    run = run_of(store, folder, asked.voice)
+    if asked.voice.observer is None:
+        refuse_fenced(store, folder, run)
+    opened = opened_for(store, folder, asked.voice, at) if run is None else None
     header = opened.header if opened is not None else (run.header if run is not None else {})
     step = _step(store, asked, folder, header, opened, at)
-    said = _checkpoint(store, asked, folder, header, at, stands_at(run) if step is None else step.field)
-    text = _text(said)
+    siblings = [said for said in folder.checkpoints if said.meta["run"] == header["id"]]
+    ground = Ground(asked.task, header, at, asked.facts, siblings)
+    built = _built(store, asked, folder, ground, stands_at(run) if step is None else step.field)
+    if built is None:
+        last = siblings[-1]
+        return Change(f"checkpoint: create {last.id}", (), (), (last, None, False, None))
     trailers = (
         ("Task", asked.task),
         ("Run", str(header["id"])),
-        ("Checkpoint", said.id),
+        ("Checkpoint", built.said.id),
         ("Actor", store.actor),
     )
-    files = (*_files_of(opened, step), FileChange(said.path, None, text))
-    return Change(f"checkpoint: create {said.id}", trailers, files, (said, opened is not None, True, step))
+    files = (*_files_of(opened, step), built.file)
+    done = (built.said, opened, True, step)
+    lease = opened.lease if opened is not None else renewal(store, folder, run, at)
+    if asked.voice.observer is not None:
+        lease = None
+    return Change(f"checkpoint: create {built.said.id}", trailers, files, done, lease=lease)
 
 
 def _step(
@@ -145,8 +182,7 @@ def _step(
     if "step" not in asked.request:
         return None
     said = checkpoints.step_said(asked.request["step"])
-    events = () if opened is None else opened.events
-    return tell_step(store, folder, str(header["id"]), events, said, at)
+    return tell_step(store, folder, str(header["id"]), opened, said, at)
 
 
 def _files_of(opened: OpenedRun | None, step: ToldStep | None) -> Iterator[FileChange]:
@@ -156,63 +192,36 @@ def _files_of(opened: OpenedRun | None, step: ToldStep | None) -> Iterator[FileC
     yield from told.values()
 
 
-def _checkpoint(
-    store: Store,
-    asked: _Asked,
-    folder: TaskFolder,
-    header: Mapping[str, Any],
-    at: str,
-    step: Mapping[str, Any] | None,
-) -> CheckpointFacts:
-    request, run = asked.request, str(header["id"])
-    siblings = [said for said in folder.checkpoints if said.meta["run"] == run]
-    name = ids.next_timed_id(stamp(at), _ids_in(store, run, siblings), store.chance)
-    meta: dict[str, Any] = {
-        "schema": "checkpoint/1",
-        "id": name,
-        "task": asked.task,
-        "run": run,
-        "kind": request["kind"],
-        "at": at,
-        "author": store.actor,
-        **checkpoints.basis_of(request),
-        **git_fields(store.repository, asked.facts, siblings, header, request.get("file", ())),
-        **({} if step is None else {"step": dict(step)}),
-    }
-    lists = {
+def _built(
+    store: Store, asked: _Asked, folder: TaskFolder, ground: Ground, step: Mapping[str, Any] | None
+) -> Built | None:
+    """Return the checkpoint as asked; None when an automatic one has nothing new to say."""
+    request, named = asked.request, asked.request.get("file", ())
+    fields = {**_fields(store, asked, folder, ground.at), "step": None if step is None else dict(step)}
+    kind, observer = request["kind"], asked.voice.observer
+    judge = partial(basis_of, store, asked.voice, request)
+    if request.get("auto"):
+        return auto_checkpoint(
+            store, ground, kind=kind, observer=observer, basis=judge, fields=fields, files=named
+        )
+    body = checkpoints.statements(request)
+    statement = Statement(kind, judge(asked.evidence), body, fields, observer, named)
+    return build_checkpoint(store, ground, statement)
+
+
+def _fields(store: Store, asked: _Asked, folder: TaskFolder, at: str) -> dict[str, Any]:
+    request = asked.request
+    said = (checkpoints.said_command(text, at) for text in request.get("ran", ()))
+    return {
         "criteria": _claims(folder, request),
-        "commands": [
-            *asked.commands,
-            *(checkpoints.said_command(text, at) for text in request.get("ran", ())),
-        ],
+        "commands": [*asked.commands, *said],
         "blockers": checkpoints.blockers(request, store.ids(TASK) if "blocker" in request else ()),
+        "next_action": request.get("next"),
+        "next_verify": request.get("next_verify"),
+        "evidence": asked.evidence,
+        "supersedes": _superseded(folder, request),
+        "idempotency": asked.mark,
     }
-    meta |= {field: items for field, items in lists.items() if items}
-    texts = {"next_action": request.get("next"), "next_verify": request.get("next_verify")}
-    texts |= {"supersedes": _superseded(folder, request), "idempotency": asked.mark}
-    meta |= {field: text for field, text in texts.items() if text is not None}
-    path = checkpoint_path(f"task/{asked.task}", run, name)
-    return CheckpointFacts(meta, checkpoints.statements(request), path)
-
-
-def _ids_in(store: Store, run: str, siblings: Sequence[CheckpointFacts]) -> list[str]:
-    """Return the checkpoint ids of a run, those of a killed writer included, which are older too."""
-    coming = [place_of(path) for path in store.pending_paths()]
-    pending = [place.id for place in coming if place and (place.kind, place.run) == ("checkpoint", run)]
-    return [*(said.id for said in siblings), *pending]
-
-
-def _text(said: CheckpointFacts) -> bytes:
-    from platformstate.codec.render import canonical
-    from platformstate.codec.sections import body_of, item_text
-
-    sections = {
-        heading: "\n".join(item_text(text) for text in said.body[key])
-        for key, heading in checkpoints.SECTIONS.items()
-        if said.body[key]
-    }
-    meta = cast("Checkpoint", said.meta)
-    return canonical(Document(CHECKPOINT, said.path, meta, body_of(sections))).encode()
 
 
 def _commands(
@@ -226,6 +235,21 @@ def _commands(
         if ran.exit_code == TIMED_OUT:
             warnings.append(Warned("command_timed_out", f"{argv[0]} was stopped at the time limit"))
         yield {"argv": argv, "exit_code": ran.exit_code, "at": at, "output_sha256": ran.output_sha256}
+
+
+def _evidence(store: Store, folder: TaskFolder, request: checkpoints.CheckpointRequest) -> Items:
+    """Return the evidence that is named, each item checked now. Raises: evidence_refused."""
+    if "evidence" not in request:
+        return []
+    from platformstate.actions.evidence_resolve import refusal, resolve
+
+    items: Items = []
+    for text in request["evidence"]:
+        found = resolve(store, text, purpose="checkpoint", task=folder.document.meta)
+        if found.item is None or not found.may_be_recorded:
+            raise refusal(found)
+        items.append(found.item)
+    return items
 
 
 def _claims(folder: TaskFolder, request: checkpoints.CheckpointRequest) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from platformstate.actions.forms import form_refused, read_form, without_comment
 from platformstate.entities.checkpoint import FLAGS, SECTIONS
 from platformstate.errors import Problem, StateError
 
+AUTOMATIC: Final = "progress"
 TEMPLATE: Final = "CODEX_CHECKPOINT.md"
 _TEXTS: Final = {
     "task": "task",
@@ -28,6 +29,8 @@ def filled(form: tuple[bytes, str] | None, given: Mapping[str, Any]) -> dict[str
     usage_invalid without task or kind, record_invalid.
     """
     request = {**({} if form is None else _form_request(*form)), **given}
+    if request.get("auto"):
+        request.setdefault("kind", AUTOMATIC)
     for flag in ("task", "kind"):
         if flag not in request:
             raise StateError(
@@ -42,7 +45,6 @@ def _form_request(data: bytes, name: str) -> dict[str, Any]:
     from platformstate.codec.sections import items, sections
 
     meta, body = read_form(data, name, "checkpoint")
-    _refuse_evidence(meta, name)
     said = sections(without_comments(body, TEMPLATE))
     lists = {flag: items(said.get(SECTIONS[key], "")) for flag, key in FLAGS.items()}
     lists |= {
@@ -50,6 +52,7 @@ def _form_request(data: bytes, name: str) -> dict[str, Any]:
         "ran": [f"{c['exit_code']} {shlex.join(c['argv'])}" for c in _rows(meta, "commands", name)],
         "blocker": [f"{blocker['waits_on']}:{blocker['ask']}" for blocker in _rows(meta, "blockers", name)],
         "file": list(meta.get("files", ())),
+        "evidence": [f"{item['type']}:{item['ref']}" for item in _rows(meta, "evidence", name)],
     }
     texts = {flag: str(meta[field]) for field, flag in _TEXTS.items() if meta.get(field)}
     return {**texts, **{flag: texts_ for flag, texts_ in lists.items() if texts_}}
@@ -61,6 +64,7 @@ def _rows(meta: Mapping[str, Any], field: str, name: str) -> Iterable[Mapping[st
         "criteria": ("id", "state"),
         "commands": ("exit_code", "argv"),
         "blockers": ("waits_on", "ask"),
+        "evidence": ("type", "ref"),
     }[field]
     rows = meta.get(field, [])
     if not isinstance(rows, list) or not all(
@@ -69,14 +73,6 @@ def _rows(meta: Mapping[str, Any], field: str, name: str) -> Iterable[Mapping[st
         message = f"{field} is not a list of items with {' and '.join(needed)}"
         raise _wrong(name, field, "field_type_wrong", message, f"write {field} as the template shows")
     return rows
-
-
-def _refuse_evidence(meta: Mapping[str, Any], name: str) -> None:
-    if meta.get("evidence"):
-        message = "this version records no evidence with a checkpoint"
-        raise _wrong(
-            name, "evidence", "field_value_invalid", message, "remove the key; name files under files"
-        )
 
 
 def _wrong(name: str, field: str, code: str, message: str, fix: str) -> StateError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
+from platformstate.actions.brief_evidence import checkpoint_verdicts
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.core import ids
 from platformstate.core.places import place_of
@@ -49,7 +50,8 @@ def list_checkpoints(
 def show_checkpoint(store: Store, checkpoint: str, *, task: str | None = None) -> Answer:
     """Show one checkpoint, found by a prefix of its id in a task or in the whole store.
 
-    Raises: checkpoint_not_found, task_not_found, id_ambiguous, state_invalid.
+    Each item of its evidence is checked again. Raises: checkpoint_not_found, task_not_found,
+    id_ambiguous, state_invalid.
     """
     owner = None if task is None else task_requests.task_id(store, task)
     name, owner = _found(store, checkpoint, owner)
@@ -58,7 +60,11 @@ def show_checkpoint(store: Store, checkpoint: str, *, task: str | None = None) -
     if said is None:
         raise folder.unreadable() if folder.problems else _not_found(checkpoint)
     corrected = superseded_by(folder.checkpoints).get(name)
-    return Answer({"checkpoint": checkpoint_json(said), "superseded_by": corrected, "evidence": []})
+    checked = list(checkpoint_verdicts(store, [said], owner, limit=None).values())
+    return Answer(
+        {"checkpoint": checkpoint_json(said), "superseded_by": corrected, "evidence": checked},
+        error=folder.unreadable() if folder.problems else None,
+    )
 
 
 def checkpoint_json(said: CheckpointFacts) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions.run_files import header_text
 from platformstate.actions.run_site import RunSite, site_of
-from platformstate.actions.run_step import pin_event, task_pin
+from platformstate.actions.task_pin import pin_event, task_pin
 from platformstate.codec.journal import ZERO_HASH, encode
 from platformstate.codec.jsonl import parse_lines
 from platformstate.errors import StateError
@@ -20,6 +20,7 @@ from platformstate.policy.walking import cursor, where
 from platformstate.runner import Journal, Position
 
 if TYPE_CHECKING:
+    from platformstate.actions.run_opening import OpenedRun
     from platformstate.actions.task_folder import TaskFolder
     from platformstate.policy.chain import RunFacts
     from platformstate.store import Store
@@ -47,21 +48,22 @@ def tell_step(
     store: Store,
     folder: TaskFolder,
     run: str,
-    opened: Sequence[dict[str, Any]],
+    opening: OpenedRun | None,
     said: tuple[str, str],
     at: str,
 ) -> ToldStep:
     """Return what it takes to say in a run's journal that a step was begun, is done or has failed.
 
-    `opened` are the events of a run that comes to be. A run without pinned steps gets the task's plan.
-    Raises: step_not_found, step_out_of_order, run_transition_refused, claim_fenced.
+    `opening` is a run that comes to be. A run without pinned steps gets the task's plan.
+    Raises: step_not_found, step_out_of_order, run_transition_refused.
     """
     site = site_of(store, f"task/{folder.task_id}", run)
     before = folder.files.get(site.journal)
+    opened = () if opening is None else opening.events
     events = [*(row for _, row in parse_lines(before or b"", site.journal).rows), *_numbered(opened)]
+    at = max([at, *(str(event["at"]) for event in events[-1:])])  # a clock may have gone back
     known = next((facts for facts in folder.runs if facts.id == run), None)
-    _refuse_fenced(folder, known)
-    pinned = None if known is None else known.pin
+    pinned = opening.pin if opening is not None else None if known is None else known.pin
     pin = pinned or _plan(store, folder.task_id)
     new = [] if pinned is not None else [pin_event(pin, at)]
     added = [*new, *told(pin, _state([*events, *new]), *said, at=at, actor=store.actor)]
@@ -107,16 +109,6 @@ def _plan(store: Store, task: str) -> Pin:
     return pin
 
 
-def _refuse_fenced(folder: TaskFolder, run: RunFacts | None) -> None:
-    fence = 0 if run is None else run.header.get("fence", 0)
-    if run is not None and fence < max(facts.header.get("fence", 0) for facts in folder.runs):
-        raise StateError(
-            "claim_fenced",
-            f"another run has claimed {folder.task_id} after {run.id}",
-            hint="stop: what this run does is no longer wanted",
-        )
-
-
 def _numbered(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     return ({**event, "seq": number} for number, event in enumerate(events))
 
@@ -128,9 +120,9 @@ def _state(events: Sequence[dict[str, Any]]) -> RunState:
 @contextmanager
 def journal_held(store: Store, task: str, run: str | None) -> Iterator[None]:
     """Let no other process append to a run's journal meanwhile; a run that is not there needs nothing."""
-    if run is None:
-        yield
+    site = None if run is None else site_of(store, f"task/{task}", run)
+    if site is None or (store.laid(site.journal) is not None and not (store.root / site.journal).exists()):
+        yield  # nothing can append to what a batch has not written yet
         return
-    site = site_of(store, f"task/{task}", run)
     with Journal.open(store.root, site.journal, torn=site.torn) as journal, journal.held():
         yield

@@ -23,6 +23,7 @@ from platformstate.policy.walking import boundary, captors
 from platformstate.runner import Journal, Position, RunLock, Signals
 
 if TYPE_CHECKING:
+    from platformstate.policy.claims import Lease
     from platformstate.store import Store
     from platformstate.store.change import FileChange, Written
 
@@ -46,11 +47,21 @@ _SYNCED: Final = frozenset(
 
 
 @dataclass
+class Recorded:
+    """What HEAD (or an intent) has of a run: which paths, the bytes of two of them; when it was committed."""
+
+    paths: set[str] = field(default_factory=set)
+    journal: bytes = b""
+    header: bytes | None = None
+    at: float | None = None
+
+
+@dataclass
 class Conduct:
     """One process's hold on a run.
 
-    `committed` are the journal's bytes as HEAD (or an intent) has them; `deferred` is why the last
-    commit could not be made. Only a run that is `pinned_here` executes anything of its pin.
+    `deferred` is why the last commit could not be made. Only a run that is `pinned_here` executes
+    anything of its pin.
     """
 
     store: Store
@@ -60,8 +71,6 @@ class Conduct:
     journal: Journal
     folding: Folding
     signals: Signals | None = None
-    committed: bytes = b""
-    committed_at: float | None = None
     last: Written | None = None
     executed: list[int] = field(default_factory=list)
     pinned_here: bool = False
@@ -70,7 +79,6 @@ class Conduct:
     trusted_ref: str | None = None
     carried: dict[int, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
-    in_head: set[str] = field(default_factory=set)
     told: Callable[[str], None] = lambda line: None
     asked_to_stop: tuple[str, str, str] | None = None
     signalled: int | None = None
@@ -80,6 +88,11 @@ class Conduct:
     def state(self) -> RunState:
         """Where the run stands now."""
         return self.folding.state()
+
+    @cached_property
+    def recorded(self) -> Recorded:
+        """What is committed of the run; asked of HEAD when a commit is first thought of."""
+        return _recorded(self)
 
     @cached_property
     def captors(self) -> dict[str, list[CommandStep]]:
@@ -123,12 +136,10 @@ class Conduct:
             except JournalBroken as broken:
                 raise corrupt(self.site, broken.index + 1, broken.reason, broken.code) from broken
 
-    def mark(self, step: Step, attempt: int, actor: str | None = None) -> None:
+    def mark(self, step: Step, attempt: int) -> None:
         """Make an attempt's in-flight marker durable, and say beside it how far the journal has come."""
         short = step_sha256(step)[:16]
-        self.append(
-            self.event("StepStarted", step_index=step.index, attempt=attempt, step=short, actor=actor)
-        )
+        self.append(self.event("StepStarted", step_index=step.index, attempt=attempt, step=short))
         self.position()
         self.reach("marker", step.index)
 
@@ -150,18 +161,15 @@ class Conduct:
 
     def commit_at(self, event: str) -> None:
         """Commit the run when an event of this type is a boundary now."""
-        if boundary({"type": event}, self.committed_at, monotonic()):
+        if boundary({"type": event}, self.recorded.at, monotonic()):
             self.commit(event)
 
-    def commit(self, verb: str, *, later: bool = False) -> None:
-        """Commit the run's files as they stand; what cannot be committed now is deferred, never raised.
-
-        `later` writes them so that they agree, and leaves the commit to the next boundary.
-        """
+    def commit(self, verb: str) -> None:
+        """Commit the run's files as they stand; what cannot be committed now is deferred, never raised."""
         from platformstate.store.change import Change
 
         subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
-        change = Change(subject, self._trailers(), self.files(), defer=later)
+        change = Change(subject, self._trailers(), self.files(), lease=self._renewed())
         self.deferred = None
         try:
             written = self.store.write(lambda: change)
@@ -169,16 +177,23 @@ class Conduct:
             self.deferred = refused.code
             self._defer(refused.code)
             return
-        self.committed = {file.path: file.after or b"" for file in change.files}[self.site.journal]
-        self.in_head |= {file.path for file in change.files}
-        if later:
-            return
-        self.last, self.committed_at = written, monotonic()
+        after = {file.path: file.after for file in change.files}
+        self.recorded.journal = after[self.site.journal] or b""
+        self.recorded.header = after[self.site.header]
+        self.recorded.paths |= after.keys()
+        self.last, self.recorded.at = written, monotonic()
         if written.state == "pending":
             self._defer(written.reason or "deferred")
 
+    def _renewed(self) -> Lease | None:
+        """Return the lease of a task's run, which lives as long as it says something."""
+        from platformstate.actions.fencing import renewed_lease
+
+        kind, _, name = self.site.subject.partition("/")
+        return renewed_lease(self.store, name, self.state.header) if kind == "task" else None
+
     def _defer(self, reason: str) -> None:
-        self.committed_at = monotonic()
+        self.recorded.at = monotonic()
         if self.status not in TERMINAL:
             self.append(self.event("CommitDeferred", reason=reason))
 
@@ -193,16 +208,14 @@ class Conduct:
 
     def files(self) -> tuple[FileChange, ...]:
         """Return the files of the run as a commit is to have them."""
-        from platformstate.actions.run_files import header_text
+        from platformstate.actions.run_files import header_change
         from platformstate.store.change import FileChange
 
         tree = WorkTree(self.store.root)
-        before = tree.bytes_of(self.site.header)
-        header = header_text(self.site, self.state, self.pin, before)
-        new = dict(tree.read(sorted(self._written() - self.in_head)))
+        new = dict(tree.read(sorted(self._written() - self.recorded.paths)))
         return (
-            FileChange(self.site.header, before, header),
-            FileChange(self.site.journal, self.committed or None, self.text(), append=True),
+            header_change(self),
+            FileChange(self.site.journal, self.recorded.journal or None, self.text(), append=True),
             *(FileChange(path, None, data) for path, data in new.items()),
         )
 
@@ -254,18 +267,21 @@ _VERBS: Final = {
 }
 
 
-def _head(store: Store, site: RunSite) -> dict[str, bytes | None]:
-    """Return the paths of a run that HEAD holds, with the bytes of its journal."""
+def _recorded(conduct: Conduct) -> Recorded:
+    """Return what HEAD has of a run."""
+    store, site = conduct.store, conduct.site
     if store.repository.head is None:
-        return {}
+        return Recorded()
     tree = store.tree("HEAD")
-    held: dict[str, bytes | None] = dict.fromkeys(entry.path for entry in tree.entries(site.folder))
-    return {**held, **dict(tree.read([site.journal]))}
+    paths = {entry.path for entry in tree.entries(site.folder)}
+    held = dict(tree.read([site.journal, site.header]))
+    journal = held.get(site.journal, b"")
+    at = _committed_at(conduct, journal.count(b"\n"))
+    return Recorded(paths, journal, held.get(site.header), at)
 
 
-def _committed_at(conduct: Conduct) -> float | None:
-    """Return when the run was last committed, by the last event that HEAD holds; None when it never was."""
-    count = conduct.committed.count(b"\n")
+def _committed_at(conduct: Conduct, count: int) -> float | None:
+    """Return when the run was last committed, by the last of the events that HEAD holds; None when never."""
     if not 0 < count <= len(conduct.journal.events):
         return None
     age = moment(conduct.store.now()) - moment(str(conduct.journal.events[count - 1]["at"]))
@@ -303,12 +319,10 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         if not site.subject.startswith("task/"):
             lock = site.lease.take(host=os.uname().nodename, since=store.now(), command=command)
             closing.callback(lock.close)
-        journal = closing.enter_context(Journal.open(store.root, site.journal, torn=site.torn))
-        conduct = Conduct(store, site, known.pin, lock, journal, Folding())
+        journal = Journal.open(store.root, site.journal, torn=site.torn, known=known.journal)
+        closing.enter_context(journal)
+        conduct = Conduct(store, site, known.pin, lock, journal, known.folding)
         conduct.take()
         conduct.pinned_here = is_pinned(store, site, conduct.state)
-        held = _head(store, site)
-        conduct.committed, conduct.in_head = held.get(site.journal) or b"", set(held)
-        conduct.committed_at = _committed_at(conduct)
         closing.pop_all()
     return conduct

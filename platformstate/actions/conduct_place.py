@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.operators import require_operator
+from platformstate.core.places import procedure_path
 from platformstate.entities.step import ManualStep, Step
 from platformstate.errors import StateError, shown
 from platformstate.policy.pin import Pin, pin_bytes
@@ -105,7 +106,7 @@ def _require_trusted_pin(store: Store, pin: Pin) -> None:
 
     A task's plan executes nothing, so it needs no trust as long as that is so.
     """
-    from platformstate.actions.recipes import procedure_path, require_trusted
+    from platformstate.actions.recipes import require_trusted
     from platformstate.gitrepo import read_blobs
     from platformstate.policy.expand import expand
     from platformstate.policy.recipe import Recipe
@@ -157,21 +158,17 @@ def _untrusted(name: str, blob: str) -> StateError:
     )
 
 
-def drift_of(conduct: Conduct) -> tuple[bool, str | None]:
-    """Say whether a procedure at the trusted ref is no longer what was pinned; and name that ref."""
-    return pin_drift(conduct.store, conduct.pin)
-
-
-def pin_drift(store: Store, pin: Pin) -> tuple[bool, str | None]:
-    """Say the same of a pin; a store without a trusted ref tells nothing."""
-    from platformstate.actions.recipes import procedure_path
+def pin_drift(store: Store, pin: Pin) -> bool:
+    """Say whether a procedure at the trusted ref is no longer what was pinned; without such a ref nothing is."""
     from platformstate.gitrepo import look_up
-    from platformstate.gitrepo.trust import trusted_ref
+    from platformstate.gitrepo.trust import trusted_names
 
-    trusted = trusted_ref(store.repository)
-    if trusted is None or trusted.commit is None:
-        return False, None
     wanted = {pin.source.path: pin.source.blob, **{procedure_path(name): blob for name, blob in pin.called}}
-    found = look_up(store.repository, [f"{trusted.commit}:{path}" for path in wanted])
-    now = [None if row is None else row.oid for row in found]
-    return now != list(wanted.values()), trusted.ref
+    names = trusted_names(store.repository)
+    asked = [[f"{name}^{{commit}}", *(f"{name}:{path}" for path in wanted)] for name in names]
+    found = iter(look_up(store.repository, [text for texts in asked for text in texts]))
+    for texts in asked:
+        commit, *now = [None if row is None else row.oid for _, row in zip(texts, found, strict=False)]
+        if commit is not None:
+            return now != list(wanted.values())
+    return False

@@ -10,12 +10,11 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.conduct_answer import answer_of
 from platformstate.actions.conduct_guards import refuse_guards, refuse_secrets
 from platformstate.actions.conduct_open import Conduct, opened
-from platformstate.actions.conduct_place import drift_of, require_here, take_over_fields
+from platformstate.actions.conduct_place import pin_drift, require_here, take_over_fields
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, run_check
 from platformstate.actions.conduct_supersede import carried_captures
 from platformstate.actions.conduct_walk import failure_of, finish, suspend, walk
-from platformstate.actions.run_show import answer_of_known, plan_resume
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
 from platformstate.entities.step import CheckStep
 from platformstate.errors import StateError
@@ -49,6 +48,8 @@ def resume_run(
     """
     site = find_run(store, text)
     if store.dry_run:
+        from platformstate.actions.run_show import plan_resume
+
         return plan_resume(store, site)
     known = _resumable(store, site)
     if known.state.status in TERMINAL:
@@ -57,12 +58,15 @@ def resume_run(
         with _conducting(store, known, f"run resume {site.named}", told, own_process) as conduct:
             over = take_over_fields(conduct, reason) if take_over else None
             require_here(conduct, taken_over=over is not None)
-            conduct.drift, conduct.trusted_ref = drift_of(conduct)
+            conduct.drift = pin_drift(conduct.store, conduct.pin)
             refuse_secrets(conduct.pin)
             refuse_guards(conduct.store, conduct.pin, "run_guard_failed")
             return answer_of(conduct, _resume(conduct, over))
     except StateError as refused:
-        refused.data = {**answer_of_known(known).data, **(refused.data or {})}
+        from platformstate.actions.run_show import answer_of_known
+
+        now = known._replace(state=known.folding.state())
+        refused.data = {**answer_of_known(now).data, **(refused.data or {})}
         raise
 
 
@@ -141,7 +145,6 @@ def _resume(conduct: Conduct, over: dict[str, Any] | None) -> Failure | None:
     conduct.append(*events)
     conduct.position()
     conduct.site.lease.clear()
-    conduct.commit("RunResumed", later=True)
     return _recheck(conduct) or walk(conduct)
 
 

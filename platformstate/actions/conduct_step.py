@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.codec.safe import safe_text
 from platformstate.core.instants import instant, moment
@@ -35,8 +34,7 @@ SHOWN_CHARACTERS: Final = 80
 _AT_ONCE: Final = frozenset({"hold-now", "abort", "replace"})
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a run does not go on: `code` is that of the answer, `reason` that of its suspension."""
 
     code: str

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.conduct_checkpoint import record_checkpoint
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, heard, run_check, run_step
-from platformstate.actions.run_files import write_ending
 from platformstate.entities.step import CheckpointStep, CheckStep, CommandStep, GateStep, ManualStep, Step
 from platformstate.errors import StateError
 from platformstate.policy.settle import Action
@@ -49,6 +47,8 @@ def succeed(conduct: Conduct) -> None:
 
 def finish(conduct: Conduct, verb: str) -> None:
     """Write what an ended run leaves, commit it, and forget its local files."""
+    from platformstate.actions.run_files import write_ending
+
     conduct.reach("terminal")
     write_ending(conduct)
     conduct.commit(verb)
@@ -93,6 +93,8 @@ def _do(conduct: Conduct, step: Step) -> Failure | None:
     if isinstance(step, CheckStep):
         return _stopped(conduct, step, run_check(conduct, step))
     if isinstance(step, CheckpointStep):
+        from platformstate.actions.conduct_checkpoint import record_checkpoint
+
         record_checkpoint(conduct, step)
         return None
     if isinstance(step, GateStep):

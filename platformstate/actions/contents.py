@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from platformstate.core.tree import Entry
 from platformstate.files import WorkTree
@@ -15,6 +15,9 @@ from platformstate.gitrepo import Repository, blob_id
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.objects import missing_object
 from platformstate.gitrepo.versions import read_blobs_up_to
+
+if TYPE_CHECKING:
+    from platformstate.gitrepo.ranges import Step
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
 
@@ -134,7 +137,7 @@ class Scope(NamedTuple):
 
     `selected` are the paths whose findings count, None for all. `attributes` is the text of the
     tree's root .gitattributes where that has to be judged, `hidden` the working records that a rule
-    outside our own block keeps out of git.
+    outside our own block keeps out of git. `steps` are the commits of a range, each of which is judged.
     """
 
     mode: str
@@ -149,3 +152,4 @@ class Scope(NamedTuple):
     history: str = "none"
     commits: int = 0
     hidden: Sequence[Hidden] = ()
+    steps: Sequence[Step] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
-from platformstate.actions.hooks import hook_states
+from platformstate.actions.hooks import hook_states, runs_in
 from platformstate.actions.validate import Wish, validate_repository
 from platformstate.errors import StateError, Warned
 from platformstate.files import WorkTree
@@ -18,6 +20,7 @@ from platformstate.store.health import Check, check
 from platformstate.store.health.leftovers import Waiting, leftovers, waiting
 from platformstate.store.health.repair import repair
 from platformstate.store.health.surroundings import surroundings
+from platformstate.store.settings import resolve
 
 _OF_THEIR_OWN: Final = frozenset(
     {"path_mode_invalid", "path_name_invalid", "path_case_collision", "path_attributes_unsafe"}
@@ -42,6 +45,25 @@ def examine(store: Store, *, fix: bool = False, here: bool = False, strict: bool
     checks = _with_fixed(before, list(_checks(store)))
     left = waiting(store.session)
     return _answer(_data(store, checks, left, recovered), checks, left, recovered, strict)
+
+
+def examine_bare(directory: str) -> Answer | None:
+    """Return the same data of a bare repository, in which nothing is written; None for any other."""
+    repository = discover(Path(directory))
+    if not repository.bare:
+        return None
+    settings = resolve(repository, os.environ, actor=None, commit=None, dry_run=True, durability=None)
+    data = {
+        "healthy": True,
+        "checks": [],
+        "pending": [],
+        "recovered": 0,
+        "lock": None,
+        "repository": _about_repository(repository, None),
+        "durability": settings.durability,
+        "trust": _about_trust(repository, settings.operators),
+    }
+    return Answer(data, ("platformctl validate --rev HEAD",))
 
 
 def _repairable(store: Store) -> Iterator[Check]:
@@ -106,11 +128,11 @@ def _about_state(store: Store) -> Iterator[Check]:
 
 
 def _about_hooks(repository: Repository) -> Iterator[Check]:
-    states = {hook.state for hook in hook_states(repository)}
-    if "outdated" in states:
-        yield check("hooks_outdated", "the git hooks are of another version")
-    elif states != {"installed"}:
-        yield check("hooks_missing", "no git hook judges state before it is committed")
+    hooks = hook_states(repository)
+    if any(hook.state == "outdated" for hook in hooks):
+        yield check("hooks_outdated", "the git hooks are of another version, or call a program that is gone")
+    elif not runs_in(repository, hooks, str(repository.place)):
+        yield check("hooks_missing", "no git hook judges state before it is committed here")
 
 
 def _is_sparse(repository: Repository) -> bool:
@@ -120,7 +142,6 @@ def _is_sparse(repository: Repository) -> bool:
 def _data(store: Store, checks: list[Check], left: list[Waiting], recovered: int) -> dict[str, Any]:
     repository = discover(store.root) if recovered else store.repository
     holder = lock.holder(store.session.control)
-    trusted = trusted_ref(repository)
     return {
         "healthy": not left and not any(_is_left(found, {"error"}) for found in checks),
         "checks": [found.as_json() for found in checks],
@@ -129,27 +150,36 @@ def _data(store: Store, checks: list[Check], left: list[Waiting], recovered: int
         "lock": None
         if holder is None
         else {key: holder.get(key) for key in ("pid", "host", "command", "since")},
-        "repository": {
-            "root": str(store.root),
-            "git_dir": str(repository.git_dir),
-            "common_dir": str(repository.common_dir),
-            "head": repository.head,
-            "ref": repository.ref,
-            "state": repository.state(),
-            "object_format": repository.object_format,
-            "bare": repository.bare,
-            "shallow": repository.shallow,
-            "sparse": _is_sparse(repository),
-            "worktree": repository.worktree,
-            "git_version": repository.git_version,
-        },
+        "repository": _about_repository(repository, store.root),
         "durability": store.session.settings.durability,
-        "trust": {
-            "ref": None if trusted is None else trusted.ref,
-            "commit": None if trusted is None else trusted.commit,
-            "approvals": 0,
-            "operators": sorted(store.operators),
-        },
+        "trust": _about_trust(repository, store.operators),
+    }
+
+
+def _about_repository(repository: Repository, root: Path | None) -> dict[str, Any]:
+    return {
+        "root": None if root is None else str(root),
+        "git_dir": str(repository.git_dir),
+        "common_dir": str(repository.common_dir),
+        "head": repository.head,
+        "ref": repository.ref,
+        "state": repository.state(),
+        "object_format": repository.object_format,
+        "bare": repository.bare,
+        "shallow": repository.shallow,
+        "sparse": _is_sparse(repository),
+        "worktree": None if repository.bare else repository.worktree,
+        "git_version": repository.git_version,
+    }
+
+
+def _about_trust(repository: Repository, operators: Iterable[str]) -> dict[str, Any]:
+    trusted = trusted_ref(repository)
+    return {
+        "ref": None if trusted is None else trusted.ref,
+        "commit": None if trusted is None else trusted.commit,
+        "approvals": 0,
+        "operators": sorted(operators),
     }
 
 

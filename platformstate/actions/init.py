@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from platformstate import packaged
+from platformstate import __version__, packaged
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.hooks import hook_states, install_in, refuse_foreign_place
+from platformstate.actions.init_agents import agent_files
 from platformstate.codec.record import parse
 from platformstate.codec.render import canonical
 from platformstate.core.document import Document
@@ -28,6 +30,11 @@ BLOCKS: Final = {
         b"state/**/events.jsonl -merge\n"
     ),
     ".gitignore": b"state/jobs/*/runs/\nstate/**/runs/*/logs/\nstate/**/.ps-*\n",
+}
+CI_FILES: Final = {
+    "forgejo": ".forgejo/workflows/platformstate.yml",
+    "github": ".github/workflows/platformstate.yml",
+    "gitlab": ".gitlab-ci.platformstate.yml",
 }
 FIRST_TASK: Final = 'platformctl task create --title "TITLE" --accept "WHAT MUST HOLD::test"'
 
@@ -50,11 +57,20 @@ class _Plan:
         (self.theirs if theirs else self.ours).append(FileChange(path, before, after))
 
 
-def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answer:
+def init_store(
+    store: Store,
+    *,
+    hooks: bool = False,
+    program: str = "",
+    ci: str | None = None,
+    agents: Sequence[str] = (),
+) -> Answer:
     """Write what a store needs and commit exactly that; a second call changes nothing.
 
     A file that holds a person's uncommitted changes gets our lines too, but is left to that person
-    to commit. Raises: git_identity_missing before anything is written; hooks_path_foreign.
+    to commit. `ci` names a forge whose workflow is written too; one that is there is left as it is.
+    `agents` get a block in the file that they read first, and a skill.
+    Raises: git_identity_missing before anything is written; hooks_path_foreign.
     """
     if hooks:
         refuse_foreign_place(store.repository)
@@ -62,7 +78,7 @@ def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answe
 
     def decide() -> Change:
         nonlocal plan
-        plan = _plan(store)
+        plan = _plan(store, ci, agents)
         return Change(f"store: init {_store_id(store, plan)}", (), tuple(plan.ours))
 
     done = store.write(decide)
@@ -79,7 +95,7 @@ def init_store(store: Store, *, hooks: bool = False, program: str = "") -> Answe
     return written(data, done, next=_next(store, plan))
 
 
-def _plan(store: Store) -> _Plan:
+def _plan(store: Store, ci: str | None, agents: Sequence[str]) -> _Plan:
     tree = WorkTree(store.root)
     plan = _Plan()
     present = tree.bytes_of(STORE_PATH)
@@ -88,7 +104,13 @@ def _plan(store: Store) -> _Plan:
         path = f"state/templates/{name}"
         there = tree.bytes_of(path)
         plan.add(path, there, packaged.read("templates", name) if there is None else there)
-    touched = _touched(store)
+    if ci is not None:
+        there = tree.bytes_of(CI_FILES[ci])
+        plan.add(CI_FILES[ci], there, _workflow(ci) if there is None else there)
+    for_agents = list(agent_files(tree, agents))
+    touched = _touched(store, [*BLOCKS, *(file.path for file in for_agents if file.shared)])
+    for file in for_agents:
+        plan.add(file.path, file.before, file.after, theirs=file.path in touched)
     for path, lines in BLOCKS.items():
         there = tree.bytes_of(path)
         plan.add(path, there, with_block(there, lines, path), theirs=path in touched)
@@ -101,6 +123,11 @@ def _new_store(store: Store) -> bytes:
     return canonical(Document(STORE, STORE_PATH, meta)).encode()
 
 
+def _workflow(ci: str) -> bytes:
+    """Return the workflow of a forge, for exactly this version of the program."""
+    return packaged.read("ci", f"{ci}.yml").replace(b"@VERSION@", __version__.encode())
+
+
 def _store_id(store: Store, plan: _Plan) -> str:
     for file in plan.ours:
         if file.path == STORE_PATH and file.after is not None:
@@ -108,11 +135,17 @@ def _store_id(store: Store, plan: _Plan) -> str:
     return str(store.read(STORE_PATH).meta["id"])
 
 
-def _touched(store: Store) -> set[str]:
-    """Return which of the two shared files differ from HEAD, staged or not, or are not tracked."""
-    listed = store.repository.run(["status", "--porcelain=v1", "-z", "--", *BLOCKS])
+def _touched(store: Store, shared: Sequence[str]) -> set[str]:
+    """Return which shared files are a person's to commit.
+
+    Those that differ from HEAD, staged or not, or are not tracked; and those that are no plain file
+    there, such as one with the executable bit, which a commit of ours would take away.
+    """
+    listed = store.repository.run(["status", "--porcelain=v1", "-z", "--", *shared])
     rows = listed.decode("utf-8", "surrogateescape").split("\0")
-    return {row[3:] for row in rows if row}
+    stood = store.repository.run(["ls-tree", "-z", "HEAD", "--", *shared], check=False)
+    modes = (row.partition("\t") for row in stood.decode("utf-8", "surrogateescape").split("\0") if row)
+    return {row[3:] for row in rows if row} | {path for mode, _, path in modes if mode[:6] != "100644"}
 
 
 def _write_theirs(store: Store, plan: _Plan) -> None:

@@ -10,23 +10,23 @@ from typing import Any, Final
 
 from platformstate import validation
 from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
-from platformstate.codec.journal import chain_problems
+from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.cost import COST
+from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem, shown
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
 from platformstate.policy.checkpoint_rules import checkpoint_problems
-from platformstate.policy.history import FileHistory, history_problems, needs_versions
+from platformstate.policy.history import FileHistory, history_problems, needs_versions, run_folder_of
 from platformstate.policy.identity import (
     duplicate_problems,
     identity_problems,
     journal_identity_problems,
 )
 from platformstate.policy.journal import journal_problems
-from platformstate.policy.pin_rules import pin_problems
 from platformstate.policy.references import CHAINS, cross_problems, references, target_path
 from platformstate.policy.run_header import header_problems, run_actor
 from platformstate.policy.secrets import find_secrets
@@ -59,17 +59,19 @@ class Judging:
         self.misplaced = frozenset(problem.path for problem in tree)
         self._load(self.selected)
         self._load_context()
+        changes = self._histories()
         found = [
             *tree,
             *self._file_problems(),
             *self._cross_problems(),
-            *history_problems(self._histories()),
+            *history_problems(changes, self._pruned(changes)),
             *self._attribute_problems(),
             *(_ignored(hidden) for hidden in self.scope.hidden),
         ]
         wanted = [each for each in found if each.path in self.selected or each.path == ".gitattributes"]
         if self.scope.selected is None:
             wanted = found
+        wanted += self._broken_moves(changes)
         return tuple(sorted(set(wanted), key=lambda each: (each[:4], each.pointer, each.message)))
 
     @property
@@ -91,8 +93,10 @@ class Judging:
         """Read the unselected records without which a selected one cannot be judged."""
         if self.scope.selected is None:
             return
-        while missing := {path for path in self._context() if path in self.names} - self.data.keys():
+        tried: set[str] = set()  # a link or an executable is never loaded
+        while missing := {path for path in self._context() if path in self.names} - self.data.keys() - tried:
             self._load(missing)
+            tried |= missing
 
     def _context(self) -> Iterator[str]:
         for path, judged in self.judged.items():
@@ -101,11 +105,16 @@ class Judging:
             elif path.endswith("/resolved_steps.json"):
                 yield path.removesuffix("resolved_steps.json") + "events.jsonl"
         for document in self._documents():
-            if document.kind.name == "checkpoint":
-                yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
-            for reference in references(document):
-                if reference.pointer.split("/")[1] in CHAINS:
-                    yield target_path(document, reference, self.names) or ""
+            yield from self._beside(document)
+
+    def _beside(self, document: Document[Any]) -> Iterator[str]:
+        if document.kind.name == "checkpoint":
+            yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
+        elif document.kind.name == "task":
+            yield from _evidence_context(document, selected=document.path in self.selected)
+        for reference in references(document):
+            if reference.pointer.split("/")[1] in CHAINS:
+                yield target_path(document, reference, self.names) or ""
 
     def _documents(self) -> list[Document[Any]]:
         found = (judged.document for judged in self.judged.values())
@@ -133,8 +142,16 @@ class Judging:
                 yield from checkpoint_problems(document, self._run_actor(document.path))
             elif document.kind.name == "run":
                 yield from self._header_problems(document)
+        yield from self._claim_problems(selected)
         for path in self._journals():
             yield from self._journal_problems(path)
+
+    def _claim_problems(self, selected: Sequence[Document[Any]]) -> Iterator[Problem]:
+        if not any(each.kind.name == "task" and claims_proof(each.meta) for each in selected):
+            return
+        from platformstate.actions.judging_evidence import claim_problems
+
+        yield from claim_problems(self, selected)
 
     def _journals(self) -> frozenset[str]:
         """Return the journals to judge: the selected ones, and those beside a selected pin."""
@@ -164,9 +181,16 @@ class Judging:
         if place is None or place.kind != "event" or self.judged[path].rows is None:
             return
         yield from (
-            chain_problems(rows, path) or journal_problems(rows, path) or self._pin_problems(path, rows)
+            chain_problems(rows, path)
+            or self._layout_problems(path, rows)
+            or journal_problems(rows, path)
+            or self._pin_problems(path, rows)
         )
         yield from journal_identity_problems(rows, path)
+
+    def _layout_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[Problem, ...]:
+        data = self.data[path]
+        return layout_problems(rows, data, path) if isinstance(data, bytes) else ()
 
     def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
         """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
@@ -174,8 +198,36 @@ class Judging:
         judged, data = self.judged.get(pin), self.data.get(pin)
         if judged is not None and judged.document is None:
             return
+        from platformstate.policy.pin_rules import pin_problems  # few changes touch a journal
+
         value = None if judged is None or judged.document is None else judged.document.meta
         yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
+
+    def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
+        """Yield the criteria of other tasks that moved to one which a change made ask for something else."""
+        if self.scope.selected is None or not any(map(_is_of_task, changes)):
+            return
+        from platformstate.actions.judging_evidence import broken_moves
+
+        def load(paths: Iterable[str]) -> list[Document[Any]]:
+            self._load(wanted := frozenset(paths) - self.selected)
+            self._load_context()
+            return [document for document in self._documents() if document.path in wanted]
+
+        yield from broken_moves(self, changes, load)
+
+    def _pruned(self, changes: Sequence[FileHistory]) -> frozenset[str]:
+        """Return the folders of jobs' runs that are gone and that a ledger of their job still names."""
+        gone = {run_folder_of(each.path) for each in changes if each.after is None} - {""}
+        folders = {folder: folder.partition("/runs/") for folder in gone if folder.startswith("state/jobs/")}
+        begins = tuple(f"{job}/ledger/" for job, _, _ in folders.values())
+        self._load(ledgers := [path for path in self.names if path.startswith(begins)] if begins else [])
+        texts = {path: data for path in ledgers if isinstance(data := self.data.get(path), bytes)}
+        return frozenset(
+            folder
+            for folder, (job, _, run) in folders.items()
+            if any(f'"{run}"'.encode() in text for path, text in texts.items() if path.startswith(f"{job}/"))
+        )
 
     def _histories(self) -> list[FileHistory]:
         changed = self._changed()
@@ -232,6 +284,17 @@ class Judging:
             if (attribute, value) not in told:
                 told.add((attribute, value))
                 yield _unsafe_attribute(text, path, attribute, value)
+
+
+def _is_of_task(change: FileHistory) -> bool:
+    return change.document is not None and change.document.kind.name == "task"
+
+
+def _evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str]:
+    if claims_proof(document.meta):
+        from platformstate.actions.judging_evidence import evidence_context
+
+        yield from evidence_context(document, selected=selected)
 
 
 def _ignored(hidden: Hidden) -> Problem:

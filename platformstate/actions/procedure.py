@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
-from platformstate.actions.recipes import procedure_path, refusal, working_recipes
+from platformstate.actions.recipes import refusal, working_recipes
+from platformstate.core.places import procedure_path
 from platformstate.entities.kinds import PROCEDURE
 from platformstate.errors import Problem, StateError
 from platformstate.policy.expand import expand

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.core.document import Document
-from platformstate.core.places import STATE
+from platformstate.core.places import procedure_path
 from platformstate.core.tree import Tree
 from platformstate.entities.kinds import PROCEDURE
 from platformstate.errors import Problem, StateError, shown
@@ -30,11 +30,6 @@ class TrustedRecipes(NamedTuple):
     recipes: Mapping[str, Recipe]
     trusted: Trusted
     kept: bytes | None = None
-
-
-def procedure_path(name: str) -> str:
-    """Return the path of a procedure's record."""
-    return f"{STATE}procedures/{name}/procedure.md"
 
 
 def working_recipes(store: Store, root: str) -> dict[str, Recipe]:

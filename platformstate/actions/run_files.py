@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from platformstate.actions.run_site import RunSite
     from platformstate.entities.shapes import Run
     from platformstate.store import Store
+    from platformstate.store.change import FileChange
 
 _TAIL_BYTES: Final = 64 * 1024
 
@@ -31,8 +32,39 @@ def header_text(site: RunSite, state: RunState, pin: Pin | None, before: bytes |
     known = validation.read(before, site.header).document if before else None
     if known is not None:
         meta |= {key: value for key, value in known.meta.items() if key.startswith("x-")}
-    body = f"\n{step_table(state, pin)}\n" if pin is not None else ""
-    return canonical(Document(RUN, site.header, cast("Run", meta), body)).encode()
+    return canonical(Document(RUN, site.header, cast("Run", meta), header_body(state, pin))).encode()
+
+
+def header_body(state: RunState, pin: Pin | None) -> str:
+    """Return the body of `run.md`: the table of its steps, nothing without pinned ones."""
+    return f"\n{step_table(state, pin)}\n" if pin is not None else ""
+
+
+def header_change(conduct: Conduct) -> FileChange:
+    """Return the change of a run's header to what its journal says.
+
+    One that was written without a commit is written anew at once: it follows the journal, so that
+    nothing but what HEAD holds is built upon. What a person made of it is left for the write to refuse.
+    """
+    from platformstate.store.change import FileChange
+
+    store, path = conduct.store, conduct.site.header
+    now = WorkTree(store.root).bytes_of(path)
+    wanted = header_text(conduct.site, conduct.state, conduct.pin, now)
+    committed = conduct.recorded.header
+    is_ours = now not in (None, committed, wanted) and _is_projection(conduct, now)
+    if is_ours and store.session.settings.commit and path not in store.pending_paths():
+        put(conduct, "run.md", wanted, replace=True)
+        return FileChange(path, committed, wanted)
+    return FileChange(path, now, wanted)
+
+
+def _is_projection(conduct: Conduct, data: bytes | None) -> bool:
+    from platformstate import validation
+    from platformstate.policy.run_header import CHANGING, header_differences
+
+    known = validation.read(data or b"", conduct.site.header).document
+    return known is not None and CHANGING.issuperset(header_differences(conduct.state.header, known.meta))
 
 
 def write_ending(conduct: Conduct, payload: dict[str, Any] | None = None) -> None:
@@ -60,12 +92,12 @@ def _trusted(store: Store) -> str | None:
     return None if trusted is None else trusted.ref
 
 
-def put(conduct: Conduct, name: str, data: bytes) -> None:
-    """Write a new file into a run's folder in one step; one that is there already stays."""
+def put(conduct: Conduct, name: str, data: bytes, *, replace: bool = False) -> None:
+    """Write a file into a run's folder in one step; one that is there already stays, unless it is replaced."""
     folder, _, last = f"{conduct.site.folder}/{name}".rpartition("/")
     durability = conduct.store.session.settings.durability
     with Folder.at(conduct.store.root, folder, durability=durability) as opened:
-        if opened.read(last) is not None:
+        if not replace and opened.read(last) is not None:
             return
         temporary = f".ps-{last}"
         opened.remove(temporary)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from platformstate.codec.journal import chain_problems
+from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core.places import Place, journal_path, run_folder
 from platformstate.errors import Problem
 from platformstate.policy.chain import RunFacts
@@ -37,14 +37,17 @@ def run_of(
     rows = judged[path].rows
     if rows is None:
         return None, ()
-    faults = (*chain_problems(rows, path), *journal_problems(rows, path))
+    faults = (
+        chain_problems(rows, path) or layout_problems(rows, files[path], path) or journal_problems(rows, path)
+    )
     if faults:
         return None, faults[:1]
     events = [event for _, event in rows]
     state = fold(events)
     pin, wrong = _pin(rows, path, steps, judged, files)
     fault = wrong[0].message if wrong else None
-    return RunFacts(state.header, events[-1]["at"], state, pin, fault), wrong
+    mark = events[0].get("idempotency")
+    return RunFacts(state.header, events[-1]["at"], state, pin, fault, mark), wrong
 
 
 def _pin(

@@ -229,11 +229,12 @@ def facts_beside(store: Store, known: KnownRun) -> RunFacts:
 
     drift = None
     if known.pin is not None and known.pin.source.kind == "procedure":
-        drift = pin_drift(store, known.pin)[0]
+        drift = pin_drift(store, known.pin)
     holder = known.state.holder
     stale = holder is not None and holder["clone"] != place_of_work(store.repository).clone
     return RunFacts(
         attempt=_attempt_facts(store, known),
+        **_life(store, known),
         drift=drift,
         pin_verified=None if known.pin is None else is_pinned_here(store, known),
         last_seq=len(known.events) - 1,
@@ -244,7 +245,19 @@ def facts_beside(store: Store, known: KnownRun) -> RunFacts:
 
 def _quick_facts(store: Store, known: KnownRun) -> RunFacts:
     locked = known.state.status not in TERMINAL and known.site.lease.is_held()
-    return RunFacts(AttemptFacts(locked=locked))
+    return RunFacts(AttemptFacts(locked=locked), **_life(store, known))
+
+
+def _life(store: Store, known: KnownRun) -> dict[str, bool]:
+    """Return what proves that a run at a task is dead or has lost its claim."""
+    from platformstate.actions.signs_of_life import signs_at
+    from platformstate.policy.claims import condition_of
+
+    if not known.site.subject.startswith("task/") or known.state.status != "running":
+        return {}
+    signs = signs_at(store, known.site, known.state, str(known.events[-1]["at"]), store.now())
+    found = condition_of(signs)
+    return {"dead": found == "crashed", "expired": found == "stalled"}
 
 
 def _attempt_facts(store: Store, known: KnownRun) -> AttemptFacts:

@@ -18,6 +18,7 @@ from platformstate.policy.pin_rules import pin_fault
 from platformstate.runner import Lease, read_journal
 
 if TYPE_CHECKING:
+    from platformstate.runner import ReadJournal
     from platformstate.store import Store
 
 _FIX: Final = "git log -p -- {path} shows who changed it; restore the committed version"
@@ -83,13 +84,18 @@ class RunSite:
 
 
 class KnownRun(NamedTuple):
-    """A run as its journal and pin have it; `torn` are bytes behind the last whole line."""
+    """A run as its journal and pin have it; whoever opens it goes on with its folding."""
 
     site: RunSite
-    events: tuple[dict[str, Any], ...]
+    journal: ReadJournal
+    folding: Folding
     state: RunState
     pin: Pin | None
-    torn: bytes
+
+    @property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """The events that were read."""
+        return self.journal.events
 
 
 def site_of(store: Store, subject: str, run: str) -> RunSite:
@@ -142,19 +148,19 @@ def read_run(site: RunSite) -> KnownRun:
     found = read_journal(site.root, site.journal)
     if found is None or not found.events:
         raise StateError("run_not_found", f"{site.named} has no journal", path=site.journal)
-    state = folded(site, found.events)
-    return KnownRun(site, found.events, state, read_pin_of(site, state), found.torn)
+    folding = _folded(site, found.events)
+    state = folding.state()
+    return KnownRun(site, found, folding, state, read_pin_of(site, state))
 
 
-def folded(site: RunSite, events: tuple[dict[str, Any], ...]) -> RunState:
-    """Return the state that events make. Raises: run_journal_corrupt."""
+def _folded(site: RunSite, events: tuple[dict[str, Any], ...]) -> Folding:
     folding = Folding()
     try:
         for event in events:
             folding.take(event)
     except JournalBroken as broken:
         raise corrupt(site, broken.index + 1, broken.reason, broken.code) from broken
-    return folding.state()
+    return folding
 
 
 def corrupt(site: RunSite, line: int, reason: str, code: str = "run_journal_corrupt") -> StateError:

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer, written
 from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_place import require_here
-from platformstate.actions.conduct_settle import facts_of
+from platformstate.actions.fencing import refuse_fenced_run
 from platformstate.actions.operators import require_operator
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, sites
-from platformstate.entities.kinds import TASK
+from platformstate.actions.task_pin import record_task_pin, task_pin
 from platformstate.entities.step import ManualStep
 from platformstate.errors import StateError, shown
-from platformstate.files import Folder, WorkTree
-from platformstate.policy.pin import EXPANDER, Pin, Source, pin_bytes, task_steps
+from platformstate.policy.by_hand import beginning, next_by_hand, refuse_status
 from platformstate.policy.redaction import known_values
-from platformstate.policy.settle import Action, foreseen
 from platformstate.policy.standing import RunFacts, next_action
-from platformstate.policy.walking import cursor, situation
-from platformstate.runner import Journal, inherited, run_command
+from platformstate.runner import inherited, run_command
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -37,21 +33,14 @@ def begin_step(store: Store, text: str, *, step: int | None = None) -> Answer:
     """
     known = _pinned(store, find_run(store, text))
     with opened(store, known, "run step begin") as conduct:
-        manual = _next(conduct, step)
-        _refuse_status(conduct)
+        named = known.site.named
+        manual = next_by_hand(conduct.pin.steps, conduct.state, named, step)
+        refuse_status(conduct.state, named)
         state = conduct.folding.walk.at(manual.index)
-        action = foreseen(situation(manual, state, facts_of(store, known.site, manual, state, None)))
-        if action is Action.DECIDE or (action is Action.WAIT and not manual.idempotent):
-            raise StateError(
-                "run_decision_required",
-                f"{manual.key} was begun before; what came of it?",
-                hint=f"platformctl run step end {known.site.named} --outcome succeeded|failed, or run decide",
-            )
-        if action is Action.WAIT and state.last is not None:
-            unknown = {"step_index": manual.index, "attempt": state.last.number, "why": "no_receipt"}
-            conduct.append(conduct.event("StepUnknown", **unknown))
-        attempt = conduct.folding.walk.at(manual.index).next_attempt
-        conduct.mark(manual, attempt, actor=store.actor)
+        attempt = state.next_attempt
+        conduct.append(*beginning(manual, state, named, at=store.now(), actor=store.actor))
+        conduct.position()
+        conduct.reach("marker", manual.index)
         conduct.commit("StepStarted")
         return _answer(conduct, manual, attempt)
 
@@ -72,7 +61,7 @@ def end_step(
     """
     known = _pinned(store, find_run(store, text))
     with opened(store, known, "run step end") as conduct:
-        manual = _next(conduct, step)
+        manual = next_by_hand(conduct.pin.steps, conduct.state, known.site.named, step)
         if conduct.folding.walk.open is None or conduct.folding.walk.open[0] != manual.index:
             raise StateError(
                 "step_not_open",
@@ -145,42 +134,6 @@ def _skipped(
     ]
 
 
-def _next(conduct: Conduct, wanted: int | None) -> ManualStep:
-    """Return the first step that is not done; it has to be one that is done by hand."""
-    steps = conduct.pin.steps
-    index = cursor(steps, conduct.folding.walk)
-    if index is None or (wanted is not None and wanted >= len(steps)):
-        message = f"{conduct.site.named} has no step {wanted}" if index is not None else "every step is done"
-        raise StateError("step_not_found", message, hint=f"platformctl run steps {conduct.site.named}")
-    step = steps[index]
-    if wanted is not None and wanted != index:
-        raise StateError(
-            "step_out_of_order",
-            f"step {index} {step.key} comes before step {wanted}",
-            hint="do them in order",
-        )
-    if not isinstance(step, ManualStep):
-        raise StateError(
-            "run_transition_refused",
-            f"step {index} {step.key} is a {step.kind} step, which nobody does by hand",
-            hint=f"platformctl run resume {conduct.site.named}",
-        )
-    return step
-
-
-def _refuse_status(conduct: Conduct) -> None:
-    """Refuse a step of a run that has ended, or of a procedure whose conductor died."""
-    at_task = conduct.site.subject.startswith("task/")
-    if conduct.status == ("running" if at_task else "suspended"):
-        return
-    raise StateError(
-        "run_transition_refused",
-        f"{conduct.site.named} is {conduct.status}",
-        hint=f"platformctl run {'show' if at_task else 'resume'} {conduct.site.named}",
-        path=conduct.site.journal,
-    )
-
-
 def _pinned(store: Store, site: RunSite) -> KnownRun:
     """Return a run with pinned steps; an agent's run at a task with a plan is pinned now if it is not."""
     known = read_run(site)
@@ -209,49 +162,8 @@ def _refuse_stranger(store: Store, known: KnownRun) -> None:
             f"{known.site.named} is {header['actor']}'s, not {store.actor}'s",
             hint=f"--actor {header['actor']}",
         )
-    fences = (read_run(site).state.header.get("fence", 0) for site in sites(store, known.site.subject))
-    if header.get("fence", 0) < max(fences, default=0):
-        raise StateError(
-            "claim_fenced",
-            f"another run has claimed {known.site.subject} after {known.site.named}",
-            hint="stop: what this run does is no longer wanted",
-        )
-
-
-def task_pin(store: Store, task: str) -> Pin | None:
-    """Return a task's plan as a pinned list, None when it has no plan."""
-    document = store.load(TASK, task)
-    plan = document.meta.get("plan")
-    if not plan:
-        return None
-    data = WorkTree(store.root).bytes_of(document.path) or b""
-    source = Source("task", task, document.path, store.session.blob_id(data))
-    return Pin(source, task_steps([dict(item) for item in plan]))
-
-
-def pin_event(pin: Pin, at: str) -> dict[str, Any]:
-    """Return the event that records a pin."""
-    return {
-        "type": "ResolvedStepsRecorded",
-        "at": at,
-        "step_count": len(pin.steps),
-        "steps_sha256": sha256(pin_bytes(pin)).hexdigest(),
-        "source_blob": pin.source.blob,
-        "params_sha256": pin.params_sha256,
-        "expander": EXPANDER,
-    }
-
-
-def record_task_pin(store: Store, site: RunSite, pin: Pin) -> None:
-    """Write a task run's pin and record it, before its first step."""
-    durability = store.session.settings.durability
-    with Folder.at(store.root, site.folder, durability=durability) as folder:
-        folder.remove(".ps-resolved_steps.json")
-        folder.create(".ps-resolved_steps.json", pin_bytes(pin), durability)
-        folder.rename(".ps-resolved_steps.json", "resolved_steps.json")
-        folder.sync(durability)
-    with Journal.open(store.root, site.journal, torn=site.torn) as journal:
-        journal.append([pin_event(pin, store.now())], sync=True)
+    headers = (read_run(site).state.header for site in sites(store, known.site.subject))
+    refuse_fenced_run(store, known.site.subject.partition("/")[2], header, headers)
 
 
 def _answer(conduct: Conduct, step: ManualStep, attempt: int) -> Answer:

@@ -10,7 +10,7 @@ from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_walk import abort
 from platformstate.actions.operators import is_operator
-from platformstate.actions.run_site import KnownRun, find_run, read_run
+from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
 from platformstate.errors import StateError
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.standing import RunFacts, next_action
@@ -18,6 +18,7 @@ from platformstate.runner import Request, stop_orphans
 
 if TYPE_CHECKING:
     from platformstate.store import Store
+    from platformstate.store.change import Change
 
 WAIT_S: Final = 60.0
 _PAUSE_S: Final = 0.05
@@ -32,8 +33,8 @@ def hold_run(
     Raises: run_not_found, run_transition_refused, run_locked (it did not stop in time).
     """
     known = read_run(find_run(store, text))
-    if known.state.status not in ("running", "suspended"):
-        raise _refused(known, "held")
+    if known.state.status not in ("running", "suspended") or known.site.subject.startswith("task/"):
+        raise _refused(known, "held")  # an agent is not conducted: it would be ended, not held
     verb = "hold-now" if now else "hold"
     if known.state.status == "running" and _asked(store, known, verb, reason, wait_s):
         return _told(read_run(known.site))
@@ -64,6 +65,8 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
         return _told(read_run(known.site))
     if not stop_orphans(known.site.lease, _GRACE_S):
         raise known.site.lease.refusal()
+    if known.site.subject.startswith("task/"):
+        return _abort_at_task(store, known.site, reason)
     with opened(store, known, "run abort") as conduct:
         if conduct.folding.walk.open is not None:
             step = conduct.pin.steps[conduct.folding.walk.open[0]]
@@ -76,6 +79,41 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
                 conduct.append(*settled)
         abort(conduct, store.actor, "aborted")
         return _written(conduct)
+
+
+def _abort_at_task(store: Store, site: RunSite, reason: str) -> Answer:
+    """End an agent's run that no wrapper holds, with or without a plan; its claim is given back."""
+    from platformstate.actions.checkpoint_step import journal_held
+    from platformstate.actions.claim_remote import give_back
+
+    task = site.subject.partition("/")[2]
+    with journal_held(store, task, site.run):
+        done = store.write(lambda: _task_change(store, task, site.run, reason))
+    lease = done.change.lease
+    warnings = () if lease is None else give_back(store, lease)
+    next_ = (f"platformctl task show {task}",)
+    header = done.change.data
+    data = {"run": site.named, "status": header["status"], "reason": header["reason"], "next_action": "none"}
+    return written(data, done, next_, warnings)
+
+
+def _task_change(store: Store, task: str, run_id: str, reason: str) -> Change:
+    from platformstate.actions.release import task_after
+    from platformstate.actions.run_ending import ended
+    from platformstate.actions.signs_of_life import claim_of
+    from platformstate.actions.task_folder import read_task_folder
+    from platformstate.store.change import Change
+
+    at = store.now()
+    folder = read_task_folder(store.tree(), task).checked()
+    run = next(run for run in folder.runs if run.id == run_id)
+    claimed = claim_of(store, folder, at)
+    lease = claimed.lease if claimed is not None and claimed.lease.run == run_id else None
+    lease = None if lease is None or lease.released_at else lease
+    end = ended(store, folder, run, "aborted", at, reason="aborted", because=reason, lease=lease)
+    files = (*end.files, *task_after(store, folder, run, "aborted", at))
+    trailers = (("Task", task), ("Run", run_id), ("Actor", store.actor))
+    return Change(f"run: abort {run_id}", trailers, files, end.header, lease=end.lease)
 
 
 def _asked(store: Store, known: KnownRun, verb: str, reason: str | None, wait_s: float) -> bool:

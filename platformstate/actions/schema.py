@@ -11,10 +11,10 @@ from typing import Final
 
 from platformstate import packaged
 from platformstate.actions.answer import Answer
+from platformstate.actions.output_file import is_new, write_output
 from platformstate.core.catalog import KINDS
 from platformstate.core.places import place_of
 from platformstate.errors import StateError, shown
-from platformstate.files.errors import explained
 
 _STORE_EXAMPLE: Final = "store"
 
@@ -55,10 +55,10 @@ def export_schemas(directory: str, *, examples: bool = False, dry_run: bool = Fa
     """
     folder = Path(directory)
     wanted = dict(_example_store()) if examples else {_file(kind): _schema_bytes(kind) for kind in KINDS}
-    new = {path: data for path, data in wanted.items() if _is_new(folder / path, data)}
+    new = {path: data for path, data in wanted.items() if is_new(folder / path, data)}
     for path, data in new.items():
         if not dry_run:
-            _write(folder / path, data)
+            write_output(folder / path, data)
     return Answer({"written": list(new)})
 
 
@@ -83,23 +83,3 @@ def _example_store() -> Iterator[tuple[str, bytes]]:
     for path in sorted((root / "state").rglob("*")):
         if path.is_file():
             yield path.relative_to(root).as_posix(), path.read_bytes()
-
-
-def _is_new(path: Path, data: bytes) -> bool:
-    with explained(str(path)):
-        if not path.exists():
-            return True
-        if path.is_file() and path.read_bytes() == data:
-            return False
-    raise StateError(
-        "output_exists",
-        "a file with other content is there; nothing was written",
-        hint=f"move {path} away, or name another folder",
-        path=str(path),
-    )
-
-
-def _write(path: Path, data: bytes) -> None:
-    with explained(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)

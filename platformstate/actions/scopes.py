@@ -17,6 +17,7 @@ from platformstate.gitrepo.attributes import hidden_paths, ignored_files
 from platformstate.gitrepo.versions import Changed, merge_heads, parents, paths_naming, staged_changes
 
 ATTRIBUTES: Final = ".gitattributes"
+NAMED_KINDS: Final = ("task", "run", "checkpoint", "evidence", "job", "procedure")
 
 
 def working_scope(repository: Repository, base: str | None = None) -> Scope:
@@ -54,8 +55,9 @@ def staged_scope(repository: Repository, base: str | None = None) -> Scope:
     changed = {change.path: change for change in changes[0]}
     entries = IndexTree(repository).entries()
     blobs.load(oid for each in changes for change in each for oid in (change.before, change.after))
-    selected = _with_partners(path for path in changed if path != ATTRIBUTES)
-    selected |= set(paths_naming(repository, _vanished(changed.values())))
+    selected = with_partners(path for path in changed if path != ATTRIBUTES)
+    gone = (change.path for change in changed.values() if _no_longer_holds(change))
+    selected |= set(paths_naming(repository, named_by(gone)))
     attributes = blobs.get(changed[ATTRIBUTES].after, ATTRIBUTES) if ATTRIBUTES in changed else None
     return Scope(
         "staged",
@@ -182,7 +184,7 @@ def _history(bases: Sequence[Base], base: str | None) -> str:
     return "commits" if base is None else "endpoints"
 
 
-def _with_partners(paths: Iterable[str]) -> set[str]:
+def with_partners(paths: Iterable[str]) -> set[str]:
     """Return the paths and, of each run's header or journal, the other: each is checked by the other."""
     found = set(paths)
     for path in list(found):
@@ -192,11 +194,19 @@ def _with_partners(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def _vanished(changes: Iterable[Changed]) -> list[str]:
-    """Return the ids of the records that are gone: an unchanged record may still name them."""
+def _no_longer_holds(change: Changed) -> bool:
+    """Say whether a record is gone, or is a proof that says something else now."""
+    if change.after is None:
+        return True
+    place = places.place_of(change.path) if change.before is not None else None
+    return place is not None and place.kind == "evidence"
+
+
+def named_by(gone: Iterable[str]) -> list[str]:
+    """Return the ids of the records that stood at paths which are gone: others may still name them."""
     found = set()
-    for change in changes:
-        place = places.place_of(change.path) if change.after is None else None
-        if place is not None and place.kind in ("task", "run", "checkpoint", "evidence"):
+    for path in gone:
+        place = places.place_of(path)
+        if place is not None and place.kind in NAMED_KINDS:
             found.add(place.id)
     return sorted(found)

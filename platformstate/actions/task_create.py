@@ -105,7 +105,7 @@ def _add_lookups(
         listed = [*packet.fields.get("approvals_needed", ()), *request["approval"]]
         fields["approvals_needed"] = tasks.without_repeats(listed)
     if "spec_ref" in request:
-        fields["spec_refs"] = task_requests.spec_refs(store.repository, request["spec_ref"])
+        fields["spec_refs"] = task_requests.spec_refs(store, request["spec_ref"])
     if "depends_on" in request:
         _refuse_itself(request)
         fields["depends_on"] = task_requests.task_ids(store, request["depends_on"])

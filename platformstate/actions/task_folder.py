@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.core.places import Place, place_of, subject_folder, task_path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final = ("task", "run", "event", "resolved_steps", "checkpoint")
 _FREE: Final = ("artifacts", "logs")
+_KEPT: Final = 512
 
 
 class TaskFolder(NamedTuple):
@@ -173,7 +175,9 @@ def errors_of(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
+@lru_cache(maxsize=_KEPT)
 def _judged(path: str, data: bytes) -> Judged:
+    """Judge a record; in one process that writes many, those of the same bytes once."""
     from platformstate.store.reading import judged
 
     COST.parsed += 1

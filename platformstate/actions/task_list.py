@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.signs_of_life import claims_of
 from platformstate.actions.task_folder import errors_of, not_a_file, unreadable
 from platformstate.core.places import task_path
 from platformstate.cost import COST
 from platformstate.entities import task as tasks
 from platformstate.entities.kinds import TASK
+from platformstate.errors import Warned
+from platformstate.files import WorkTree
 
 if TYPE_CHECKING:
     from platformstate.errors import Problem
@@ -44,8 +47,22 @@ def list_tasks(
     rows, problems = _rows(store, ref)
     found = [row for row in rows if all(test(row) for test in tests)]
     end = None if limit is None else offset + limit
-    data = {"tasks": found[offset:end], "total": len(found)}
-    return Answer(data, error=unreadable(problems) if problems else None)
+    shown = found[offset:end]
+    claimed = claims_of(store, {row["id"]: row["status"] for row in shown}, store.now())
+    for row in shown:
+        row["claim"] = claimed[row["id"]].as_json() if row["id"] in claimed else None
+    data = {"tasks": shown, "total": len(found)}
+    left = () if ref is not None else tuple(_without_record(store))
+    return Answer(data, warnings=left, error=unreadable(problems) if problems else None)
+
+
+def _without_record(store: Store) -> Iterator[Warned]:
+    """Yield a warning for each folder of a task that holds files and no task: nothing is left out unsaid."""
+    tree, home = store.tree(), task_path("").partition("//")[0]
+    for name in sorted(set(WorkTree(store.root).names(home)) - set(store.ids(TASK))):
+        if tree.entries(f"{home}/{name}"):
+            text = "the folder holds files but no task.md, so it is no task"
+            yield Warned("path_unexpected", text, f"{home}/{name}")
 
 
 def _is(name: str, value: str) -> Test:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.core import ids
-from platformstate.core.places import task_path
+from platformstate.core.places import place_of, task_path
 from platformstate.entities import task as tasks
 from platformstate.entities.kinds import TASK
 from platformstate.errors import StateError, shown
 
 if TYPE_CHECKING:
+    from platformstate.core.tree import Tree
     from platformstate.gitrepo import Repository
     from platformstate.store import Store
 
@@ -46,13 +47,33 @@ def revision(repository: Repository, rev: str) -> str:
     return found
 
 
-def spec_refs(repository: Repository, asked: Iterable[str]) -> list[dict[str, str]]:
-    """Return path and commit of each `PATH[@REV]`. Raises: ref_not_found."""
+def spec_refs(store: Store, asked: Iterable[str]) -> list[dict[str, str]]:
+    """Return path and commit of each `PATH[@REV]`; the path must be there. Raises: ref_not_found."""
     found = []
     for text in asked:
         path, at, rev = text.rpartition("@")
-        found.append({"path": path, "commit": revision(repository, rev)} if at and path else {"path": text})
+        if not at or not path or (store.root / text).is_file():
+            path, commit = text, None
+        else:
+            commit = revision(store.repository, rev)
+        _refuse_absent(store, path, commit)
+        found.append({"path": path} if commit is None else {"path": path, "commit": commit})
     return found
+
+
+def _refuse_absent(store: Store, path: str, commit: str | None) -> None:
+    from platformstate.gitrepo import look_up
+
+    name = f"{commit or 'HEAD'}:{path}"
+    there = commit is None and (store.root / path).is_file()
+    found = None if there or "\n" in path else look_up(store.repository, [name])[0]
+    if not there and (found is None or found.type != "blob"):
+        place = "in the work tree or HEAD" if commit is None else f"in {commit[:12]}"
+        raise StateError(
+            "ref_not_found",
+            f"{shown(path)} is no file {place}",
+            hint="--spec-ref PATH, from the root, or PATH@REV",
+        )
 
 
 def task_ids(store: Store, asked: Iterable[str]) -> list[str]:
@@ -99,6 +120,12 @@ def task_id(store: Store, prefix: str) -> str:
     if ids.is_id(prefix) and store.tree().entries(task_path(prefix)):
         return prefix
     return store.resolve(TASK, prefix)
+
+
+def task_id_in(tree: Tree, prefix: str) -> str:
+    """Return the id that a prefix stands for in a tree. Raises: task_not_found, id_ambiguous."""
+    places = (place_of(entry.path) for entry in tree.entries("state/tasks"))
+    return one_task(prefix, {place.id for place in places if place and place.kind == "task"})
 
 
 def one_of(kind: str, prefix: str, known: Iterable[str], task: str) -> str:

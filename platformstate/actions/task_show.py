@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer
+from platformstate.actions.signs_of_life import claim_of, conditions_of
 from platformstate.actions.task_folder import TaskFolder, read_task_folder, read_tasks, unreadable
 from platformstate.entities import task as tasks
 from platformstate.policy import lifecycle, ready
@@ -29,13 +30,16 @@ def show_task(store: Store, task_id: str, *, runs: int | None = None) -> Answer:
     document = folder.document
     meta = document.meta
     known, problems = read_tasks(tree, meta.get("depends_on", ()))
-    reasons = ready.not_ready(document.id, {**known, document.id: meta})
-    rows = [run_row(run, folder.checkpoints) for run in folder.runs]
+    now = store.now()
+    claimed, conditions = claim_of(store, folder, now), conditions_of(store, folder, now)
+    taken = [document.id] if claimed is not None and claimed.is_live else []
+    reasons = ready.not_ready(document.id, {**known, document.id: meta}, taken)
+    rows = [run_row(run, folder.checkpoints, conditions.get(run.id)) for run in folder.runs]
     data: dict[str, Any] = {
         "task": task_requests.task_json(meta, blob_id(folder.data, store.repository.object_format)),
         "body": sections(document.body),
         "runs": rows if runs is None else rows[len(rows) - min(runs, len(rows)) :],
-        "claim": None,
+        "claim": None if claimed is None else claimed.as_json(),
         "ready": not reasons,
         "not_ready": [reason._asdict() for reason in reasons],
         "close": tasks.closed_how(meta),

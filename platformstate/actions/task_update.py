@@ -6,21 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions import task_requests
-from platformstate.actions.answer import Answer, written
-from platformstate.actions.task_folder import read_tasks, task_not_found, unreadable
+from platformstate.actions.answer import Answer
+from platformstate.actions.task_change import change_task, read_task
+from platformstate.actions.task_folder import read_tasks, unreadable
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
-from platformstate.core.places import task_path
-from platformstate.cost import COST
 from platformstate.entities import task as tasks
 from platformstate.errors import StateError, shown
-from platformstate.files import WorkTree
 from platformstate.policy import lifecycle, ready
 
 if TYPE_CHECKING:
     from platformstate.entities.shapes import Task
     from platformstate.store import Store
-    from platformstate.store.change import Change
 
 KEPT: Final = (
     "schema",
@@ -48,9 +45,11 @@ def update_task(
 
     A record keeps the key of its creation only, so one given here is refused, never ignored.
 
-    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, task_close_required,
-    task_transition_refused, task_has_no_criteria, task_dependency_cycle, usage_invalid, and what
-    a write raises.
+    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, claim_held,
+    claim_fenced, task_close_required, task_transition_refused, task_has_no_criteria,
+    task_dependency_cycle, usage_invalid,
+    evidence_refused, evidence_criterion_missing, criterion_not_open, operator_required, and what a
+    write raises.
     """
     if idempotency_key is not None:
         raise StateError(
@@ -62,65 +61,33 @@ def update_task(
         raise StateError(
             "usage_invalid", "task update needs something to change", hint="platformctl task update --help"
         )
-    done = store.write(lambda: _decide(store, task_requests.task_id(store, task_id), request, expect_rev))
-    meta, rev, changed = done.change.data
-    shown_task = task_requests.task_json(meta, rev)
-    data = {"task": shown_task, "created": False, "changed": changed, "path": shown_task["path"]}
-    return written(data, done)
-
-
-def _decide(store: Store, task_id: str, request: tasks.TaskRequest, expect_rev: str | None) -> Change:
-    from platformstate.codec.edit import text_of
-    from platformstate.gitrepo import blob_id
-    from platformstate.store.change import Change, FileChange
-
-    path = task_path(task_id)
-    before, document = _read(store, task_id)
-    format_ = store.repository.object_format
-    _refuse_other(task_id, blob_id(before, format_), expect_rev)
-    updated = _updated(store, document, request)
-    changed = changed_fields(document, updated)
-    after = text_of(updated).encode() if changed else before
-    trailers = (("Task", task_id), ("Actor", store.actor))
-    files = (FileChange(path, before, after),) if changed else ()
-    return Change(
-        f"task: update {task_id}", trailers, files, (updated.meta, blob_id(after, format_), changed)
+    if "evidence" in request:
+        return _update_with_evidence(store, task_id, request, expect_rev)
+    return change_task(
+        store,
+        task_id,
+        "update",
+        lambda document: _updated(store, document, request),
+        expect_rev=expect_rev,
     )
 
 
-def changed_fields(before: Document[Any], after: Document[Any]) -> list[str]:
-    """Return the fields in which two versions differ, then the body's sections by their flags."""
-    order = [*KINDS["task"].shape.keys, *before.meta, *after.meta]
-    fields = [name for name in dict.fromkeys(order) if before.meta.get(name) != after.meta.get(name)]
-    if before.body == after.body:
-        return fields
-    old, new = _sections(before.body), _sections(after.body)
-    return fields + [flag for flag, heading in tasks.SECTIONS.items() if old.get(heading) != new.get(heading)]
+def _update_with_evidence(
+    store: Store, task_id: str, request: tasks.TaskRequest, expect_rev: str | None
+) -> Answer:
+    """Check the evidence first, since a command in it may take its time; then change the task."""
+    from platformstate.actions.task_evidence import proof_files, resolved_for, with_evidence
 
-
-def _read(store: Store, task_id: str) -> tuple[bytes, Document[Task]]:
-    from platformstate.store.reading import judged
-
-    path = task_path(task_id)
-    data = WorkTree(store.root).bytes_of(path)
-    if data is None:
-        raise task_not_found(task_id)
-    COST.parsed += 1
-    read = judged(data, path)
-    if read.document is None:
-        raise unreadable(read.problems)
-    return data, read.document
-
-
-def _refuse_other(task_id: str, rev: str, expected: str | None) -> None:
-    if expected is not None and expected != rev:
-        raise StateError(
-            "record_changed",
-            f"task {task_id} is at {rev}, not at {shown(expected)}",
-            hint=f"platformctl task show {task_id}, then decide again",
-            retryable=True,
-            data={"rev": rev},
-        )
+    name = task_requests.task_id(store, task_id)
+    given = resolved_for(store, read_task(store, name)[1].meta, request)
+    return change_task(
+        store,
+        name,
+        "update",
+        lambda document: _updated(store, with_evidence(document, given), request),
+        expect_rev=expect_rev,
+        proofs=proof_files(given),
+    )
 
 
 def _updated(store: Store, document: Document[Task], request: tasks.TaskRequest) -> Document[Task]:
@@ -195,9 +162,3 @@ def _body(body: str, request: tasks.TaskRequest) -> str:
     for heading, text in task_requests.asked_sections(request).items():
         body = with_section(body, heading, text, tuple(tasks.SECTIONS.values()))
     return body
-
-
-def _sections(body: str) -> dict[str, str]:
-    from platformstate.codec.sections import sections
-
-    return sections(body)

@@ -32,9 +32,9 @@ def main(argv: Sequence[str]) -> int:
     except StateError as error:
         invocation.status = _failed(invocation, error)
     except KeyboardInterrupt:
-        invocation.status = EXIT_INTERRUPTED
+        invocation.status = _stopped(invocation, EXIT_INTERRUPTED)
     except Terminated:
-        invocation.status = EXIT_TERMINATED
+        invocation.status = _stopped(invocation, EXIT_TERMINATED)
     except Exception as bug:
         invocation.status = _failed(invocation, _unforeseen(bug, argv, invocation))
     present.cost_line(invocation, time.perf_counter() - started)
@@ -67,6 +67,14 @@ def _failed(invocation: Invocation, error: StateError) -> int:
         return present.failure(invocation, error)
     except StateError:
         return error.exit_status
+
+
+def _stopped(invocation: Invocation, status: int) -> int:
+    """Answer, where JSON is read, for a command that a signal ended before it had an answer."""
+    if invocation.json and not echo.has_printed():
+        message = f"a signal ended the command (exit status {status})"
+        _failed(invocation, StateError("interrupted", message, hint="platformctl doctor", retryable=True))
+    return status
 
 
 def _unforeseen(bug: Exception, argv: Sequence[str], invocation: Invocation) -> StateError:

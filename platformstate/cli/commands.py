@@ -39,14 +39,28 @@ COMMANDS: Final = {
     "explain": Home("platformstate.cli.explain:explain", "Explain an error code, or list them all."),
     "validate": Home("platformstate.cli.validate:validate", "Judge state files; every finding says its fix."),
     "fmt": Home("platformstate.cli.fmt:fmt", "Rewrite state files to canonical text."),
+    "diff": Home("platformstate.cli.diff:diff", "Say what changed in meaning and what needs an operator."),
     "schema": Home("platformstate.cli.schema:schema", "Show the schemas of the records."),
     "task": Home("platformstate.cli.task:task", "Work with tasks."),
     "memory": Home("platformstate.cli.memory:memory", "Record where work stands, and read it back."),
+    "codex-task": Home(
+        "platformstate.cli.agent_task:codex_task",
+        "Work at a task as codex, in a run that is claimed, watched and ended.",
+    ),
+    "agent-task": Home(
+        "platformstate.cli.agent_task:agent_task",
+        "Work at a task as the agent that is named: codex-task for any other.",
+    ),
+    "evidence": Home("platformstate.cli.evidence:evidence", "Check again what proves that things are done."),
+    "batch": Home("platformstate.cli.batch:batch", "Write many records from lines of JSON."),
     "procedure": Home("platformstate.cli.procedure:procedure", "Look at procedures, and conduct them."),
     "run": Home(
         "platformstate.cli.run:run", "Look at runs of procedures, jobs and tasks, and carry them on."
     ),
     "hooks": Home("platformstate.cli.hooks:hooks", "Install and run the git hooks."),
+    "merge-driver": Home("platformstate.cli.merge:merge_driver", "Merge a record field by field, for git."),
+    "textconv": Home("platformstate.cli.merge:textconv", "Print a record as plain lines, for git diff."),
+    "completion": Home("platformstate.cli.completion:completion", "Let a shell complete command lines."),
 }
 
 
@@ -119,7 +133,8 @@ class Group(_Sentence, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; for an unknown one name the nearest."""
         name = args[0]
-        if self.get_command(context, name) is None and not name.startswith("-"):
+        unknown = self.get_command(context, name) is None and not name.startswith("-")
+        if unknown and not context.resilient_parsing:  # a shell that completes asks so
             raise _unknown_command(name, self.list_commands(context), context)
         return super().resolve_command(context, args)
 

@@ -18,7 +18,8 @@ from platformstate.cli.present import present
 def demo(invocation: Invocation) -> None:
     """Walk through the main job in a temporary repository.
 
-    Record, kill, recover, refuse, hand on, conduct, resume: each step is a real command, and each promise is checked.
+    Wrap, kill, brief, rescue, recover, refuse, prove, conduct, resume: each step is a real command, and each
+    promise is checked.
     """
     silent = invocation.json or invocation.quiet
     present(invocation, run_demo((lambda text: None) if silent else echo.out), _demo_text)

@@ -20,14 +20,15 @@ from platformstate.codec.safe import safe_line
 @click.pass_obj
 def doctor(invocation: Invocation, fix: bool, here: bool, strict: bool, list_failpoints: bool) -> None:
     """Examine the repository and its store; repair with --fix."""
-    from platformstate.actions.doctor import examine, failpoint_names
+    from platformstate.actions.doctor import examine, examine_bare, failpoint_names
 
     if list_failpoints:
         present(invocation, failpoint_names(), lambda data: "\n".join(data["failpoints"]))
     elif here and not fix:
         raise click.UsageError("--here goes with --fix")
     else:
-        answer = examine(invocation.open_repository(), fix=fix, here=here, strict=strict)
+        bare = examine_bare(invocation.directory)
+        answer = bare or examine(invocation.open_repository(), fix=fix, here=here, strict=strict)
         present(invocation, answer, _text)
 
 
@@ -36,7 +37,9 @@ def _text(data: dict[str, Any]) -> str:
     found = data["repository"]
     branch = found["ref"] or "no branch"
     state = "healthy" if data["healthy"] else "not healthy"
-    lines.append(f"{found['root']} is {state}: {found['state']}, {branch}, {len(data['pending'])} pending")
+    lines.append(
+        f"{found['root'] or found['git_dir']} is {state}: {found['state']}, {branch}, {len(data['pending'])} pending"
+    )
     return "\n".join(lines)
 
 

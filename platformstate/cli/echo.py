@@ -13,6 +13,8 @@ from platformstate.errors import StateError
 _COLORS: Final = {"error": "\x1b[31m", "warning": "\x1b[33m", "next": "\x1b[36m"}
 _RESET: Final = "\x1b[0m"
 
+_documents = 0  # how many this process has begun to print
+
 
 def out(text: str) -> None:
     """Print text for the caller on stdout, with a final newline if it has none."""
@@ -30,7 +32,23 @@ def err(text: str, *, label: str = "", color: str = "auto") -> None:
 
 def document(value: Any) -> None:
     """Print one JSON document on stdout, in one line of ASCII."""
+    global _documents
+    _documents += 1
     _write(sys.stdout, json_line(value))
+
+
+def has_printed() -> bool:
+    """Say whether a document is out, or half of one."""
+    return _documents > 0
+
+
+def append(path: str, text: str) -> None:
+    """Add text to a file that the caller's surroundings name; that it cannot be written is not told."""
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(safe_text(text))
+    except OSError:
+        return
 
 
 def json_line(value: Any) -> str:

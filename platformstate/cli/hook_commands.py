@@ -10,7 +10,7 @@ import click
 
 from platformstate.actions.hooks import hooks_status, install_hooks, uninstall_hooks
 from platformstate.cli.commands import group
-from platformstate.cli.hooks import judge_staged
+from platformstate.cli.hooks import judge
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
 
@@ -21,18 +21,22 @@ def hooks() -> None:
 
 
 @hooks.command("install", examples=("platformctl hooks install", "platformctl hooks install --json"))
+@click.option("--server", is_flag=True, help="Install the hook of a server, which judges each push.")
+@click.option("--into", metavar="DIR", help="The folder from which a forge runs the hook; with --server.")
+@click.option("--merge-driver", is_flag=True, help="Let git merge and compare records by field here, too.")
 @click.pass_obj
-def install(invocation: Invocation) -> None:
+def install(invocation: Invocation, /, **how: Any) -> None:
     """Install the hooks; one that is there already runs first."""
-    answer = install_hooks(invocation.directory, program_path(), dry_run=invocation.dry_run)
+    answer = install_hooks(invocation.directory, program_path(), dry_run=invocation.dry_run, **how)
     present(invocation, answer, _installed_text)
 
 
 @hooks.command("uninstall", examples=("platformctl hooks uninstall", "platformctl hooks uninstall --json"))
+@click.option("--into", metavar="DIR", help="The folder that the hook of a server was installed into.")
 @click.pass_obj
-def uninstall(invocation: Invocation) -> None:
+def uninstall(invocation: Invocation, into: str | None) -> None:
     """Remove the hooks and put back what was there before."""
-    answer = uninstall_hooks(invocation.directory, dry_run=invocation.dry_run)
+    answer = uninstall_hooks(invocation.directory, into=into, dry_run=invocation.dry_run)
     present(invocation, answer, _removed_text)
 
 
@@ -50,8 +54,8 @@ def status(invocation: Invocation) -> None:
 @click.argument("arguments", nargs=-1, metavar="[ARGS]...")
 @click.pass_obj
 def run(invocation: Invocation, name: str, arguments: tuple[str, ...]) -> None:
-    """Run one hook as git would: judge what is staged."""
-    judge_staged(name, invocation, {})
+    """Run one hook as git would: judge what is staged, or what a push brings."""
+    judge(name, arguments, invocation, invocation.git_environment if name == "pre-receive" else {})
 
 
 def program_path() -> str:
@@ -67,12 +71,14 @@ def program_path() -> str:
 def _installed_text(data: dict[str, Any]) -> str:
     lines = [f"installed {name}" for name in data["installed"]]
     lines += [f"{name} was there before: it runs first" for name in data["chained"]]
+    lines += [f"set {key}" for key in data["settings"]]
     return "\n".join(lines or ["nothing to do: the hooks are installed"])
 
 
 def _removed_text(data: dict[str, Any]) -> str:
     lines = [f"removed {name}" for name in data["removed"]]
     lines += [f"restored the {name} that was here before" for name in data["restored"]]
+    lines += [f"unset {key}" for key in data["settings"]]
     return "\n".join(lines or ["nothing to do: no hook of ours is installed"])
 
 

@@ -6,19 +6,20 @@ The verbs themselves are in `hook_commands`, which is imported when `hooks` is a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from platformstate.actions.validate import Wish, validate_repository
-from platformstate.cli.findings import findings_text
+from platformstate.actions.hook_runs import FRAMEWORK, HookCall, reads_input
+from platformstate.actions.hook_runs import run_hook as run
+from platformstate.cli.findings import findings_text, plain_lines
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
-from platformstate.errors import StateError, shown
 from platformstate.gitrepo import discover
 from platformstate.gitrepo.environment import clean_environment, hook_environment
 
-RUN_NAMES: Final = ("pre-commit", "pre-merge-commit")
+_OWN_FLAGS: Final = ("--json", "-v", "-q", "--quiet", "--verbose")
 
 
 def __getattr__(name: str) -> Any:
@@ -30,20 +31,17 @@ def __getattr__(name: str) -> Any:
 
 
 def run_hook(argv: Sequence[str], invocation: Invocation) -> None:
-    """Run one hook as git calls it: judge what is staged where git says that the index is."""
+    """Run one hook as git calls it, reading where git says that the index and the objects are."""
     reading = hook_environment(os.environ)
     clean_environment(os.environ)
-    names = [word for word in argv if not word.startswith("-")]
-    judge_staged(names[0] if names else "", invocation, reading)
+    words = [word for word in argv if word not in _OWN_FLAGS]
+    judge(words[0] if words else "", words[1:], invocation, reading)
 
 
-def judge_staged(name: str, invocation: Invocation, reading: Mapping[str, str]) -> None:
-    """Judge the index as the hook of this name. Raises: usage_invalid for a name that is no hook of ours."""
-    if name.partition(".")[0] not in RUN_NAMES:  # another manager may have renamed us, as to .legacy
-        raise StateError(
-            "usage_invalid",
-            f"{shown(name)!r} is no hook of ours: {', '.join(RUN_NAMES)}" if name else "name a hook to run",
-            hint="platformctl hooks run pre-commit",
-        )
+def judge(name: str, arguments: Sequence[str], invocation: Invocation, reading: Mapping[str, str]) -> None:
+    """Judge as the hook of this name. Raises: usage_invalid for a name that is no hook of ours."""
+    text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if reads_input(name) else ""
+    told = {key: os.environ[key] for key in FRAMEWORK if key in os.environ}
     repository = discover(Path(invocation.directory), reading=reading)
-    present(invocation, validate_repository(repository, Wish(staged=True)), findings_text)
+    answer = run(repository, HookCall(name, tuple(arguments), text, told))
+    present(invocation, answer, plain_lines if name.startswith("pre-receive") else findings_text)

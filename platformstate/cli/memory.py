@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, cast
+from pathlib import Path
+from typing import Any, cast
 
 import click
 
+from platformstate.cli.checkpoint_options import STATEMENTS, checkpoint_flags
 from platformstate.cli.commands import group
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.memory_text import checkpoint_text, checkpoints_text, created_text
+from platformstate.cli.memory_text import (
+    checkpoint_text,
+    checkpoints_text,
+    created_text,
+    observed_text,
+    packet_shown,
+    rescued_text,
+)
 from platformstate.cli.present import present
 from platformstate.cli.task_options import options, request_of
-from platformstate.cli.texts import SOURCE, TEXT, Source
-from platformstate.entities.checkpoint import KINDS, WAITS_ON, CheckpointRequest
+from platformstate.cli.texts import SOURCE, TEXT, WORDS, Source
+from platformstate.entities.checkpoint import KINDS, CheckpointRequest
 from platformstate.policy.brief_text import DEFAULT_TOKENS
-
-_SAID: Final = (
-    ("--done", {"type": TEXT, "metavar": "T", "help": "What is done now."}),
-    ("--failed", {"type": TEXT, "metavar": "T", "help": "What was tried and failed, and why."}),
-    ("--decision", {"type": TEXT, "metavar": "T", "help": "What was decided, and why."}),
-    ("--surprise", {"type": TEXT, "metavar": "T", "help": "What was not as expected."}),
-    ("--question", {"type": TEXT, "metavar": "T", "help": "What is open."}),
-    ("--assumption", {"type": TEXT, "metavar": "T", "help": "What is taken for granted."}),
-    (
-        "--criterion",
-        {"metavar": "AC=met|open", "help": "A claim about a criterion; the task is not changed."},
-    ),
-    ("--ran", {"metavar": '"EXIT CMD"', "help": "A command that was run before: only said."}),
-    ("--exec", {"metavar": "CMD", "help": "Run it now, without a shell; its result is recorded."}),
-    (
-        "--blocker",
-        {"type": TEXT, "metavar": "WAITS_ON:ASK", "help": f"What it waits for ({'|'.join(WAITS_ON)})."},
-    ),
-    ("--file", {"metavar": "PATH", "help": "A file that belongs to it, besides those that changed."}),
-)
 
 
 @group(
@@ -66,18 +55,7 @@ def checkpoint() -> None:
         'platformctl memory checkpoint create --task gh-460 --kind failed_attempt --failed "default loader"',
     ),
 )
-@click.option("--task", envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id.")
-@click.option("--kind", type=click.Choice(KINDS), help="What sort of statement it is.")
-@click.option("--run", metavar="R", help="The run; default: your open one in this worktree, else a new one.")
-@click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section.")
-@options(_SAID, multiple=True)
-@click.option("--next", type=TEXT, metavar="T", help="The one action to take next.")
-@click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
-@click.option("--step", metavar="KEY=begun|done|failed", help="Say so of the next pinned step of the run.")
-@click.option("--supersedes", metavar="ID", help="The earlier checkpoint that it corrects.")
-@click.option(
-    "--from", "source", type=SOURCE, metavar="FILE|-", help="A filled checkpoint template; flags override it."
-)
+@checkpoint_flags
 @click.pass_obj
 def create(invocation: Invocation, /, source: Source | None, **given: Any) -> None:
     """Record where the work at a task stands.
@@ -166,3 +144,108 @@ def brief(invocation: Invocation, /, format_: str | None, **wanted: Any) -> None
     invocation.json = invocation.json or format_ == "json"
     made = brief_task(invocation.open_store(), **wanted)
     present(invocation, made.answer, lambda _: made.text)
+
+
+@memory.command(
+    "packet",
+    examples=(
+        "platformctl memory packet --task gh-460 --out packet.md",
+        "platformctl memory packet --task gh-460 --at v1.2.0",
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--at", metavar="REV", help="As it stood at this commit.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there instead of printing it."
+)
+@click.pass_obj
+def packet(invocation: Invocation, /, task: str, at: str | None, out: Path | None) -> None:
+    """Print a task as a filled packet, from which `task create --from` makes an equal one elsewhere."""
+    from platformstate.actions.packet import task_packet
+
+    answer = task_packet(invocation.open_store(), task, at=at, out=out)
+    present(invocation, answer, lambda data: packet_shown(data, out))
+
+
+@memory.command(
+    "observe",
+    examples=(
+        "platformctl memory observe --task gh-460 --author codex --branch codex/460",
+        "platformctl memory observe --task gh-460 --author codex --commits main..codex/460 --transcript log.txt",
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--author", required=True, metavar="A", help="Who made the commits; you are the observer.")
+@click.option("--commits", metavar="A..B", help="The commits after A up to B.")
+@click.option("--branch", metavar="B", help="The commits of this branch since it left its base.")
+@click.option("--base", metavar="REV", help="With --branch: what it left; default: the trusted ref.")
+@click.option("--run", metavar="R", help="The author's run; default: the newest open one, else a new one.")
+@click.option(
+    "--transcript", type=SOURCE, metavar="FILE|-", help="What the author printed; its end is kept, redacted."
+)
+@click.option("--kind", type=click.Choice(KINDS), default="progress", show_default=True, help="What sort.")
+@click.option("--summary", type=TEXT, metavar="S", help="The main thing, first in its kind's section.")
+@options(STATEMENTS, multiple=True)
+@click.option("--next", type=WORDS, metavar="T", help="The one action to take next.")
+@click.option("--next-verify", type=TEXT, metavar="CMD", help="The command that shows whether it worked.")
+@click.pass_obj
+def observe(
+    invocation: Invocation, /, task: str, author: str, transcript: Source | None, **given: Any
+) -> None:
+    """Record what somebody's commits show, in that name; a second call adds nothing.
+
+    Nothing of the author has to be instrumented: commits, a branch or a pasted transcript are enough.
+    """
+    from platformstate.actions.observe import observe_task
+
+    request = request_of(given)
+    where = {name: request.pop(name, None) for name in ("commits", "branch", "base", "run", "kind")}
+    shown = None if transcript is None else transcript.data
+    answer = observe_task(invocation.open_store(), task, author, transcript=shown, said=request, **where)
+    present(invocation, answer, observed_text)
+
+
+@memory.command(
+    "rescue",
+    examples=(
+        "platformctl memory rescue --task gh-460 --dry-run",
+        'platformctl memory rescue --task gh-460 --force --reason "the host is gone"',
+    ),
+)
+@click.option(
+    "--task", required=True, envvar="PLATFORMSTATE_TASK", metavar="T", help="The task, or a prefix of its id."
+)
+@click.option("--run", metavar="DEAD", help="The dead run; default: the newest that has not succeeded.")
+@click.option("--force", is_flag=True, help="An operator says that it is dead; nothing proves it.")
+@click.option("--reason", type=WORDS, metavar="R", help="With --force: why that is right.")
+@click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m.")
+@click.option(
+    "--remote",
+    is_flag=False,
+    flag_value="",
+    metavar="NAME",
+    help="Let this remote arbitrate between clones; without a name it is origin.",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    default=DEFAULT_TOKENS,
+    show_default=True,
+    metavar="N",
+    help="How long the brief may be.",
+)
+@click.pass_obj
+def rescue(invocation: Invocation, /, task: str, **wanted: Any) -> None:
+    """Go on with a task whose run is proven dead, and print the brief to go on from.
+
+    The dead run is ended; a new one of yours goes on at its steps, with a higher fence, so that nothing
+    the old one says later counts.
+    """
+    from platformstate.actions.rescue import rescue_task
+
+    made = rescue_task(invocation.open_store(), task, **wanted)
+    present(invocation, made.answer, lambda data: rescued_text(data, made.text))

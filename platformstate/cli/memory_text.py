@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from platformstate.cli.task_text import table, written_text
@@ -17,6 +18,22 @@ def created_text(data: dict[str, Any]) -> str:
     opened = " (opened)" if data["run_opened"] else ""
     judged = f"{said['basis']}, {said['confidence']}"
     return f"{word} {said['id']} {said['kind']}, {judged}\nrun {data['run']}{opened}\n{written_text(data)}"
+
+
+def observed_text(data: dict[str, Any]) -> str:
+    """Return what an observation recorded, and what was known before."""
+    known = f"{len(data['skipped'])} commits were recorded before" if data["skipped"] else ""
+    if not data["created"]:
+        return f"nothing new: {known}"
+    word = "would record" if data["write"]["state"] == "planned" else "recorded"
+    opened = " (opened)" if data["run_opened"] else ""
+    lines = [f"{word} {', '.join(data['created'])}", f"run {data['run']}{opened}", known, written_text(data)]
+    return "\n".join(line for line in lines if line)
+
+
+def packet_shown(data: dict[str, Any], out: Path | None) -> str:
+    """Return a packet's text, or where it went."""
+    return str(data["text"]).rstrip("\n") if out is None else f"wrote {out}"
 
 
 def checkpoints_text(data: dict[str, Any]) -> str:
@@ -54,6 +71,10 @@ def checkpoint_text(data: dict[str, Any]) -> str:
         ("waits on", f"{blocker['waits_on']}: {blocker['ask']}") for blocker in said.get("blockers", ())
     ]
     facts += [("file", path) for path in said.get("files", ())]
+    facts += [
+        ("evidence", f"{item['type']}:{item['ref']} {item['verdict']}: {item['detail']}")
+        for item in data["evidence"]
+    ]
     parts = [f"{said['id']}  {said['kind']}", table((row for row in facts if row[1] != "-"), indent=2)]
     for key, name in SECTIONS.items():
         items = said["body"][key]
@@ -70,3 +91,10 @@ def _line(row: dict[str, Any]) -> str:
 def _item(text: str) -> str:
     first, *rest = text.split("\n")
     return "\n".join([f"  - {first}", *(f"    {line}".rstrip() for line in rest)])
+
+
+def rescued_text(data: dict[str, Any], brief: str) -> str:
+    """Return the brief to go on from; a dry run says first what is proven."""
+    if data["write"]["state"] != "planned":
+        return brief
+    return f"would rescue {data['dead_run']}: {data['proof']['kind']}, {data['proof']['detail']}\n\n{brief}"

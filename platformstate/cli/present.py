@@ -67,11 +67,12 @@ def _envelope(invocation: Invocation, answer: Answer) -> dict[str, Any]:
         told = {"warnings": warnings, "next": list(answer.next)}
         return {"schema": SCHEMA, "ok": True, "data": answer.data, **told}
     told = {"warnings": warnings, "next": list(answer.next)} if warnings or answer.next else {}
-    error = _error(answer.error)
+    error = error_json(answer.error)
     return {"schema": SCHEMA, "ok": False, "error": error, "data": answer.data, **told}
 
 
-def _error(error: StateError) -> dict[str, Any]:
+def error_json(error: StateError) -> dict[str, Any]:
+    """Return an error as the envelope and streams show it."""
     return {
         "code": error.code,
         "message": _short(redacted(error.message)),

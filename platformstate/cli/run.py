@@ -21,14 +21,14 @@ from platformstate.cli.run_text import (
     steps_text,
     verify_text,
 )
-from platformstate.cli.texts import TEXT
+from platformstate.cli.texts import WORDS
 
 STEP = click.option("--step", type=click.IntRange(0), metavar="N", help="The step's index.")
 EVIDENCE = click.option(
     "--evidence", multiple=True, metavar="E", help="file:PATH, commit:REV or url:URL; may be repeated."
 )
-REASON = click.option("--reason", type=TEXT, metavar="T", help="Why.")
-NEEDED = click.option("--reason", type=TEXT, metavar="T", required=True, help="Why.")
+REASON = click.option("--reason", type=WORDS, metavar="T", help="Why.")
+NEEDED = click.option("--reason", type=WORDS, metavar="T", required=True, help="Why.")
 STATUSES = ("defined", "running", "suspended", "succeeded", "failed", "aborted")
 
 

@@ -7,12 +7,21 @@ from typing import Any, cast
 import click
 
 from platformstate.cli.commands import group
+from platformstate.cli.graph_text import GRAPHS
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
-from platformstate.cli.task_options import CHANGES, GROWING, LISTS, SINGLE, options, request_of
+from platformstate.cli.task_options import (
+    CHANGES,
+    GROWING,
+    LISTS,
+    SINGLE,
+    of_task,
+    options,
+    request_of,
+)
 from platformstate.cli.task_text import changed_text, list_text, show_text
-from platformstate.cli.texts import SOURCE, TEXT, Source
-from platformstate.entities.task import PRIORITIES, STATUSES, TaskRequest
+from platformstate.cli.texts import SOURCE, TEXT, WORDS, Source
+from platformstate.entities.task import BLOCKED_BY, PRIORITIES, STATUSES, TaskRequest
 
 
 @group("task", examples=("platformctl task list --open", "platformctl task show gh-460"))
@@ -77,7 +86,7 @@ def list_(invocation: Invocation, /, **conditions: Any) -> None:
 @task.command(
     "show", examples=("platformctl task show gh-460", "platformctl task show gh-460 --runs 3 --json")
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--runs", type=click.IntRange(0), metavar="N", help="Only the newest N runs.")
 @click.pass_obj
 def show(invocation: Invocation, /, task_id: str, runs: int | None) -> None:
@@ -94,10 +103,10 @@ def show(invocation: Invocation, /, task_id: str, runs: int | None) -> None:
         'platformctl task update gh-460 --status parked --reason "waits for the vendor"',
     ),
 )
-@click.argument("task_id", metavar="TASK")
+@of_task
 @click.option("--title", type=TEXT, metavar="T", help="What is wanted, in one line.")
 @click.option("--status", type=click.Choice(STATUSES), help="Where it stands now.")
-@click.option("--reason", type=TEXT, metavar="R", help="Why it is parked or retired.")
+@click.option("--reason", type=WORDS, metavar="R", help="Why it is parked or retired.")
 @options(SINGLE)
 @options(GROWING, multiple=True)
 @options(CHANGES, multiple=True)
@@ -110,3 +119,69 @@ def update(invocation: Invocation, /, task_id: str, expect_rev: str | None, **gi
     request = cast(TaskRequest, request_of(given))
     guards = {"expect_rev": expect_rev, "idempotency_key": invocation.idempotency_key}
     present(invocation, update_task(invocation.open_store(), task_id, request, **guards), changed_text)
+
+
+@task.command(
+    "block",
+    examples=(
+        'platformctl task block gh-460 --reason "the schema is not agreed" --waits-on human',
+        'platformctl task block gh-460 --on gh-661 --reason "needs the tables"',
+    ),
+)
+@of_task
+@click.option("--reason", required=True, type=WORDS, metavar="R", help="Why it cannot go on.")
+@click.option("--on", metavar="TASK2", help="The task that it waits for; it depends on it from now on.")
+@click.option("--waits-on", type=click.Choice(BLOCKED_BY), help="Who or what has to act.")
+@click.option("--expect-rev", metavar="REV", help="Refuse when the record is at another revision.")
+@click.pass_obj
+def block(invocation: Invocation, /, task_id: str, **given: Any) -> None:
+    """Say that an open task cannot go on, and why."""
+    from platformstate.actions.task_block import block_task
+
+    present(invocation, block_task(invocation.open_store(), task_id, **given), changed_text)
+
+
+@task.command(
+    "unblock",
+    examples=(
+        "platformctl task unblock gh-460",
+        'platformctl task unblock gh-460 --reason "the operator chose the first schema"',
+    ),
+)
+@of_task
+@click.option("--reason", type=WORDS, metavar="R", help="What changed.")
+@click.option("--expect-rev", metavar="REV", help="Refuse when the record is at another revision.")
+@click.pass_obj
+def unblock(invocation: Invocation, /, task_id: str, **given: Any) -> None:
+    """Let a blocked task go on: to implementation while a run holds it, else to ready."""
+    from platformstate.actions.task_block import unblock_task
+
+    present(invocation, unblock_task(invocation.open_store(), task_id, **given), changed_text)
+
+
+@task.command(
+    "graph",
+    examples=(
+        "platformctl task graph --task gh-460",
+        "platformctl task graph --format mermaid",
+    ),
+)
+@click.option("--task", metavar="T", help="Only tasks that this one is connected with.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(tuple(GRAPHS)),
+    default="text",
+    show_default=True,
+    help="Plain text, or a drawing's source.",
+)
+@click.pass_obj
+def graph(invocation: Invocation, /, task: str | None, format_: str) -> None:
+    """Show which task waits for which, and where criteria were moved to."""
+    from platformstate.actions.task_graph import graph_tasks
+
+    present(invocation, graph_tasks(invocation.open_store(), task=task), GRAPHS[format_])
+
+
+from platformstate.cli import task_claims as task_claims  # noqa: E402  more verbs of this group
+from platformstate.cli import task_closing as task_closing  # noqa: E402  and those that end a task

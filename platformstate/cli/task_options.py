@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, Final
 
 import click
@@ -60,6 +61,14 @@ CHANGES: Final = (
     ("--remove-dep", {"metavar": "ID", "help": "Take a dependency away."}),
     ("--add-ref", {"metavar": "R", "help": "Add a reference."}),
     ("--remove-ref", {"metavar": "R", "help": "Take a reference away."}),
+    (
+        "--evidence",
+        {
+            "type": TEXT,
+            "metavar": "AC=KIND:REF",
+            "help": "Evidence for a criterion: checked now, a command is run; met when it proves it.",
+        },
+    ),
     ("--unset", {"metavar": "FIELD", "help": "Remove an optional field, for example budget."}),
 )
 
@@ -73,6 +82,21 @@ def options(table: Sequence[tuple[str, dict[str, Any]]], *, multiple: bool = Fal
         return function
 
     return decorate
+
+
+def of_task(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its task, as the first argument or as `--task ID`; it is handed on as `task_id`."""
+
+    @wraps(function)
+    def named(*places: Any, task_id: str | None, task_named: str | None, **given: Any) -> Any:
+        if (task_id is None) == (task_named is None):
+            reason = "Missing argument 'TASK'." if task_id is None else "TASK and --task are one too many."
+            raise click.UsageError(reason, click.get_current_context())
+        return function(*places, task_id=task_named if task_id is None else task_id, **given)
+
+    flag = click.option("--task", "task_named", metavar="ID", help="The same as TASK.")
+    decorated: Callable[..., Any] = click.argument("task_id", required=False, metavar="TASK")(flag(named))
+    return decorated
 
 
 def request_of(given: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,11 @@ def show_text(data: dict[str, Any]) -> str:
     """Return one task in full."""
     task = data["task"]
     reason = f": {task['status_reason']}" if "status_reason" in task else ""
-    facts = [("status", task["status"] + reason), ("ready", _ready(data))]
+    facts = [
+        ("status", task["status"] + reason),
+        ("ready", _ready(data)),
+        ("claim", claim_text(data["claim"])),
+    ]
     facts += [(name.replace("_", " "), str(task[name])) for name in _FACTS if name in task]
     facts += [(name.replace("_", " "), ", ".join(task[name])) for name in _LISTS if task.get(name)]
     facts += [("created", f"{task['created_at']} by {task['created_by']}"), ("rev", task["rev"])]
@@ -71,6 +75,46 @@ def show_text(data: dict[str, Any]) -> str:
     parts += _section("runs", [_run(run) for run in data["runs"]])
     parts += [f"{heading}\n{_indented(text)}" for heading, text in data["body"].items() if text.strip()]
     return "\n\n".join(parts)
+
+
+def claim_text(claim: Data | None) -> str:
+    """Return a claim in one line."""
+    if claim is None:
+        return "none"
+    until = {"released": ""}.get(claim["state"], f" until {claim['expires_at']}")
+    remote = f", at {claim['remote']['name']}" if claim["remote"] else ""
+    who = f"{claim['actor']} in run {claim['run']}, fence {claim['fence']}"
+    return f"{claim['state']}: {who}{until}{remote}"
+
+
+def closed_text(data: dict[str, Any]) -> str:
+    """Return what became of a task that was closed, or of a criterion that was waived."""
+    task = data["task"]
+    planned = "would be " if data["write"]["state"] == "planned" else ""
+    rows = [(one["id"], one["state"], one["proof"], _verdicts(one["evidence"])) for one in data["criteria"]]
+    return f"{task['id']} {planned}{task['status']}\n{table(rows, indent=2)}\n{written_text(data)}"
+
+
+def moved_text(data: dict[str, Any]) -> str:
+    """Return which criterion went where."""
+    left, gained = data["from"], data["to"]
+    way = f"{left['task']}#{left['criterion']} -> {gained['task']}#{gained['criterion']}"
+    return f"{'would move' if data['write']['state'] == 'planned' else 'moved'} {way}\n{written_text(data)}"
+
+
+def verified_text(data: dict[str, Any]) -> str:
+    """Return each item of evidence with its verdict, what is broken first."""
+    counted = ", ".join(f"{number} {name}" for name, number in data["counts"].items())
+    order = ("broken", "drifted", "unverifiable", "holds")
+    rows = [
+        (one["verdict"], f"{one['task']}#{one['criterion']}", f"{one['type']}:{one['ref']}", one["detail"])
+        for one in sorted(data["results"], key=lambda one: order.index(one["verdict"]))
+    ]
+    return f"{table(rows)}\n{counted}" if rows else counted
+
+
+def _verdicts(verdicts: Sequence[Data]) -> str:
+    return ", ".join(f"{one['type']} {one['verdict']}" for one in verdicts) or "-"
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: int = 0) -> str:
@@ -113,7 +157,8 @@ def _criterion(item: Data) -> tuple[str, str, str, str]:
 def _run(run: Data) -> tuple[str, str, str, str]:
     counted = f"{run['checkpoints']} checkpoint{'' if run['checkpoints'] == 1 else 's'}"
     ended = f", ended {run['ended_at']}" if run["ended_at"] else ""
-    return run["id"], run["actor"], run["status"], f"started {run['started_at']}{ended}, {counted}"
+    status = run["status"] + (f", {run['condition']}" if run["condition"] else "")
+    return run["id"], run["actor"], status, f"started {run['started_at']}{ended}, {counted}"
 
 
 def _section(name: str, rows: list[tuple[str, ...]]) -> list[str]:

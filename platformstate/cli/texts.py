@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 _STDIN_READ = "platformstate.stdin"
+LITERAL = "platformstate.literal"  # in a context's meta: texts are what they are, no names of files
 
 
 class Source(NamedTuple):
@@ -34,12 +35,25 @@ class TextType(_Text):
         """Return the text that the flag's value stands for."""
         if not isinstance(value, str) or not (value == "-" or value.startswith("@")):
             return value
+        if ctx is not None and ctx.meta.get(LITERAL):
+            return value
         source = _read("-" if value == "-" else value[1:], param, ctx)
         try:
             text = source.data.decode("utf-8")
         except UnicodeDecodeError as bad:
             raise click.BadParameter(f"{source.name} is not UTF-8 at byte {bad.start}", ctx, param) from bad
         return text.replace("\r\n", "\n").rstrip("\n")
+
+
+class WordsType(TextType):
+    """A text that says something: blanks alone are refused, where the words are what an act is answered for by."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text that the flag's value stands for."""
+        text = super().convert(value, param, ctx)
+        if isinstance(text, str) and not text.strip():
+            raise click.BadParameter("it says nothing", ctx, param)
+        return text
 
 
 class SourceType(_Source):
@@ -53,11 +67,14 @@ class SourceType(_Source):
 
 
 TEXT = TextType()
+WORDS = WordsType()
 SOURCE = SourceType()
 
 
 def _read(name: str, param: click.Parameter | None, ctx: click.Context | None) -> Source:
     if name == "-":
+        if ctx is not None and ctx.meta.get(LITERAL):
+            raise click.BadParameter("standard input holds the batch itself", ctx, param)
         if ctx is not None and ctx.meta.setdefault(_STDIN_READ, param) is not param:
             raise click.BadParameter("standard input can be read by one flag only", ctx, param)
         return Source(_standard_input(param, ctx), "standard input")

@@ -1,7 +1,7 @@
 """What an author wrote around the values of a YAML text: comments and brackets, as notes.
 
-A comment line belongs to the entry below it, a comment beside a value to that entry; inside
-brackets that stay, to the entry that holds them.
+A comment line belongs to the entry below it, with a blank line that follows it; a comment beside a
+value to that entry; inside brackets that stay, to the entry that holds them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from platformstate.core.kind import Shape
 
 _LINE_OF_ITS_OWN: Final = re.compile(r"[ \t-]*")
 _BLOCK_HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]+(#.*)")
+_BLANK_NEXT: Final = re.compile(r"[ \t]*\n[ \t]*\n")
+_BLANK_BEFORE: Final = re.compile(r"\n[ \t]*\n\Z")
 _COMMENT: Final = re.compile(r"(?:^|(?<=[\s,\[\]{}]))#.*", re.MULTILINE)
 
 
@@ -43,18 +45,20 @@ def notes_of(root: Node, shape: Shape, text: str, start: int, end: int) -> tuple
     for place, comment in _comments(root, text, start, end):
         line_start = text.rfind("\n", 0, place) + 1
         next_entry = bisect_left(starts, place)
+        gap = ("",) if _BLANK_NEXT.match(text, place + len(comment)) else ()
         if next_entry and not _LINE_OF_ITS_OWN.fullmatch(text, line_start, place):
             _beside(notes, entries[next_entry - 1], text, place, comment)
         elif next_entry < len(entries):
-            _above(notes, entries[next_entry].shown_in, comment)
+            _above(notes, entries[next_entry].shown_in, comment, *gap)
         else:
-            after_all.append(comment)
-    return notes, after_all
+            before = ("",) if not after_all and _BLANK_BEFORE.search(text, start, line_start) else ()
+            after_all.extend((*before, comment, *gap))
+    return notes, after_all if not after_all or after_all[-1] else after_all[:-1]
 
 
-def _above(notes: dict[At, Note], path: At, comment: str) -> None:
+def _above(notes: dict[At, Note], path: At, *lines: str) -> None:
     note = notes.get(path, Note())
-    notes[path] = note._replace(above=(*note.above, comment))
+    notes[path] = note._replace(above=(*note.above, *lines))
 
 
 def _beside(notes: dict[At, Note], entry: _Entry, text: str, start: int, comment: str) -> None:

@@ -12,6 +12,7 @@ from platformstate.codec.safe import safe_text
 from platformstate.errors import Problem, shown
 
 BOM: Final = "\ufeff"
+_UTF16_SHARE: Final = 3  # in UTF-16, half of the bytes of most texts are NUL
 _OURS: Final = re.compile(r"^<<<<<<<(?: (.*))?$", re.MULTILINE)
 _MIDDLE: Final = re.compile(r"^=======(?: .*)?$", re.MULTILINE)
 _THEIRS: Final = re.compile(r"^>>>>>>>(?: (.*))?$", re.MULTILINE)
@@ -34,6 +35,9 @@ def decoded(data: bytes, path: str, max_bytes: int, container: str) -> Decoded:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return _not_utf8(data, path, error)
+    if data.count(0) * _UTF16_SHARE >= len(data) > 0:
+        message = "every second byte is NUL: the file is UTF-16, or no text"
+        return _refused(path, 1, 1, "text_encoding_invalid", message, "save the file as UTF-8")
     if is_plain_ascii(data) and text.endswith("\n") and not ("\r" in text or "<<<<<<<" in text):
         return Decoded(text)
     return _looked_at(text, path, container)

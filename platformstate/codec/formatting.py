@@ -6,8 +6,6 @@ be guessed: ambiguous scalars become the text that they are, cut comments part o
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec import limits
@@ -20,16 +18,13 @@ from platformstate.codec.nodes import Node
 from platformstate.codec.record import parse_as, spec_of
 from platformstate.codec.render import file_text
 from platformstate.codec.repairs import repaired
-from platformstate.codec.shapes import child_of, item_of
+from platformstate.codec.utc import with_utc
 from platformstate.codec.yaml_nodes import YamlTree
 from platformstate.codec.yaml_values import values
-from platformstate.core.kind import KindSpec, Shape
+from platformstate.core.kind import KindSpec
 from platformstate.errors import Problem
 
 _BOM: Final = b"\xef\xbb\xbf"
-_INSTANT: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 
 class Formatted(NamedTuple):
@@ -65,7 +60,7 @@ def _laid_out(text: str, path: str, spec: KindSpec) -> str:
     root = YamlTree(split.yaml, start=split.start, line=split.line).root
     assert root is not None
     held, _ = values(root, spec.shape, text)
-    meta = _with_utc(held, spec.shape)
+    meta = with_utc(held, spec.shape)
     return checked(_written(root, meta, spec, text), path, spec, meta, split.body)
 
 
@@ -82,25 +77,3 @@ def _written(root: Node, meta: dict[str, Any], spec: KindSpec, text: str) -> str
     notes, after_all = notes_of(root, spec.shape, text, split.start, split.start + len(split.yaml))
     lines = [*mapping_lines(meta, spec.shape, notes), *after_all]
     return file_text("".join(f"{line}\n" for line in lines), split.body, spec.container)
-
-
-def _with_utc(value: Any, shape: Shape) -> Any:
-    """Return a value in which every instant is written in UTC."""
-    if isinstance(value, dict):
-        return {key: _with_utc(member, child_of(shape, key)) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_with_utc(member, item_of(shape)) for member in value]
-    return utc(value) if shape.format == "date-time" and isinstance(value, str) else value
-
-
-def utc(text: str) -> str:
-    """Return an instant with an offset as the same one in UTC; other texts as they are."""
-    found = _INSTANT.fullmatch(text)
-    if found is None:
-        return text
-    date, time, fraction, offset = found.groups()
-    try:
-        moment = datetime.fromisoformat(f"{date}T{time}{offset.upper().replace('Z', '+00:00')}")
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S").zfill(19) + (fraction or "") + "Z"
-    except (ValueError, OverflowError):  # no such day, or before the year 1: the schema's to say
-        return text

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
 
@@ -43,6 +42,11 @@ def canonical_json(value: Any) -> bytes:
     if _FRACTION.search(text):
         text = _canonical(value)
     return text.encode("utf-8")
+
+
+def plain_json(value: Any) -> str:
+    """Return a value that holds no other numbers than integers as `canonical_json` does, but sooner."""
+    return _ENCODER.encode(value)
 
 
 def pretty_json(value: Any) -> bytes:
@@ -140,5 +144,7 @@ def _canonical(value: Any) -> str:
 def _decimal(number: float) -> str:
     if not isfinite(number):
         raise ValueError(f"{number} cannot be written as JSON")
+    from decimal import Decimal  # costs every command, and hardly a record holds such a number
+
     text = format(Decimal(repr(number)), "f")
     return text if number else text.removeprefix("-")

@@ -586,6 +586,7 @@ def _event() -> KindSpec:
                     },
                 ),
                 "successor": Shape(types=("string",)),
+                "because": Shape(types=("string",)),
             },
         ),
         append_only=True,

@@ -18,3 +18,9 @@ def moment(text: str) -> datetime:
 def stamp(text: str) -> str:
     """Return an instant as ids hold it: `2026-11-20T10:11:30Z` becomes `20261120t101130z`."""
     return text.replace("-", "").replace(":", "").lower()
+
+
+def unstamped(text: str) -> str:
+    """Return the instant that an id begins with: `20261120t101130z` becomes `2026-11-20T10:11:30Z`."""
+    date, time = text[:8], text[9:15]
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z"

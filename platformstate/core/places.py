@@ -111,6 +111,11 @@ def task_path(task: str) -> str:
     return f"{STATE}tasks/{task}/task.md"
 
 
+def procedure_path(name: str) -> str:
+    """Return the path of a procedure's record."""
+    return f"{STATE}procedures/{name}/procedure.md"
+
+
 def run_path(subject: str, run: str) -> str:
     """Return the path of a run's header."""
     return f"{run_folder(subject, run)}/run.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final, TypedDict
 
 from platformstate.entities.choices import choices
@@ -11,6 +12,7 @@ from platformstate.entities.shapes import Checkpoint, CheckpointBlockersItem, Ch
 from platformstate.errors import StateError, shown
 
 MAX_FILES: Final = 200
+MAX_FILES_BYTES: Final = 24 * 1024
 NEEDS_NO_STATEMENT: Final = ("start", "end", "rescue")
 MAX_ITEMS: Final = 50
 MAX_ITEM_CHARACTERS: Final = 4000
@@ -34,6 +36,12 @@ FLAGS: Final = {
     "question": "questions",
     "assumption": "assumptions",
 }
+OBSERVED: Final = ("observed_artifact", "verified")
+RECEIPT: Final = ("tool_receipt", "verified")
+SELF_REPORT: Final = ("self_report", "claimed")
+OPERATOR: Final = ("operator", "claimed")
+OBSERVABLE: Final = frozenset({"commit", "file", "receipt"})
+_CLAIMS: Final = ("summary", "blocker", "criterion", "ran", "step", *FLAGS)
 _MAIN: Final = {"decision": "decisions", "failed_attempt": "failed"}
 
 
@@ -57,8 +65,11 @@ class CheckpointRequest(TypedDict, total=False):
     exec: Sequence[str]
     blocker: Sequence[str]
     file: Sequence[str]
+    evidence: Sequence[str]
     step: str
     supersedes: str
+    on_behalf_of: str
+    auto: bool
 
 
 def statements(request: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -143,39 +154,73 @@ def command_words(flag: str, text: str) -> list[str]:
 
 def refuse_empty(request: CheckpointRequest) -> None:
     """Raise checkpoint_empty when a checkpoint that must say something says nothing."""
-    said = ("summary", "blocker", "criterion", "ran", "exec", "step", *FLAGS)
+    said = (*_CLAIMS, "exec", "evidence", "auto")
     if request["kind"] in NEEDS_NO_STATEMENT or any(request.get(flag) for flag in said):
         return
     raise StateError(
         "checkpoint_empty",
-        f"a {request['kind']} checkpoint needs a statement, a command, a criterion or a step",
+        f"a {request['kind']} checkpoint needs a statement, a command, a criterion, a step or evidence",
         hint='add for example --summary "what is done now"',
     )
 
 
-def basis_of(request: CheckpointRequest) -> dict[str, str]:
-    """Return basis and confidence: only what was executed here and now, alone, is verified."""
-    claims = ("summary", "blocker", "criterion", "ran", "step", *FLAGS)
-    if request.get("exec") and not any(request.get(flag) for flag in claims):
-        return {"basis": "tool_receipt", "confidence": "verified"}
-    return {"basis": "self_report", "confidence": "claimed"}
+def own_basis(request: Mapping[str, Any], evidence: frozenset[str]) -> tuple[str, str]:
+    """Return basis and confidence of an author's words: only what was executed or received, alone, is verified.
+
+    `evidence` are the types of the evidence that was checked just now.
+    """
+    if request.get("auto"):
+        return OBSERVED
+    shows = bool(request.get("exec")) or "receipt" in evidence
+    return RECEIPT if shows and not _claims_more(request) else SELF_REPORT
+
+
+def observed_basis(request: Mapping[str, Any], evidence: frozenset[str]) -> tuple[str, str] | None:
+    """Return basis and confidence of what an observer writes; None when nothing that he saw supports it."""
+    if not evidence & OBSERVABLE:
+        return None
+    words = _claims_more(request) or any(request.get(flag) for flag in ("next", "next_verify"))
+    return ("observed_artifact", "claimed") if words else OBSERVED
+
+
+def refuse_prose(request: Mapping[str, Any]) -> None:
+    """Raise auto_takes_no_prose when an automatic checkpoint is given words."""
+    words = [flag for flag in (*_CLAIMS, "next", "next_verify") if request.get(flag)]
+    if request.get("auto") and words:
+        raise StateError(
+            "auto_takes_no_prose",
+            f"--auto records what git shows; --{words[0].replace('_', '-')} is words",
+            hint="leave --auto out to say it yourself",
+        )
+
+
+def _claims_more(request: Mapping[str, Any]) -> bool:
+    return any(request.get(flag) for flag in _CLAIMS)
 
 
 def files_fields(
     changed: Iterable[str], named: Iterable[str], recordable: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """Return the fields that list paths: at most 200, and the whole number when some are left out.
+    """Return the fields that list paths: at most 200 and 24 KiB, and the whole number when some are left out.
 
     Of changed paths those are listed that a record can hold; those that a person named stand as
     they are, to be judged.
     """
     found, asked = set(changed), set(named)
     able = {path for path in found if recordable(path)} | asked
-    listed = sorted(able)[:MAX_FILES]
+    listed = _within(sorted(able)[:MAX_FILES], MAX_FILES_BYTES)
     total = len(found | asked)
     if not total:
         return {}
     return {"files": listed, "files_total": total} if len(listed) < total else {"files": listed}
+
+
+def _within(paths: list[str], limit: int) -> list[str]:
+    """Return the first paths that take no more bytes than this together."""
+    for number, size in enumerate(accumulate(len(path.encode("utf-8", "replace")) for path in paths)):
+        if size > limit:
+            return paths[:number]
+    return paths
 
 
 def summary_of(meta: Mapping[str, Any], body: Mapping[str, Sequence[str]]) -> str | None:

@@ -56,14 +56,14 @@ def works_here(header: Mapping[str, Any], actor: str, place: Place) -> bool:
     return header["status"] in OPEN and header["actor"] == actor and same_place
 
 
-def row(header: Mapping[str, Any], checkpoints: int) -> dict[str, Any]:
-    """Return a run as it stands in a list. Its condition is unknown as long as nobody claims."""
+def row(header: Mapping[str, Any], checkpoints: int, condition: str | None = None) -> dict[str, Any]:
+    """Return a run as it stands in a list; its condition is what was found out beside the record."""
     return {
         "id": header["id"],
         "actor": header["actor"],
         "attempt": header.get("attempt"),
         "status": header["status"],
-        "condition": None,
+        "condition": condition,
         **{name: header.get(name) for name in _SHOWN},
         "checkpoints": checkpoints,
     }

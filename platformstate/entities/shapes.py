@@ -345,6 +345,7 @@ class Event(TypedDict):
     take_over: NotRequired[EventTakeOver]
     in_flight: NotRequired[EventInFlight]
     successor: NotRequired[str]
+    because: NotRequired[str]
 
 
 class ReceiptSteps(TypedDict):

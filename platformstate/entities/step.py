@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 COMMAND_TIMEOUT_S: Final = 900
 CHECK_TIMEOUT_S: Final = 60
@@ -20,8 +20,7 @@ SHELL: Final = ("/bin/sh", "-c")
 Argv = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """A read-only command whose end says whether an effect is there: 0 yes, `absent_rc` no."""
 
     argv: Argv
@@ -29,16 +28,14 @@ class Probe:
     timeout: int = PROBE_TIMEOUT_S
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """A command that must exit 0 before a manual step may end."""
 
     argv: Argv
     timeout: int = PROBE_TIMEOUT_S
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(NamedTuple):
     """What must hold of a check's end and its output; None asks nothing."""
 
     exit_code: int = 0
@@ -46,13 +43,12 @@ class Expectation:
     stdout_contains: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """A read-only command that must exit 0 before a run begins or goes on."""
 
     key: str
     argv: Argv
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = {}
     timeout: int = PROBE_TIMEOUT_S
 
 

@@ -12,14 +12,15 @@ from typing import Any, Final, TypedDict
 from platformstate.core import ids
 from platformstate.entities.choices import choices
 from platformstate.entities.shapes import Criterion, Task
+from platformstate.entities.statuses import DONE_OR_LATER as DONE_OR_LATER
+from platformstate.entities.statuses import OPEN as OPEN
 from platformstate.errors import StateError, shown
 
 PLACEHOLDER_ID: Final = "replace-me"
 PLACEHOLDER_TITLE: Final = "Replace this line"
 DEFAULT_PRIORITY: Final = "p2"
 DEFAULT_PROOF: Final = "test"
-OPEN: Final = ("intake", "refining", "ready", "implementation", "review", "blocked", "parked")
-DONE_OR_LATER: Final = ("done", "deployed", "observed", "maintained")
+BLOCKED_BY: Final = ("human", "ci", "external")
 STATUSES: Final = choices(Task, "status")
 PRIORITIES: Final = choices(Task, "priority")
 PROOFS: Final = choices(Criterion, "proof")
@@ -83,6 +84,7 @@ class TaskRequest(TypedDict, total=False):
     remove_dep: Sequence[str]
     add_ref: Sequence[str]
     remove_ref: Sequence[str]
+    evidence: Sequence[str]
     unset: Sequence[str]
 
 
@@ -171,7 +173,9 @@ def criteria_counts(meta: Mapping[str, Any]) -> dict[str, int]:
     return {state: states.count(state) for state in CRITERION_STATES}
 
 
-def row(meta: Mapping[str, Any], path: str, rev: str) -> dict[str, Any]:
+def row(
+    meta: Mapping[str, Any], path: str, rev: str, claim: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a task as it stands in a list."""
     optional = {name: meta.get(name) for name in ("kind", "owner", "agent")}
     return {
@@ -182,7 +186,7 @@ def row(meta: Mapping[str, Any], path: str, rev: str) -> dict[str, Any]:
         **optional,
         "labels": list(meta.get("labels", ())),
         "depends_on": list(meta.get("depends_on", ())),
-        "claim": None,
+        "claim": claim,
         "criteria": criteria_counts(meta),
         "path": path,
         "rev": rev,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from platformstate.core.places import place_of
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
 from platformstate.errors import StateError
@@ -15,7 +16,7 @@ from platformstate.files.durable import FOLDER_FLAGS, Folder
 
 TEMPORARY_PREFIX: Final = ".ps-"
 _NO_FILE: Final = frozenset({"path_symlink", "path_not_regular"})
-_LINK, _GITLINK = "120000", "160000"
+_LINK, _GITLINK, _FOLDER = "120000", "160000", "040000"
 
 
 class WorkTree:
@@ -88,12 +89,20 @@ def _walk(fd: int, path: str, found: list[Entry]) -> None:
         for row in rows:
             below = f"{path}/{row.name}"
             if row.is_dir(follow_symlinks=False):
+                if "." in row.name and _is_for_a_file(below):
+                    found.append(Entry(below, _FOLDER))
                 _walk(os.open(row.name, FOLDER_FLAGS, dir_fd=fd), below, found)
             else:
                 mode = os.stat(row.name, dir_fd=fd, follow_symlinks=False).st_mode
                 found.append(Entry(below, _git_mode(mode)))
     finally:
         os.close(fd)
+
+
+def _is_for_a_file(path: str) -> bool:
+    """Say whether a file of the layout belongs at a path, where nothing else may stand."""
+    place = place_of(path)
+    return place is not None and place.kind != "artifact"
 
 
 def _git_mode(mode: int) -> str:

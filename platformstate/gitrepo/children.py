@@ -150,7 +150,7 @@ def stream_git(
     argv: Sequence[str],
     *,
     cwd: Path,
-    stdin: IO[bytes],
+    stdin: IO[bytes] | int,
     flags: Sequence[str] = (),
     extra: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:

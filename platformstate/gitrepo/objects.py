@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,6 +20,8 @@ class Found(NamedTuple):
 
 def blob_id(data: bytes, object_format: str) -> str:
     """Return the id that git gives to a file of these bytes."""
+    import hashlib  # a hook, which is told ids, starts without it
+
     made = hashlib.new("sha256" if object_format == "sha256" else "sha1", usedforsecurity=False)
     made.update(b"blob %d\0" % len(data))
     made.update(data)
@@ -78,7 +79,7 @@ def missing_object(name: str) -> StateError:
     return StateError(
         "history_missing",
         f"the content of {name} is missing in this clone, or damaged",
-        hint="git fsck says which; git fetch --refetch brings it back",
+        hint="git fsck says which; git fetch --refetch --no-filter brings it back",
     )
 
 

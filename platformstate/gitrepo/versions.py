@@ -99,8 +99,10 @@ def paths_naming(repository: Repository, texts: Sequence[str], commit: str | Non
     if not texts:
         return []
     where = ["--cached"] if commit is None else [commit]
-    named = [word for text in texts for word in ("-e", text)]
-    ran = repository.call(["grep", "-l", "-z", "-F", "--full-name", *named, *where, "--", "state"])
+    asked = "".join(f"{text}\n" for text in texts).encode("utf-8", "surrogateescape")
+    ran = repository.call(
+        ["grep", "-l", "-z", "-F", "--full-name", "-f", "-", *where, "--", "state"], input=asked
+    )
     listed = ran.stdout.decode("utf-8", "surrogateescape").split("\0")
     prefix = "" if commit is None else f"{commit}:"
     return [name.removeprefix(prefix) for name in listed if name]

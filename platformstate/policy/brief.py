@@ -13,7 +13,7 @@ from platformstate.entities import checkpoint as checkpoints
 from platformstate.entities import run as runs
 from platformstate.entities.task import DEFAULT_PRIORITY
 from platformstate.policy.chain import Chain, CheckpointFacts, RunFacts
-from platformstate.policy.ground_truth import Found, ground_truth
+from platformstate.policy.ground_truth import Found, Verdicts, ground_truth
 from platformstate.policy.lifecycle import STARTS_WORK, ready_command
 from platformstate.policy.walking import cursor
 
@@ -38,12 +38,15 @@ class Known(NamedTuple):
     at_rev: str | None = None
     pending: tuple[str, ...] = ()
     conducts: tuple[Mapping[str, Any], ...] = ()
+    evidence: Verdicts = {}
+    claim: Mapping[str, Any] | None = None
+    conditions: Mapping[str, str | None] = {}
 
 
 def brief_of(known: Known) -> dict[str, Any]:
     """Return the brief of a task as `--json` has it, without its `budget`."""
     task, chain = known.task, known.chain
-    acceptance = [_criterion(criterion) for criterion in task.get("acceptance", ())]
+    acceptance = [_criterion(criterion, known.evidence) for criterion in task.get("acceptance", ())]
     truth = ground_truth(chain, acceptance, known.found)
     return {
         "task": task["id"],
@@ -53,9 +56,9 @@ def brief_of(known: Known) -> dict[str, Any]:
         "sources": list(known.sources),
         "status": task["status"],
         "priority": task.get("priority", DEFAULT_PRIORITY),
-        "condition": None,
-        "run": None if chain.run is None else run_row(chain.run, known.checkpoints),
-        "claim": None,
+        "condition": None if chain.run is None else known.conditions.get(chain.run.id),
+        "run": None if chain.run is None else _run(known, chain.run),
+        "claim": None if known.claim is None else dict(known.claim),
         **_wanted(known),
         "acceptance": acceptance,
         "next": _next(known),
@@ -64,7 +67,7 @@ def brief_of(known: Known) -> dict[str, Any]:
         **_statements(chain.standing),
         "recent": [_recent(checkpoint, chain) for checkpoint in chain.checkpoints[::-1][:RECENT]],
         "files": sorted({path for said in chain.checkpoints for path in said.meta.get("files", ())}),
-        "runs": [run_row(run, known.checkpoints) for run in known.runs],
+        "runs": [_run(known, run) for run in known.runs],
         "conducts": [dict(conduct) for conduct in known.conducts],
         "late": list(chain.late),
         "pending": list(known.pending),
@@ -80,9 +83,13 @@ def last_sign_of_life(chain: Chain) -> str | None:
     return max([*said, *told], default=None)
 
 
-def run_row(run: RunFacts, said: Iterable[CheckpointFacts]) -> dict[str, Any]:
+def run_row(run: RunFacts, said: Iterable[CheckpointFacts], condition: str | None = None) -> dict[str, Any]:
     """Return a run as it stands in a list, with the number of its checkpoints."""
-    return runs.row(run.header, sum(checkpoint.meta["run"] == run.id for checkpoint in said))
+    return runs.row(run.header, sum(checkpoint.meta["run"] == run.id for checkpoint in said), condition)
+
+
+def _run(known: Known, run: RunFacts) -> dict[str, Any]:
+    return run_row(run, known.checkpoints, known.conditions.get(run.id))
 
 
 def next_step(run: RunFacts | None) -> dict[str, Any] | None:
@@ -105,22 +112,16 @@ def next_step(run: RunFacts | None) -> dict[str, Any] | None:
     }
 
 
-def criterion_verdicts(criterion: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a verdict for each item of evidence; nothing is re-checked for a brief as yet."""
-    return [
-        {
-            "type": item.get("type"),
-            "ref": item.get("ref"),
-            "verdict": "unverifiable",
-            "detail": "not checked here",
-        }
-        for item in criterion.get("evidence", ())
-    ]
-
-
-def _criterion(criterion: Mapping[str, Any]) -> dict[str, Any]:
+def _criterion(criterion: Mapping[str, Any], checked: Verdicts) -> dict[str, Any]:
     plain = {name: criterion[name] for name in ("id", "text", "proof", "state")}
-    return {**plain, "moved_to": criterion.get("moved_to"), "evidence": criterion_verdicts(criterion)}
+    items = enumerate(criterion.get("evidence", ()))
+    verdicts = [dict(checked.get((criterion["id"], number)) or _unchecked(item)) for number, item in items]
+    return {**plain, "moved_to": criterion.get("moved_to"), "evidence": verdicts}
+
+
+def _unchecked(item: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"type": item.get("type"), "ref": item.get("ref")}
+    return {**said, "verdict": "unverifiable", "detail": "not checked here"}
 
 
 def _wanted(known: Known) -> dict[str, Any]:

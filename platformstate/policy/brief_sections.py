@@ -65,7 +65,7 @@ def state(data: Data, level: int) -> Lines:
         own(f"priority: {data['priority']}"),
         own(about_run),
         own(f"condition: {_word(data['condition'])}"),
-        own(f"claim: {_word(data['claim'])}"),
+        own(f"claim: {_claim(data['claim'])}"),
         own(f"fence: {fence}"),
         own(f"attempt: {attempt}"),
         own(f"last sign of life: {_word(signs.last)}{_age(signs)}"),
@@ -73,6 +73,14 @@ def state(data: Data, level: int) -> Lines:
         own(f"pending files: {len(data['pending'])}"),
     ]
     return lines + [foreign("pending", path) for path in data["pending"]]
+
+
+def _claim(claim: Data | None) -> str:
+    """Return a claim in words of ours; a branch's name is a text of others."""
+    if claim is None:
+        return "none"
+    until = "" if claim["state"] == "released" else f" until {claim['expires_at']}"
+    return f"{claim['state']}, run {claim['run']} by {claim['actor']}{until}"
 
 
 def goal(data: Data, level: int) -> Lines:

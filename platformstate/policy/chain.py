@@ -14,7 +14,7 @@ class RunFacts(NamedTuple):
     """A run at the task: its folded header, and the instant of its journal's last event.
 
     `state` and `pin` are the journal's fold and the steps that it recorded; `fault` says why the
-    recorded steps cannot be believed.
+    recorded steps cannot be believed. `mark` is what an idempotency key left of the request that opened it.
     """
 
     header: Mapping[str, Any]
@@ -22,6 +22,7 @@ class RunFacts(NamedTuple):
     state: RunState | None = None
     pin: Pin | None = None
     fault: str | None = None
+    mark: str | None = None
 
     @property
     def id(self) -> str:

@@ -14,7 +14,16 @@ from platformstate.policy.steps import Walk
 from platformstate.policy.walking import cursor, where
 
 MAX_COMMANDS: Final = 20
+MAX_EVIDENCE: Final = 20
 VERDICTS: Final = ("contradicted", "unverifiable", "confirmed")
+# What was found of items of evidence: by checkpoint or criterion, and place in its list.
+Verdicts = Mapping[tuple[str, int], Mapping[str, Any]]
+_OF_EVIDENCE: Final = {
+    "holds": "confirmed",
+    "broken": "contradicted",
+    "drifted": "contradicted",
+    "unverifiable": "unverifiable",
+}
 
 
 class Found(NamedTuple):
@@ -29,6 +38,7 @@ class Found(NamedTuple):
     contained: bool | None = None
     branch_exists: bool | None = None
     dirty: int | None = None
+    evidence: Verdicts = {}
 
 
 def ground_truth(chain: Chain, acceptance: Sequence[Mapping[str, Any]], found: Found) -> list[dict[str, Any]]:
@@ -37,6 +47,7 @@ def ground_truth(chain: Chain, acceptance: Sequence[Mapping[str, Any]], found: F
     if not standing:
         return []
     lines = [*_git_lines(standing[0], found), *_criterion_lines(standing, acceptance)]
+    lines += [*_evidence_lines(standing, found.evidence)]
     lines += [*_command_lines(chain.checkpoints, standing), _step_line(chain)]
     return sorted(lines, key=lambda line: VERDICTS.index(line["verdict"]))
 
@@ -113,19 +124,42 @@ def _was_tried(walk: Walk, step: Mapping[str, Any]) -> bool:
     return bool(step["attempt"] <= len(walk.at(step["step_index"]).attempts))
 
 
+def _evidence_lines(standing: Sequence[CheckpointFacts], checked: Verdicts) -> Iterable[dict[str, Any]]:
+    """Yield a line for each of the newest items of evidence that was checked again."""
+    for checkpoint in standing:
+        for number, item in enumerate(checkpoint.meta.get("evidence", ())):
+            verdict = checked.get((checkpoint.id, number))
+            if verdict is not None:
+                said, found = f"{item['type']}:{item['ref']}", f"{verdict['verdict']}: {verdict['detail']}"
+                claim = f"evidence:{checkpoint.id}#{number}"
+                yield _line(claim, checkpoint, said, found, _OF_EVIDENCE[verdict["verdict"]])
+
+
 def _criterion_lines(
     standing: Sequence[CheckpointFacts], acceptance: Sequence[Mapping[str, Any]]
 ) -> Iterable[dict[str, Any]]:
     """Yield the newest claim about each criterion that is said to be met."""
-    states = {criterion["id"]: criterion["state"] for criterion in acceptance}
+    known = {criterion["id"]: criterion for criterion in acceptance}
     seen = set()
     for checkpoint in standing:
         for claim in checkpoint.meta.get("criteria", ()):
             name = claim["id"]
             if name not in seen and claim["state"] == "met":
-                found = f"the task says {states.get(name, 'nothing of it')}; its evidence is not checked here"
-                yield _line(f"criterion:{name}", checkpoint, "met", found, "unverifiable")
+                yield _line(f"criterion:{name}", checkpoint, "met", *_criterion_verdict(known.get(name)))
             seen.add(name)
+
+
+def _criterion_verdict(criterion: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Judge a criterion by its evidence, as it was checked for its acceptance."""
+    if criterion is None:
+        return "the task says nothing of it", "unverifiable"
+    verdicts = [item["verdict"] for item in criterion["evidence"]]
+    text = f"the task says {criterion['state']}"
+    if bad := [word for word in verdicts if word in ("broken", "drifted")]:
+        return f"{text}; its evidence is {bad[0]}", "contradicted"
+    if criterion["state"] == "met" and "holds" in verdicts:
+        return f"{text}; its evidence holds", "confirmed"
+    return f"{text}; {'its evidence cannot be judged' if verdicts else 'it has no evidence'}", "unverifiable"
 
 
 def _command_lines(

@@ -8,7 +8,7 @@ least one, so that a merge may take either side's value.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec import locate
@@ -17,9 +17,11 @@ from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.core.kind import Shape
 from platformstate.errors import Problem
+from platformstate.policy.transitions import transition_problems
 
 MAIN_FILES: Final = frozenset({"task", "run", "job", "procedure"})
 PINNED_STEPS: Final = "resolved_steps"
+LEDGER: Final = "ledger"
 
 
 class FileHistory(NamedTuple):
@@ -35,22 +37,53 @@ class FileHistory(NamedTuple):
     document: Document[Any] | None = None
 
 
-def history_problems(changes: Sequence[FileHistory]) -> tuple[Problem, ...]:
-    """Return what the changes between two or more versions of a tree break, sorted."""
+def history_problems(changes: Sequence[FileHistory], excused: Collection[str] = ()) -> tuple[Problem, ...]:
+    """Return what the changes between two or more versions of a tree break, sorted.
+
+    `excused` are the folders of runs that may be gone as a whole, since a ledger names them.
+    """
     gone = frozenset(change.path for change in changes if change.after is None)
-    found = [problem for change in changes for problem in _change_problems(change, gone)]
+    worked = frozenset(_subject_folder(change.path) for change in changes if _is_new_run(change))
+    found = [
+        problem
+        for change in changes
+        if change.after is not None or run_folder_of(change.path) not in excused
+        for problem in _change_problems(change, gone, worked)
+    ]
     return tuple(sorted(found))
+
+
+def run_folder_of(path: str) -> str:
+    """Return the folder of the run that a path is part of, empty for none."""
+    parts = path.split("/")
+    return "/".join(parts[:5]) if parts[3:4] == ["runs"] and len(parts) > 5 else ""
 
 
 def needs_versions(path: str) -> bool:
     """Say whether any rule here reads the versions of this path."""
     place = places.place_of(path)
     return place is not None and (
-        place.kind in KINDS or place.kind in MAIN_FILES or place.kind == PINNED_STEPS
+        place.kind in KINDS or place.kind in MAIN_FILES or place.kind in (PINNED_STEPS, LEDGER)
     )
 
 
-def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
+def has_fields(path: str) -> bool:
+    """Say whether a rule here compares the fields of two versions of this path, not only their bytes."""
+    place = places.place_of(path)
+    spec = None if place is None or place.kind == PINNED_STEPS else KINDS.get(place.kind)
+    return spec is not None and not spec.immutable and not spec.append_only
+
+
+def _is_new_run(change: FileHistory) -> bool:
+    is_run = run_folder_of(change.path) != "" and change.path.endswith("/run.md")
+    return is_run and change.after is not None and all(before is None for before in change.before)
+
+
+def _subject_folder(path: str) -> str:
+    return "/".join(path.split("/")[:3])
+
+
+def _change_problems(change: FileHistory, gone: frozenset[str], worked: frozenset[str]) -> Iterator[Problem]:
     place = places.place_of(change.path)
     if place is None or not needs_versions(change.path):
         return
@@ -59,10 +92,17 @@ def _change_problems(change: FileHistory, gone: frozenset[str]) -> Iterator[Prob
         yield from _deletion(change, gone)
     elif place.kind == PINNED_STEPS or (spec is not None and spec.immutable):
         yield from _immutable(change, change.after)
-    elif spec is not None and spec.append_only:
+    elif _only_grows(place.kind):
         yield from _append_only(change, change.after)
     elif spec is not None and change.document is not None:
         yield from _fields(change, change.document, spec.shape)
+        before = [meta for meta in change.before_meta if meta is not None]
+        was_worked_on = _subject_folder(change.path) in worked
+        yield from transition_problems(before, change.document, worked=was_worked_on)
+
+
+def _only_grows(kind: str) -> bool:
+    return kind == LEDGER or (kind in KINDS and KINDS[kind].append_only)
 
 
 def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
@@ -78,7 +118,7 @@ def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
         return
     if _record_is_gone(path, gone):
         return
-    if kind in KINDS and KINDS[kind].append_only:
+    if _only_grows(kind):
         yield _problem(path, "append_only_deleted", f"{path} was deleted; it only ever grows", _restore(path))
     else:
         message = f"{path} was deleted; it is kept as it was written"
@@ -107,8 +147,10 @@ def _append_only(change: FileHistory, after: bytes) -> Iterator[Problem]:
     other = next((before for before in change.before if not after.startswith(before or b"")), None)
     if other is not None:
         line = _first_difference(other, after)
-        message = f"line {line} differs from what was committed; a journal only ever grows"
-        yield _problem(change.path, "run_journal_rewritten", message, _restore(change.path), line)
+        is_ledger = "/ledger/" in change.path
+        code, noun = ("ledger_rewritten", "ledger") if is_ledger else ("run_journal_rewritten", "journal")
+        message = f"line {line} differs from what was committed; a {noun} only ever grows"
+        yield _problem(change.path, code, message, _restore(change.path), line)
 
 
 def _fields(change: FileHistory, document: Document[Any], shape: Shape) -> Iterator[Problem]:
@@ -130,10 +172,18 @@ def _changed_fields(
     for name, inner in shape.keys.items():
         if name not in before:
             continue
-        if inner.immutable and before[name] != after.get(name):
+        if inner.immutable and not _alike(before[name], after.get(name), inner):
             yield f"{pointer}/{name}"
         elif isinstance(before[name], Mapping) and isinstance(after.get(name), Mapping):
             yield from _changed_fields(before[name], after[name], inner, f"{pointer}/{name}")
+
+
+def _alike(before: Any, after: Any, shape: Shape) -> bool:
+    if before == after or shape.format != "date-time":
+        return bool(before == after)
+    from platformstate.codec.utc import with_utc  # seldom: an instant was written with another offset
+
+    return bool(with_utc(before, shape) == with_utc(after, shape))
 
 
 def _container(document: Document[Any]) -> str:

@@ -46,7 +46,7 @@ def duplicate_problems(paths: Iterable[str], judged: frozenset[str] | None = Non
     """
     first: dict[tuple[str, str], str] = {}
     found = []
-    for path in sorted(paths):
+    for path in sorted(paths if judged is None else _with_an_id_of(paths, judged)):
         place = _minted(path)
         if place is None:
             continue
@@ -56,6 +56,14 @@ def duplicate_problems(paths: Iterable[str], judged: frozenset[str] | None = Non
             fix = "give one of them a new id; a copied record is a new record"
             found.append(Problem(path, 1, 1, "id_duplicate", message, fix, "/id"))
     return tuple(found)
+
+
+def _with_an_id_of(paths: Iterable[str], judged: frozenset[str]) -> list[str]:
+    """Return the paths in which the id of a judged record stands: all others cannot meet one."""
+    names = {place.id.casefold() for path in judged if (place := _minted(path)) is not None}
+    if not names:
+        return []
+    return [path for path in paths if not names.isdisjoint(path.casefold().replace(".", "/").split("/"))]
 
 
 def _minted(path: str) -> Place | None:

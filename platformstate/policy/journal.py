@@ -71,11 +71,11 @@ class RunState(NamedTuple):
     status: str
     reason: str | None
     header: Mapping[str, Any]
-    steps: Mapping[int, str] = {}
-    open_attempt: tuple[int, int] | None = None
-    walk: Walk = Walk()  # of a run that says nothing of steps; never grown
-    holder: Event | None = None
-    stopped_at: int | None = None
+    steps: Mapping[int, str]
+    open_attempt: tuple[int, int] | None
+    walk: Walk
+    holder: Event | None
+    stopped_at: int | None
 
 
 class JournalBroken(ValueError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from platformstate.entities.task import OPEN
 from platformstate.errors import StateError
 
 UPDATE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -72,6 +73,30 @@ def status_changes(meta: Mapping[str, Any], target: str, reason: str | None) -> 
             hint=f"platformctl task show {meta['id']}",
         )
     return {"status": target, "status_reason": reason}
+
+
+def refuse_block(meta: Mapping[str, Any]) -> None:
+    """Raise task_transition_refused unless a task is open, so that it can wait."""
+    if meta["status"] not in OPEN:
+        raise StateError(
+            "task_transition_refused",
+            f"task {meta['id']} is {meta['status']}; blocked are only tasks that are {', '.join(OPEN)}",
+            hint=f"platformctl task show {meta['id']}",
+        )
+
+
+def unblocked(meta: Mapping[str, Any], *, held: bool) -> str:
+    """Return the status of a task that waits no more. Raises: task_transition_refused, task_has_no_criteria."""
+    if meta["status"] != "blocked":
+        raise StateError(
+            "task_transition_refused",
+            f"task {meta['id']} is {meta['status']}; unblock is for one that is blocked",
+            hint=f"platformctl task show {meta['id']}",
+        )
+    if not held and not meta.get("acceptance"):
+        command = f'platformctl task update {meta["id"]} --accept "TEXT::PROOF"'
+        raise no_criteria(f"task {meta['id']}", command)
+    return "implementation" if held else "ready"
 
 
 def no_criteria(subject: str, hint: str) -> StateError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.entities.step import (
@@ -33,8 +33,7 @@ _NESTED: Final[Mapping[str, Callable[..., Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a list came from: `kind` is procedure, job or task; `blob` is the record's git blob."""
 
     kind: str
@@ -80,7 +79,10 @@ def step_from_payload(payload: Mapping[str, Any]) -> Step:
 def _step(payload: Mapping[str, Any]) -> Step:
     try:
         made = STEPS[payload["kind"]]
-        step: Step = made(**{name: _frozen(name, payload[name]) for name in _names(made.kind)})
+        given = {name: payload[name] for name in _names(made.kind)}
+        given |= {name: tuple(value) for name, value in given.items() if type(value) is list}
+        given |= {name: _nested(name, given[name]) for name in _NESTED if given.get(name) is not None}
+        step: Step = made(**given)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no step of a known kind: {error}") from error
     return step
@@ -104,10 +106,10 @@ def pin_bytes(pin: Pin) -> bytes:
         "expander": EXPANDER,
         "output_limit": pin.output_limit,
         "params": dict(pin.params),
-        "requires": [_plain(guard) for guard in pin.requires],
+        "requires": [_jsonable(guard) for guard in pin.requires],
         "schema": SCHEMA,
         "secrets": list(pin.secrets),
-        "source": _plain(pin.source),
+        "source": _jsonable(pin.source),
     }
     lines = [b"{", *(canonical_json(key) + b":" + canonical_json(top[key]) + b"," for key in sorted(top))]
     steps = [canonical_json(step_to_payload(step)) for step in pin.steps]
@@ -160,21 +162,19 @@ def _digest(bare: Mapping[str, Any]) -> str:
     return sha256(canonical_json(kept)).hexdigest()
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """Return a value of ours as JSON holds it."""
-    return {part.name: _jsonable(getattr(value, part.name)) for part in fields(value)}
+def _plain(step: Step) -> dict[str, Any]:
+    return {name: _jsonable(getattr(step, name)) for name in _names(step.kind)}
 
 
 def _jsonable(value: Any) -> Any:
+    """Return a value of ours as JSON holds it."""
+    if hasattr(value, "_asdict"):
+        return {name: _jsonable(part) for name, part in value._asdict().items()}
     if isinstance(value, tuple):
         return list(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    return _plain(value) if hasattr(value, "__dataclass_fields__") else value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
-def _frozen(name: str, value: Any) -> Any:
-    if name in _NESTED and value is not None:
-        parts = {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
-        return _NESTED[name](**parts)
-    return tuple(value) if isinstance(value, list) else value
+def _nested(name: str, value: Mapping[str, Any]) -> Any:
+    parts = {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
+    return _NESTED[name](**parts)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import pretty_json
 from platformstate.codec.safe import safe_text
@@ -20,14 +19,13 @@ _FAILED: Final = CLOSED_UNDONE | {"open", "rejected", "not_started"}
 _GATE_ANSWERS: Final = {"GateApproved": "approved", "GateRejected": "rejected"}
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptFacts:
+class ReceiptFacts(NamedTuple):
     """What a receipt says besides the journal: the journal's bytes, the tools, the ref that was trusted."""
 
     journal: bytes
     tool: Mapping[str, str]
     trusted_ref: str | None = None
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = {}
 
 
 def render_receipt(state: RunState, pin: Pin | None, events: Sequence[Event], facts: ReceiptFacts) -> bytes:

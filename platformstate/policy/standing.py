@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from platformstate.entities.step import Step, is_side_effecting
 from platformstate.policy.journal import TERMINAL, RunState
@@ -13,15 +12,15 @@ from platformstate.policy.settle import Action, foreseen
 from platformstate.policy.walking import AttemptFacts, cursor, is_done, situation
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """What lies beside a run's journal, gathered by whoever asks.
 
-    `expired` says that the lease of a task's run has run out. `committed_seq` is the last event that
+    Of a task's run `dead` says that its process is proven to be, `expired` that its lease has run out. `committed_seq` is the last event that
     HEAD holds, None when it holds none.
     """
 
-    attempt: AttemptFacts = field(default_factory=AttemptFacts)
+    attempt: AttemptFacts = AttemptFacts()
+    dead: bool = False
     expired: bool = False
     drift: bool | None = None
     pin_verified: bool | None = None
@@ -61,9 +60,11 @@ def condition(state: RunState, facts: RunFacts) -> str | None:
     if state.status != "running":
         return None
     header = state.header
-    if not header["subject"].startswith("task/") or header.get("coupling") == "wrapper":
+    if not header["subject"].startswith("task/"):
         return None if facts.attempt.locked else "crashed"
-    return "stalled" if facts.expired else None
+    if facts.attempt.locked:
+        return None
+    return "crashed" if facts.dead else "stalled" if facts.expired else None
 
 
 def next_action(state: RunState, pin: Pin | None, facts: RunFacts) -> str:

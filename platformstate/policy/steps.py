@@ -96,7 +96,8 @@ class Walk:
 
     def outcome(self, index: int) -> str:
         """Return how the last attempt of a step stands."""
-        return self.at(index).outcome
+        state = self.steps.get(index)
+        return "none" if state is None else state.outcome
 
     def fault(self, event: Event, status: str | None) -> str | None:
         """Return why an event about a step may not stand here, None when it may."""
@@ -125,7 +126,10 @@ class Walk:
             self.artifacts.append(event)
 
     def _state(self, index: int) -> StepState:
-        return self.steps.setdefault(index, StepState(index))
+        state = self.steps.get(index)
+        if state is None:
+            state = self.steps[index] = StepState(index)
+        return state
 
     def _apply_outcome(self, event: Event, outcome: str) -> None:
         state = self._state(int(event["step_index"]))
@@ -227,7 +231,8 @@ class Walk:
         return f"step {index} {what} although it is {outcome}" if outcome in DONE else None
 
     def _attempt_fault(self, index: int, attempt: int) -> str | None:
-        expected = self.at(index).next_attempt
+        state = self.steps.get(index)
+        expected = 1 if state is None else state.next_attempt
         return None if attempt == expected else f"attempt {attempt} of step {index}, {expected} was expected"
 
 

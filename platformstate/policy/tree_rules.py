@@ -20,12 +20,14 @@ from platformstate.core.tree import Entry
 from platformstate.errors import Problem
 
 FILE_MODE: Final = "100644"
+_FEW_TWINS: Final = 64
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
 
 _MODE_NAMES: Final[Mapping[str, str]] = {
     "120000": "a symbolic link",
     "160000": "a submodule",
     "100755": "an executable file",
+    "040000": "a folder",
     "100664": "a file writable by its group",
 }
 _COMPONENT: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -50,9 +52,15 @@ def path_problems(entries: Sequence[Entry], selected: Collection[str] | None = N
     judged = state if selected is None else [entry for entry in state if entry.path in selected]
     found = [problem for entry in judged if (problem := _entry_problem(entry)) is not None]
     if judged:
-        around = (*_case_collisions(state), *_embedded_repositories(state))
+        around = (*_repeated(state), *_case_collisions(state), *_embedded_repositories(state))
         found.extend(problem for problem in around if selected is None or problem.path in selected)
     return tuple(sorted(set(found)))
+
+
+def repeated_path(path: str) -> Problem:
+    """Return the finding of a name that stands twice in a tree, or out of order: who reads it sees either."""
+    message = "a tree made by hand names this file twice, or out of order: which content counts is open"
+    return _problem(path, "path_case_collision", message, "make the commit again with git add")
 
 
 def is_foreign(path: str) -> bool:
@@ -148,8 +156,18 @@ def _ids(place: Place) -> list[str]:
     return [*subject, *run, *([place.id] if place.kind in KINDS else [])]
 
 
+def _repeated(state: Sequence[Entry]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for entry in state:
+        if entry.path in seen:
+            yield repeated_path(entry.path)
+        seen.add(entry.path)
+
+
 def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Yield the first file of each folder, and each file, whose name another has but for case."""
+    if not _may_collide(entries):
+        return
     spelled: dict[str, str] = {}
     judged: set[str] = set()
     for entry in entries:
@@ -162,6 +180,17 @@ def _case_collisions(entries: Sequence[Entry]) -> Iterator[Problem]:
                 message = f"{name} and {first} are one name where case does not count"
                 yield _problem(entry.path, "path_case_collision", message, f"rename or remove {name}")
                 break
+
+
+def _may_collide(entries: Sequence[Entry]) -> bool:
+    """Say whether case may tell two names apart; most trees have few capitals, which is soon seen."""
+    odd = {name for entry in entries if entry.path != entry.path.casefold() for name in _prefixes(entry.path)}
+    folded = {name.casefold() for name in odd}
+    twins = folded - odd
+    if len(folded) < len(odd) or len(twins) > _FEW_TWINS:
+        return True
+    below = tuple(f"{name}/" for name in twins)
+    return any(entry.path in twins or entry.path.startswith(below) for entry in entries)
 
 
 def _prefixes(path: str) -> Iterator[str]:

@@ -15,9 +15,10 @@ Importing this package loads nothing: names are resolved on first use.
     stop_orphans(lease, grace_s) -> bool       end what a dead conductor left; False: somebody still lives
     run_command(argv, cwd, env=, limit_s=, signals=) -> Ran    a guard, probe, verify or `--exec`
     step_environment(base, StepNames) ; inherited(environ) ; job_base(environ, passed, given)
-    Journal.open(root, path, torn=) / Journal.create(root, path, events, torn=)
+    Journal.open(root, path, torn=, known=) / Journal.create(root, path, events, torn=)
       .events .h .append(events, sync=, cut=) .amend(decide, sync=, cut=) .refresh() .close()
-    read_journal(root, path) -> ReadJournal(events, torn, size) | None
+    read_journal(root, path) -> ReadJournal(events, torn, whole) | None
+    wrapping(argv, Names, lock, cwd=, stdout_to_stderr=) -> Wrapped(.wait .exit_code .heard)   a context
     become_subreaper() -> bool                 once, by a process that does nothing but conduct
     listening() -> Signals                     TERM, INT, HUP as facts instead of exceptions
     boot_id() -> str                           16 hexadecimal digits
@@ -62,6 +63,9 @@ if TYPE_CHECKING:
     from platformstate.runner.step import adopt_output as adopt_output
     from platformstate.runner.step import execute_step as execute_step
     from platformstate.runner.step import refuse_alive as refuse_alive
+    from platformstate.runner.wrapped import Names as Names
+    from platformstate.runner.wrapped import Wrapped as Wrapped
+    from platformstate.runner.wrapped import wrapping as wrapping
 
 _HOMES = {
     "attempts": ("AttemptFacts", "StartMark", "attempt_facts"),
@@ -84,6 +88,7 @@ _HOMES = {
     "processes": ("Holder", "become_subreaper", "boot_id"),
     "signals": ("Signals", "listening"),
     "step": ("Ended", "StepCommand", "adopt_output", "execute_step", "refuse_alive"),
+    "wrapped": ("Names", "Wrapped", "wrapping"),
 }
 
 

@@ -17,10 +17,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from platformstate.codec.journal import ZERO_HASH, chained, encode
-from platformstate.codec.jsonl import parse_lines
+from platformstate.codec.journal import ZERO_HASH, chained, encode, layout_problems
 from platformstate.errors import StateError
-from platformstate.runner.chain import corrupt, line_problem, verified
+from platformstate.runner.chain import ReadJournal, corrupt, line_problem, verified
 from platformstate.runner.opening import explained, folder_of, open_below, write_all
 
 Event = Mapping[str, Any]
@@ -46,8 +45,11 @@ class Journal:
         self.events: list[dict[str, Any]] = []
 
     @classmethod
-    def open(cls, root: Path, path: str, *, torn: Path) -> Journal:
-        """Open an existing journal. Raises run_not_found, run_journal_corrupt."""
+    def open(cls, root: Path, path: str, *, torn: Path, known: ReadJournal | None = None) -> Journal:
+        """Open an existing journal; of what is `known`, only that it still stands there is looked at.
+
+        Raises: run_not_found, run_journal_corrupt, run_journal_moved.
+        """
         with explained(path):
             try:
                 descriptor = open_below(root, path, os.O_RDWR | os.O_APPEND)
@@ -56,9 +58,17 @@ class Journal:
         journal = cls(root, path, descriptor, torn)
         with ExitStack() as given_up:
             given_up.callback(journal.close)
+            if known is not None:
+                journal._take_known(known)
             journal.refresh()
             given_up.pop_all()
         return journal
+
+    def _take_known(self, known: ReadJournal) -> None:
+        """Take over what was read and verified before. Raises run_journal_moved if it stands there no more."""
+        if os.pread(self._descriptor, len(known.whole), 0) != known.whole:
+            raise _moved(self._path, "was replaced")
+        self.events, self._size = list(known.events), len(known.whole)
 
     @classmethod
     def create(cls, root: Path, path: str, events: Sequence[Event], *, torn: Path) -> Journal:
@@ -146,7 +156,7 @@ class Journal:
         if not self.events:
             found = verified(data, self._path)
             self.events += found.events
-            self._size, torn = found.size, found.torn
+            self._size, torn = len(found.whole), found.torn
         else:
             torn = self._read_added(data)
         if torn:
@@ -161,10 +171,12 @@ class Journal:
             raise _moved(self._path, "was replaced")
 
     def _read_added(self, data: bytes) -> bytes:
+        from platformstate.codec.jsonl import parse_lines
+
         size = data.rfind(b"\n") + 1
         rows, problems = parse_lines(data[:size], self._path)
         before = len(self.events)
-        if problems:
+        if problems := problems or layout_problems(rows, data[:size], self._path):
             raise corrupt([one._replace(line=one.line + before) for one in problems], self._path)
         h = self.h
         for line, row in rows:

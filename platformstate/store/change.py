@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from platformstate.errors import Warned
+
+if TYPE_CHECKING:
+    from platformstate.policy.claims import Lease
 
 WriteState = Literal["committed", "pending", "files_only", "unchanged", "planned"]
 
@@ -24,7 +27,8 @@ class FileChange(NamedTuple):
 class Change(NamedTuple):
     """One command's change: `subject` is `<noun>: <verb> <id>`, `data` goes back to the action.
 
-    A deferred change is written to files now and committed with the next one that is not.
+    A deferred change is written to files now and committed with the next one that is not. A `lease`
+    is written once the files stand, never before the intent is durable: it never stands without its run.
     """
 
     subject: str
@@ -32,6 +36,7 @@ class Change(NamedTuple):
     files: tuple[FileChange, ...]
     data: Any = None
     defer: bool = False
+    lease: Lease | None = None
 
 
 class Written(NamedTuple):

@@ -20,6 +20,8 @@ NAMES: Final = (
     "store.file-renamed",
     "store.file-between",
     "store.files-durable",
+    "store.claim-before",
+    "store.claim-written",
     "store.index-linked",
     "store.index-copied",
     "store.index-renamed",
@@ -41,6 +43,11 @@ NAMES: Final = (
     "conduct.all-done",
     "conduct.terminal",
     "conduct.receipt-written",
+    "wrap.claimed",
+    "wrap.spawned",
+    "wrap.noticed",
+    "wrap.ended",
+    "wrap.recorded",
 )
 _OF_A_STEP: Final = "conduct."
 

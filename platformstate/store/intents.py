@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.errors import StateError
 from platformstate.files import Durability, Folder
@@ -19,6 +19,9 @@ from platformstate.gitrepo.writing import Person
 from platformstate.store.change import FileChange
 from platformstate.store.control import Control
 from platformstate.store.failpoints import Failpoints
+
+if TYPE_CHECKING:
+    from platformstate.policy.claims import Lease
 
 SCHEMA: Final = "intent/1"
 FILES_ONLY: Final = "files_only"  # the reason of an intent whose commit is the person's own
@@ -58,6 +61,7 @@ class Intent(NamedTuple):
     durability: Durability
     files: tuple[IntentFile, ...]
     reason: str | None = None
+    lease: Lease | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ class Intent(NamedTuple):
             "durability": self.durability,
             "reason": self.reason,
             "files": [_file_json(file, staged.get(file.path)) for file in self.files],
+            **({} if self.lease is None else {"lease": self.lease.as_json()}),
         }
 
 
@@ -179,6 +184,7 @@ class Journal:
             durability="fast" if found["durability"] == "fast" else "full",
             files=tuple(self._parsed_file(row) for row in found["files"]),
             reason=found["reason"],
+            lease=_lease(found.get("lease")),
         )
 
     def _parsed_file(self, row: dict[str, Any]) -> IntentFile:
@@ -284,6 +290,14 @@ class Journal:
     def _is_being_written(self, intent_id: str) -> bool:
         """Say whether a living process writes an intent and what stands beside it."""
         return _is_locked(self._control.journal / f".{intent_id}")
+
+
+def _lease(value: object) -> Lease | None:
+    if value is None:
+        return None
+    from platformstate.policy.claims import lease_of
+
+    return lease_of(value)
 
 
 def _open_locked(folder: Folder, name: str) -> int:

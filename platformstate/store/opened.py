@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from platformstate.core import ids
 from platformstate.core.catalog import KINDS, PLACES
@@ -27,6 +27,9 @@ from platformstate.store.intents import Journal
 from platformstate.store.session import Session
 from platformstate.store.settings import Clock, resolve
 from platformstate.store.settings import clock as wall_clock
+
+if TYPE_CHECKING:
+    from platformstate.gitrepo.facts import WorkFacts
 
 _KNOWN_FORMAT: Final = f"schema: store/{KINDS['store'].version}\n".encode()
 
@@ -89,11 +92,19 @@ class Store:
     def bytes_of(self, path: str) -> bytes | None:
         """Return a working file's bytes, None when it is absent. Raises: state_invalid for a link."""
         try:
-            return WorkTree(self.root).bytes_of(path)
+            return self.file_at(path)
         except StateError as refused:
             raise StateError(
                 "state_invalid", f"{path} {refused.message}", path=path, hint=refused.hint
             ) from refused
+
+    def file_at(self, path: str) -> bytes | None:
+        """Return a working file's bytes, None when it is absent. Raises: path_symlink for a link."""
+        return WorkTree(self.root).bytes_of(path)
+
+    def laid(self, path: str) -> bytes | None:
+        """Return what a batch puts at a path and has not written yet; None outside of a batch."""
+        return None
 
     def load(self, kind: Kind[M], id: str) -> Document[M]:
         """Return the record of a kind whose id alone names its place."""
@@ -134,6 +145,12 @@ class Store:
         """Return the paths of what is durable but perhaps not written to its file yet."""
         intents, _ = self._session.journal.all()
         return [path for intent in self._session.mine(intents) for path in intent.paths]
+
+    def work_facts(self) -> WorkFacts:
+        """Return where the work outside `state/` stands now."""
+        from platformstate.gitrepo.facts import work_facts
+
+        return work_facts(self.repository)
 
     def write(self, decide: Callable[[], Change], *, independent: bool = False) -> Written:
         """Write and commit what `decide` wants, which is asked with the lock held.

@@ -12,7 +12,7 @@ from platformstate.core import ids
 from platformstate.core.instants import instant, stamp
 from platformstate.errors import StateError, Warned
 from platformstate.gitrepo import look_up
-from platformstate.store import chains, checking, lock, placing, recover
+from platformstate.store import chains, checking, lock, placing, recover, settle
 from platformstate.store.chains import Head
 from platformstate.store.change import Change, FileChange, WriteState, Written
 from platformstate.store.intents import FILES_ONLY, Intent, IntentFile
@@ -120,6 +120,8 @@ class Write:
             change = decide()
             files = self._checked(change)
             if not files:
+                if change.lease is not None:
+                    session.claims.put(change.lease, session.settings.durability)
                 return self._written(change, "unchanged", done=done)
             written = self._write_locked(change, files, settler, done)
         session.failpoints.reach("store.unlocked")
@@ -154,6 +156,7 @@ class Write:
         )
         try:
             placer.place(chains.chains_of([intent]).values(), placing.temporary_names([intent]))
+            settle.write_leases(session, [intent])
         finally:
             session.journal.withdraw(intent.id)
             session.journal.release(intent.id)
@@ -232,6 +235,7 @@ class Write:
             defer=change.defer,
             durability=session.settings.durability,
             files=tuple(IntentFile.of(file, self._id(file.before), self._id(file.after)) for file in files),
+            lease=change.lease,
         )
 
     def _id(self, data: bytes | None) -> str | None:

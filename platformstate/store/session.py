@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from platformstate.core.ids import Chance
 from platformstate.core.instants import instant
@@ -21,6 +21,9 @@ from platformstate.store.failpoints import Failpoints
 from platformstate.store.intents import Intent, Journal
 from platformstate.store.settings import Clock, Settings
 
+if TYPE_CHECKING:
+    from platformstate.store.claims import Claims
+
 
 class Session(NamedTuple):
     """A repository with a work tree, and what one command does there."""
@@ -33,6 +36,13 @@ class Session(NamedTuple):
     settings: Settings
     clock: Clock
     chance: Chance
+
+    @property
+    def claims(self) -> Claims:
+        """The leases of this clone."""
+        from platformstate.store.claims import Claims
+
+        return Claims(self.control)
 
     def now(self) -> datetime:
         """Return the present moment of this store's clock."""

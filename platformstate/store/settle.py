@@ -5,7 +5,7 @@ Only the holder of the lock settles. What cannot be committed now stays in the j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -17,7 +17,8 @@ from platformstate.store.intents import FILES_ONLY, Intent
 from platformstate.store.lock import Lock
 from platformstate.store.session import Present, Session
 
-_WAITING_ERRORS: Final = frozenset({"disk_full"})
+_READ_ONLY: Final = "repository_read_only"  # the branch, where the intent could be written
+_WAITING_ERRORS: Final = frozenset({"disk_full", _READ_ONLY})
 
 
 class Outcome(NamedTuple):
@@ -71,12 +72,13 @@ class Settler:
         ours = self._without_misfits(ours, None if blocked else head, own, done)
         try:
             done.warnings += self._place(ours, own, None if blocked else head)
+            write_leases(session, ours)
             if blocked is None and head is not None and ours:
                 self._commit(ours, own, head, present, done)
         except Waits as waits:
             blocked = waits.reason
         except StateError as error:
-            if error.code not in _WAITING_ERRORS or own is None or self._is_gone(own):
+            if not self._can_wait(error, own):
                 raise
             blocked = error.code
         self._leave(ours, blocked, done)
@@ -87,6 +89,7 @@ class Settler:
         mine = [intent for intent in ours if intent.reason == FILES_ONLY]
         mine = self._without_misfits(mine, None, None, done)
         done.warnings += self._place(mine, None, None)
+        write_leases(self._session, mine)
         for intent in mine:
             self._session.journal.withdraw(intent.id)
             done.recovered += 1
@@ -177,6 +180,12 @@ class Settler:
             self._session.journal.finish(intent.id, commit, present.ref, told=is_waited_for)
         self._session.failpoints.reach("store.done")
 
+    def _can_wait(self, error: StateError, own: Intent | None) -> bool:
+        """Say whether a failure leaves all that is wanted durable, to be committed later."""
+        if own is None:
+            return error.code == _READ_ONLY
+        return error.code in _WAITING_ERRORS and not self._is_gone(own)
+
     def _is_gone(self, intent: Intent) -> bool:
         return intent.id not in self._session.journal.ids()
 
@@ -184,6 +193,15 @@ class Settler:
         for intent in ours:
             if intent.id not in done.outcomes:
                 done.outcomes[intent.id] = Outcome("pending", reason)
+
+
+def write_leases(session: Session, intents: Iterable[Intent]) -> None:
+    """Write the leases that intents carry, now that their runs stand; a later one that is there stays."""
+    for intent in intents:
+        if intent.lease is not None:
+            session.failpoints.reach("store.claim-before")
+            session.claims.put(intent.lease, intent.durability)
+            session.failpoints.reach("store.claim-written")
 
 
 def _is(intent: Intent, own: Intent | None) -> bool:

@@ -22,6 +22,7 @@ from tests.bench.stores import LATER, SCALES
 from tests.bench.timing import Timed, timed
 
 LEAST_ROUNDS: Final = 5
+SMOKE_ROUNDS: Final = "1"
 DEFAULTS: Final = {"SCALE": "10k", "ROUNDS": "9", "ONLY": "", "PEERS": "auto", "OUT": "build/bench.json"}
 FAILED: Final = "failed: "
 NO_PEERS: Final = "comparison with peers comes later"
@@ -46,7 +47,7 @@ class Wanted:
 def wanted(argv: Sequence[str]) -> Wanted:
     """Read the arguments. Raises BadArgument, which lists what is possible."""
     smoke = "--smoke" in argv
-    given = dict(DEFAULTS)
+    given = DEFAULTS | ({"ROUNDS": SMOKE_ROUNDS} if smoke else {})
     for word in argv:
         name, equals, value = word.partition("=")
         if word == "--smoke":
@@ -65,7 +66,7 @@ def wanted(argv: Sequence[str]) -> Wanted:
     if unknown:
         raise BadArgument(f"ONLY={','.join(unknown)}: of {', '.join([*figures.MODULES, *figures.LATER])}")
     scales = ("smoke",) if smoke else tuple(known) if scale == "all" else (scale,)
-    return Wanted(scales, 3 if smoke else int(rounds), only, given["PEERS"], Path(given["OUT"]), smoke)
+    return Wanted(scales, int(rounds), only, given["PEERS"], Path(given["OUT"]), smoke)
 
 
 def measure(asked: Wanted, scale: str, folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
+from tests.forking import Ran
 
 HOME = Path(__file__).parent.parent.parent
 Extra = Callable[..., Ran]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from platformstate.codec.formatting import checked, formatted, formatted_as, utc
+from platformstate.codec.formatting import checked, formatted, formatted_as
 from platformstate.codec.line_edits import same
 from platformstate.codec.record import parse_as
+from platformstate.codec.utc import utc
 from tests.codec.making import JSON_NOTE, NOTE, PATH, YAML_NOTE
 
 WILD = """---
@@ -92,6 +93,7 @@ x-map:
 x-text: | # blk
   one
   two
+
 # foot
 # end
 ---
@@ -142,7 +144,15 @@ def test_line_ends_and_byte_order_mark_go() -> None:
         ("x-a: 1.50\nx-b: -0\n", "x-a: 1.5\nx-b: 0\n"),
         ("day: 2026-11-20\n", 'day: "2026-11-20"\n'),
         ("at: '2026-11-20T10:11:30Z'\n", 'at: "2026-11-20T10:11:30Z"\n'),
-        ("# only a comment above\nid: n1\n\n# and below\n", "# only a comment above\nid: n1\n# and below\n"),
+        (
+            "# only a comment above\nid: n1\n\n# and below\n",
+            "# only a comment above\nid: n1\n\n# and below\n",
+        ),
+        ("# a\n\n\n# b\n\nid: n1\n", "# a\n\n# b\n\nid: n1\n"),
+        ("id: n1\n\n# a\n\n# b\n\n", "id: n1\n\n# a\n\n# b\n"),
+        ("labels:\n  # a\n\n  # b\n  - c\n", "labels:\n  # a\n\n  # b\n  - c\n"),
+        ("x-a:\n  - # a\n\n    # b\n    b: 1\n", "x-a:\n  # a\n\n  # b\n  - b: 1\n"),
+        ("# a \n \n# b\nid: n1\n", "# a\n\n# b\nid: n1\n"),
         ("x-a: a # b # c\n", "x-a: a # b # c\n"),
         ("x-a: 'a # b'\n", 'x-a: "a # b"\n'),
         ("'x-a b': c\n", "x-a b: c\n"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from platformstate.codec.journal import ZERO_HASH, chain_problems, encode
+from platformstate.codec.journal import ZERO_HASH, chain_problems, encode, layout_problems
 from platformstate.codec.jsonl import parse_lines
 from platformstate.errors import Problem
 
@@ -83,16 +84,23 @@ def test_damage_is_found_at_its_first_line(lines: list[bytes], line: int) -> Non
     assert PATH in problems[0].fix
 
 
-@pytest.mark.parametrize("nested", [False, True])
-def test_keys_in_another_order_are_damage(nested: bool) -> None:
-    event = json.loads(LINES[0])
-    if nested:
-        event["n"] = {"c": 2, "b": [1]}
-    else:
-        event = dict(reversed(event.items()))
-    problems = _problems(json.dumps(event).encode() + b"\n" + LINES[1])
-    assert [(p.code, p.line) for p in problems] == [("run_journal_corrupt", 1)]
-    assert "order" in problems[0].message
+LAYOUTS = {
+    "keys in another order": lambda line: line.replace(b'{"b":[1],"c":2}', b'{"c":2,"b":[1]}'),
+    "a blank after a colon": lambda line: line.replace(b'"c":2', b'"c": 2'),
+    "a blank before the end": lambda line: line.replace(b"}\n", b" }\n"),
+    "an escape that nothing asks for": lambda line: line.replace(b'"type":"a"', b'"type":"\\u0061"'),
+    "a key twice": lambda line: line.replace(b'"c":2', b'"c":2,"c":2'),
+}
+
+
+@pytest.mark.parametrize("other", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_a_line_in_other_bytes_than_its_writer_left_is_damage(other: Callable[[bytes], bytes]) -> None:
+    data = LINES[1] + other(LINES[0]) + LINES[2]
+    assert data != LINES[1] + LINES[0] + LINES[2]
+    rows = [(number, json.loads(line)) for number, line in enumerate(data.splitlines(), 1)]
+    problems = layout_problems(rows, data, PATH)
+    assert [(p.code, p.line) for p in problems] == [("run_journal_corrupt", 2)]
+    assert layout_problems(rows, b"".join((LINES[1], LINES[0], LINES[2])), PATH) == ()
 
 
 def test_an_untouched_journal_and_an_empty_one_are_fine() -> None:

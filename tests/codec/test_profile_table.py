@@ -58,6 +58,7 @@ BODY = HEAD + "---\n"
 BYTES = {
     "Latin-1": (HEAD.encode() + b"title: caf\xe9\n---\n", ["text_encoding_invalid:4:11"]),
     "UTF-16": ("\ufeff---\n".encode("utf-16"), ["text_encoding_invalid:1:1"]),
+    "UTF-16 without a mark": (BODY.encode("utf-16-le"), ["text_encoding_invalid:1:1"]),
     "an overlong encoding": (b"---\na: \xc0\xaf\n---\n", ["text_encoding_invalid:2:4"]),
     "an encoded surrogate": (b"---\n\xc3\xa9: \xed\xa0\x80\n---\n", ["text_encoding_invalid:2:4"]),
     "a byte order mark": (b"\xef\xbb\xbf" + BODY.encode(), ["text_bom_present:1:1"]),

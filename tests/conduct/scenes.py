@@ -14,7 +14,8 @@ from typing import Any
 
 from platformstate.codec.journal import chain_problems
 from platformstate.codec.jsonl import parse_lines
-from tests.conftest import Ran, Repo
+from tests.conftest import Repo
+from tests.forking import Command, Forks, Ran
 
 OPERATOR = "operator"
 
@@ -22,8 +23,8 @@ OPERATOR = "operator"
 class Scene:
     """One repository, with the file E outside of its tree to which each step appends its key."""
 
-    def __init__(self, repo: Repo) -> None:
-        self.repo = repo
+    def __init__(self, repo: Repo, forks: Forks) -> None:
+        self.repo, self.forks = repo, forks
         self.effects_file = repo.root.parent / "E"
         self.run_ctl("init")
         repo.git("config", "platformstate.operator", OPERATOR)
@@ -62,21 +63,16 @@ class Scene:
 
     def run_ctl(self, *argv: str, env: dict[str, str] | None = None, check: bool = False) -> Ran:
         """Run the command and wait for it."""
-        done = subprocess.run(
-            [sys.executable, "-m", "platformstate", *argv],
-            cwd=self.repo.root,
-            capture_output=True,
-            text=True,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        ran = Ran(done.returncode, done.stdout, done.stderr)
+        ran = self.begin(*argv, env=env).wait()
         assert not check or ran.status == 0, ran.stdout + ran.stderr
         return ran
 
+    def begin(self, *argv: str, env: dict[str, str] | None = None) -> Command:
+        """Start the command as a fork."""
+        return self.forks.start(self.repo.root, argv, env)
+
     def start(self, *argv: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start the command in a session of its own."""
+        """Start the command from nothing, in a session of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "platformstate", *argv],
             cwd=self.repo.root,
@@ -167,7 +163,7 @@ class Scene:
         wait_for(lambda: not any(_alive(group) for group in groups))
 
 
-def wait_for(holds: Callable[[], bool], within_s: float = 20.0) -> None:
+def wait_for(holds: Callable[[], bool], within_s: float = 60.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + within_s
     while not holds():

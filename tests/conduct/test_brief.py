@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conduct.scenes import Scene
-from tests.conftest import Ran
+from tests.forking import Ran
 
 
 @pytest.fixture

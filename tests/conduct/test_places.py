@@ -13,7 +13,8 @@ from platformstate.codec import journal as journal_text
 from platformstate.codec.jsonl import parse_lines
 from platformstate.policy.pin import pin_bytes, read_pin, step_sha256
 from tests.conduct.scenes import Scene
-from tests.conftest import Ran, Repo
+from tests.conftest import Repo
+from tests.forking import Ran
 
 
 def suspended(scene: Scene) -> None:
@@ -30,7 +31,7 @@ def in_clone(scene: Scene, tmp_path: Path, *argv: str) -> Ran:
         other.git("config", "platformstate.operator", "operator")
         other.git("config", "platformstate.trustedRef", "refs/remotes/origin/main")
     there = Scene.__new__(Scene)
-    there.repo, there.effects_file = Repo(clone), scene.effects_file
+    there.repo, there.forks, there.effects_file = Repo(clone), scene.forks, scene.effects_file
     return there.run_ctl(*argv)
 
 
@@ -150,7 +151,7 @@ def test_a_worktree_whose_journal_is_behind_is_told_where_it_is_ahead(scene: Sce
     assert scene.ctl("approve").status == 0
     assert scene.resume().status == 0
     there = Scene.__new__(Scene)
-    there.repo, there.effects_file = Repo(tmp_path / "tree"), scene.effects_file
+    there.repo, there.forks, there.effects_file = Repo(tmp_path / "tree"), scene.forks, scene.effects_file
     ran = there.run_ctl("run", "resume", run, "--json")
     assert (ran.status, ran.document["error"]["code"]) == (5, "run_journal_behind"), ran.stdout
     assert str(scene.repo.root)[:20] in ran.document["error"]["message"]

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.conduct.killing import Command, KillScene
+from tests.conduct.killing import KillScene
 from tests.conduct.scenes import wait_for
-from tests.conftest import Ran
+from tests.forking import Command, Ran
 
 PROCEDURE: Final = ("procedure", "conduct", "demo", "--json")
 WHOM: Final = ("alone", "group", "all")
@@ -203,7 +203,7 @@ def killed(scene: KillScene, seed: int, kills: int) -> Journey:
 
 
 def test_20_11_killed_at_random_every_run_ends_without_a_second_effect(killing: KillScene) -> None:
-    killed(killing, seed=11, kills=25)
+    killed(killing, seed=11, kills=16)
 
 
 @pytest.mark.soak

@@ -104,6 +104,8 @@ def test_a_run_at_a_task_waits_for_its_agent() -> None:
     assert next_action(begun, pin, RunFacts()) == "begin_step"
     assert condition(begun, RunFacts()) is None
     assert condition(begun, RunFacts(expired=True)) == "stalled"
+    assert condition(begun, RunFacts(dead=True, expired=True)) == "crashed"
+    assert condition(begun, RunFacts(AttemptFacts(locked=True), expired=True)) is None
     at_work = state_of(pin, started(pin.steps[0]), subject="task/gh-460")
     assert next_action(at_work, pin, RunFacts()) == "end_step"
     ready = state_of(pin, *done(pin.steps[0]), subject="task/gh-460")

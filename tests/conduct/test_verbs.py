@@ -421,3 +421,49 @@ def test_the_digest_of_a_pin_does_not_depend_on_when_and_where(scene: Scene) -> 
         shas.add(sha256((scene.folder / "resolved_steps.json").read_bytes()).hexdigest())
     shas.add(scene.conduct("demo", "--dry-run").document["data"]["steps_sha256"])
     assert len(shas) == 1
+
+
+def begin_without_commits(scene: Scene) -> None:
+    steps = (
+        scene.command("a"),
+        scene.command("b", run="test -e ../calm", idempotent=True),
+        scene.command("c"),
+    )
+    scene.procedure("demo", *steps)
+    assert scene.conduct("demo", "--no-commit").status == 1
+    assert "?? state/procedures/demo/runs/" in scene.repo.git("status", "--porcelain")
+    assert scene.resume("--no-commit").status == 1
+    (scene.repo.root.parent / "calm").touch()
+
+
+def test_a_run_that_began_without_commits_is_committed_whole_when_it_goes_on_with_them(scene: Scene) -> None:
+    begin_without_commits(scene)
+    ran = scene.resume()
+    assert (ran.status, ran.document["data"]["pending"], scene.effects) == (0, False, "a c"), ran.stdout
+    assert "CommitDeferred" not in scene.types
+    assert "\nstatus: succeeded\n" in scene.repo.git(
+        "show", f"HEAD:state/procedures/demo/runs/{scene.run}/run.md"
+    )
+    assert scene.repo.git("status", "--porcelain") == ""
+    for argv in (("validate",), ("run", "verify", scene.run)):
+        assert scene.run_ctl(*argv).status == 0
+
+
+def test_a_run_that_goes_on_without_commits_in_between_is_committed_at_the_end(scene: Scene) -> None:
+    steps = (scene.step("manual", "m", instruct="do it"), scene.command("c"))
+    scene.procedure("demo", *steps)
+    assert scene.conduct().status == 6
+    scene.run_ctl("run", "step", "begin", scene.run, "--no-commit", check=True)
+    scene.run_ctl("run", "step", "end", scene.run, "--outcome", "succeeded", "--no-commit", check=True)
+    assert scene.resume().status == 0
+    assert scene.repo.git("status", "--porcelain") == ""
+    assert scene.run_ctl("validate").status == 0
+
+
+def test_a_header_that_a_person_changed_is_left_alone_and_told(scene: Scene) -> None:
+    begin_without_commits(scene)
+    header = scene.folder / "run.md"
+    header.write_text(header.read_text().replace("worktree: main", "worktree: other"))
+    ran = scene.resume()
+    assert (ran.status, ran.document["data"]["pending"], scene.effects) == (6, True, "a c"), ran.stdout
+    assert "worktree: other" in header.read_text()

@@ -23,7 +23,11 @@ def paths() -> tuple[str, ...]:
 def meant(line: str) -> str | None:
     """Return the command that a line calls; None when it names none that there is."""
     words = shlex.split(line)
-    words = [word for word in words[words.index("platformctl") + 1 :] if not word.startswith("-")]
+    words = words[words.index("platformctl") + 1 :]
+    if "--agent" in words[: words.index("--") if "--" in words else None]:
+        named = words.index("--agent")
+        words = words[:named] + words[named + 2 :]  # it stands between a noun and its verb
+    words = [word for word in words if not word.startswith("-")]
     for start in range(len(words)):
         for end in range(min(len(words), start + 3), start, -1):
             path = " ".join(words[start:end])

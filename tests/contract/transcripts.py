@@ -9,6 +9,7 @@ files.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from tests.contract.sandbox import Ended, Sandbox, Zygote
 
 FOLDER = Path(__file__).parent / "transcripts"
 WIDTH = 100
+OWN_FORMAT = re.compile(r" --format (?!auto|json)\w+")
 
 
 class Step(NamedTuple):
@@ -51,6 +53,11 @@ def steps(text: str) -> list[Step]:
     return found
 
 
+def may_answer_in_json(line: str) -> bool:
+    """Say whether a line can be asked for its document: not if it names another format."""
+    return "--json" in line or not OWN_FORMAT.search(line)
+
+
 def played(text: str, zygote: Zygote, place: Path) -> str:
     """Run the lines of a transcript and return it as it is now."""
     sandbox = Sandbox(zygote, place)
@@ -68,13 +75,13 @@ def played(text: str, zygote: Zygote, place: Path) -> str:
 
 
 def replayed(text: str, zygote: Zygote, place: Path) -> Iterator[tuple[Step, Ended]]:
-    """Run the lines of a transcript with `--json` and yield each with its end."""
+    """Run the lines of a transcript, with `--json` where they may have it, and yield each with its end."""
     sandbox = Sandbox(zygote, place)
     masks = Masks(place, sandbox.root)
     typed = ""
     for step in steps(text):
         typed += step.line
-        flags = [] if "--json" in step.line else ["--json"]
+        flags = ["--json"] if "--json" not in step.line and may_answer_in_json(step.line) else []
         ended = sandbox.run(masks.unmasked(step.line), *flags)
         masks.look(typed)
         yield step, ended

@@ -21,7 +21,8 @@ from tests.store.records import (
 )
 
 ORDER = [name for name in failpoints.NAMES if name.startswith("store.")]
-ALWAYS = [name for name in ORDER if name not in ("store.recover", "store.file-between")]
+SOMETIMES = ("store.recover", "store.file-between", "store.claim-before", "store.claim-written")
+ALWAYS = [name for name in ORDER if name not in SOMETIMES]
 DURABLE_FROM = ORDER.index("store.intent-durable")
 IN_HEAD_FROM = ORDER.index("store.done")
 

@@ -78,7 +78,7 @@ def eight_writers(repo: Repo, writers: Writers, count: int) -> None:
 
 
 def test_60_01_eight_writers_beside_a_person_lose_nothing(repo: Repo, writers: Writers) -> None:
-    eight_writers(repo, writers, 6)
+    eight_writers(repo, writers, 4)
 
 
 @pytest.mark.soak

@@ -145,3 +145,23 @@ def test_60_08_a_read_only_folder_is_named_and_reading_works(name: str, repo: Re
         folder.end()
     assert held_files(repo) == []
     assert update_task(opened(repo), "gh-1", "second").recovered == 0
+
+
+def test_where_only_branches_cannot_be_written_a_change_waits_for_its_commit(repo: Repo) -> None:
+    make_store(repo, "gh-1")
+    before = repo.git("rev-parse", "HEAD")
+    folder = ReadOnly(repo.root / ".git/refs/heads")
+    try:
+        for written in (
+            write_checkpoint(opened(repo), "gh-1", new_id(1)),
+            update_task(opened(repo), "gh-1", "second"),
+        ):
+            assert (written.state, written.reason) == ("pending", "repository_read_only")
+        assert repo.git("rev-parse", "HEAD") == before
+    finally:
+        folder.end()
+    done = update_task(opened(repo), "gh-1", "third")
+    assert (done.state, done.recovered) == ("committed", 2)
+    assert repo.git("show", f"HEAD:{checkpoint_path('gh-1', new_id(1))}")
+    assert repo.git("status", "--porcelain") == ""
+    assert held_files(repo) == []

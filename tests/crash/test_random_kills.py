@@ -63,9 +63,9 @@ def kill_at_random(repo: Repo, writers: Writers, trials: int, seed: int) -> tupl
     return len(acknowledged), killed
 
 
-def test_60_04_a_hundred_random_kills_lose_nothing(repo: Repo, writers: Writers) -> None:
-    _, killed = kill_at_random(repo, writers, 100, seed=7)
-    assert killed > 20
+def test_60_04_random_kills_lose_nothing(repo: Repo, writers: Writers) -> None:
+    _, killed = kill_at_random(repo, writers, 60, seed=7)
+    assert killed > 10
 
 
 @pytest.mark.soak

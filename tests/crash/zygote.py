@@ -1,13 +1,10 @@
-"""A process that has everything imported and forks a writer for each request, so that hundreds of
-real processes can be killed in seconds. It speaks JSON lines: a request in, a pid or an end out.
-"""
+"""Writers as forks of a process that has the store imported."""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ import platformstate.validation  # noqa: F401
 from platformstate.errors import StateError
 from platformstate.store import Written, protocol  # noqa: F401
 from tests.store import records
+from tests.zygote import serve
 
 
 def _run(request: dict[str, Any]) -> Written:
@@ -47,18 +45,5 @@ def _child(request: dict[str, Any]) -> None:
     os._exit(answer["exit"])
 
 
-def main() -> None:
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "wait" in request:
-            _, status = os.waitpid(request["wait"], 0)
-            reply = os.waitstatus_to_exitcode(status)
-        else:
-            reply = os.fork()
-            if reply == 0:
-                _child(request)
-        print(reply, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(_child)

@@ -99,7 +99,7 @@ def test_a_checkpoint_that_says_nothing_is_refused_but_at_start_end_and_rescue(k
 def test_only_what_was_executed_here_and_stands_alone_is_verified(
     said: Any, basis: str, confidence: str
 ) -> None:
-    assert checkpoint.basis_of({"kind": "progress", **said}) == {"basis": basis, "confidence": confidence}
+    assert checkpoint.own_basis({"kind": "progress", **said}, frozenset()) == (basis, confidence)
 
 
 def test_a_long_list_of_files_is_cut_and_counted() -> None:

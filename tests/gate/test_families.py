@@ -99,7 +99,7 @@ BAD: dict[str, tuple[Edit, list[str]]] = {
     ),
     "executable": (
         lambda s: os.chmod(s.root / EVIDENCE, 0o755),
-        [f"{EVIDENCE}:1:1: path_mode_invalid"],
+        [f"{EVIDENCE}:1:1: path_mode_invalid", "state/tasks/gh-461/task.md:21:9: evidence_not_recorded"],
     ),
     "embedded repository": (
         lambda s: s.write("state/mine/HEAD", "ref: refs/heads/main\n"),
@@ -225,6 +225,10 @@ BAD: dict[str, tuple[Edit, list[str]]] = {
         lambda s: write_journal(s, DEFINED, {"type": "RunSucceeded", "at": "2026-11-20T10:11:30Z"}),
         [f"{JOURNAL}:2:1: run_journal_corrupt"],
     ),
+    "journal with a blank that its hash does not cover": (
+        lambda s: s.replace(JOURNAL, '"seq":1,', '"seq": 1,'),
+        [f"{JOURNAL}:2:1: run_journal_corrupt"],
+    ),
     "journal of another run": (
         lambda s: s.write(JOURNAL, journal(DEFINED | {"run": "20261120t101130z-000000"})),
         [f"{JOURNAL}:1:1: path_mismatch", f"{HEADER}:3:5: run_header_differs"],
@@ -275,6 +279,12 @@ def test_the_index_is_judged_like_the_working_files(state: State, edit: Edit, ex
     assert state.found(staged=True) == expected
 
 
+def test_a_folder_in_place_of_a_record_is_no_record(state: State) -> None:
+    (state.root / "state/tasks/g/task.md").mkdir(parents=True)
+    (state.root / f"{RUN}/artifacts/a.folder").mkdir(parents=True)
+    assert state.found() == ["state/tasks/g/task.md:1:1: path_mode_invalid"]
+
+
 # Against the last commit: what may not change, may only grow, may never go.
 CHANGED: dict[str, tuple[Edit, list[str]]] = {
     "edited checkpoint": (
@@ -287,7 +297,10 @@ CHANGED: dict[str, tuple[Edit, list[str]]] = {
     ),
     "edited evidence": (
         lambda s: s.replace(EVIDENCE, "three tries", "four tries"),
-        [f"{EVIDENCE}:9:1: record_immutable_changed"],
+        [
+            f"{EVIDENCE}:9:1: record_immutable_changed",
+            "state/tasks/gh-461/task.md:21:9: evidence_not_recorded",
+        ],
     ),
     "edited receipt": (
         lambda s: s.write(f"{RUN}/run_receipt.json", s.text(f"{RUN}/run_receipt.json") + "\n"),

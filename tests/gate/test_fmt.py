@@ -151,3 +151,13 @@ def test_50_11_one_changed_field_is_one_changed_line(state: State) -> None:
         again = parse(data, path).document
         assert again is not None
         assert again.body == bodies[path]
+
+
+def test_an_instant_in_another_offset_is_rewritten_and_the_gate_takes_it_for_the_same(state: State) -> None:
+    path = "state/tasks/gh-500/task.md"
+    state.write(path, ODD)
+    state.commit("an odd file")
+    assert fmt(state)["changed"] == [path]
+    assert state.found() == []
+    state.replace(path, "2026-11-20T10:11:30Z", "2026-11-20T10:11:31Z")
+    assert [each.split(": ")[1] for each in state.found()] == ["field_immutable"]

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from platformstate.actions.hooks import hook_text, hooks_status, install_hooks, uninstall_hooks
+from platformstate.actions.hook_files import hook_text
+from platformstate.actions.hooks import hooks_status, install_hooks, uninstall_hooks
 from platformstate.errors import StateError
-from tests.conftest import Platformctl, Ran, Repo
+from tests.conftest import Platformctl, Repo
+from tests.forking import Ran
 from tests.gate.conftest import CHECKPOINT, TASK, State
 
+NAMES = ["pre-commit", "pre-merge-commit", "pre-push", "post-merge"]
 PROGRAM = str(Path(sys.executable).with_name("platformctl"))
 
 
@@ -168,7 +171,7 @@ def test_50_05_uninstall_leaves_what_was_there_before(state: State, mode: int) -
     install_hooks(str(state.root), PROGRAM)
     assert hook_files(state) != before
     done = uninstall_hooks(str(state.root)).data
-    assert (done["removed"], done["restored"]) == (["pre-commit", "pre-merge-commit"], ["pre-commit"])
+    assert (done["removed"], done["restored"]) == (NAMES, ["pre-commit"])
     assert hook_files(state) == before
 
 
@@ -196,7 +199,7 @@ def test_a_dry_run_changes_nothing(state: State, platformctl: Platformctl) -> No
     foreign_hook(state, "#!/bin/sh\n")
     before = hook_files(state)
     data = platformctl("hooks", "install", "--dry-run", "--json").document["data"]
-    assert (data["installed"], data["chained"]) == (["pre-commit", "pre-merge-commit"], ["pre-commit"])
+    assert (data["installed"], data["chained"]) == (NAMES, ["pre-commit"])
     assert hook_files(state) == before
     install_hooks(str(state.root), PROGRAM)
     before = hook_files(state)
@@ -208,15 +211,15 @@ def test_a_dry_run_changes_nothing(state: State, platformctl: Platformctl) -> No
 def test_a_repository_without_a_hooks_folder_gets_one(state: State) -> None:
     shutil.rmtree(state.root / ".git/hooks")
     assert uninstall_hooks(str(state.root)).data["removed"] == []
-    assert [hook["state"] for hook in hooks_status(str(state.root)).data["hooks"]] == ["absent", "absent"]
+    assert [hook["state"] for hook in hooks_status(str(state.root)).data["hooks"]] == ["absent"] * 4
     install_hooks(str(state.root), PROGRAM)
-    assert [hook["state"] for hook in hooks_status(str(state.root)).data["hooks"]] == ["installed"] * 2
+    assert [hook["state"] for hook in hooks_status(str(state.root)).data["hooks"]] == ["installed"] * 4
 
 
 def test_installing_twice_changes_nothing(hooked: State) -> None:
     before = hook_files(hooked)
     again = install_hooks(str(hooked.root), PROGRAM).data
-    assert (again["installed"], again["unchanged"]) == ([], ["pre-commit", "pre-merge-commit"])
+    assert (again["installed"], again["unchanged"]) == ([], NAMES)
     assert hook_files(hooked) == before
 
 
@@ -227,7 +230,7 @@ def test_a_hook_of_an_older_version_is_replaced(hooked: State, platformctl: Plat
         each["name"]: each["state"]
         for each in platformctl("hooks", "status", "--json").document["data"]["hooks"]
     }
-    assert states == {"pre-commit": "outdated", "pre-merge-commit": "installed"}
+    assert states == {**dict.fromkeys(NAMES, "installed"), "pre-commit": "outdated"}
     assert install_hooks(str(hooked.root), PROGRAM).data["installed"] == ["pre-commit"]
     assert path.read_bytes() == hook_text(PROGRAM)
     assert not (hooked.root / ".git/hooks/pre-commit.pre-platformstate").exists()
@@ -243,7 +246,7 @@ def test_a_hook_that_replaced_ours_is_not_lost(state: State) -> None:
     assert error.value.code == "output_exists"
     uninstall_hooks(str(state.root))
     after = hook_files(state)
-    assert after == {name: file for name, file in before.items() if name != "pre-merge-commit"}
+    assert after == {name: file for name, file in before.items() if name not in NAMES[1:]}
 
 
 def test_a_program_path_with_odd_characters_is_quoted(state: State, tmp_path: Path) -> None:
@@ -266,10 +269,7 @@ def test_status_names_every_worktree_and_who_else_manages_hooks(
     assert data == {
         "hooks_dir": str(hooked.root / ".git/hooks"),
         "manager": "none",
-        "hooks": [
-            {"name": "pre-commit", "state": "installed", "chained": False},
-            {"name": "pre-merge-commit", "state": "installed", "chained": False},
-        ],
+        "hooks": [{"name": name, "state": "installed", "chained": False} for name in NAMES],
         "worktrees": [
             {"path": str(hooked.root), "runs": True},
             {"path": str(tmp_path / "linked"), "runs": True},

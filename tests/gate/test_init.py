@@ -135,7 +135,7 @@ def test_a_branch_of_another_name_is_offered_as_trusted(repo: Repo, platformctl:
 
 def test_hooks_are_installed_when_asked_for(repo: Repo, platformctl: Platformctl) -> None:
     ran = platformctl("init", "--hooks", "--json").document
-    assert ran["data"]["hooks"] == ["pre-commit", "pre-merge-commit"]
+    assert ran["data"]["hooks"] == ["pre-commit", "pre-merge-commit", "pre-push", "post-merge"]
     assert "platformctl hooks install" not in ran["next"]
     assert (repo.root / ".git/hooks/pre-commit").exists()
 

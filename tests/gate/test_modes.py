@@ -44,7 +44,7 @@ def test_the_data_has_exactly_the_keys_of_the_contract(state: State) -> None:
         *("mode", "from", "to", "base", "files", "commits", "rules", "counts"),
         *("problems_truncated", "problems"),
     ]
-    assert data["rules"] == {"content": True, "cross_file": True, "transition": False, "history": "commits"}
+    assert data["rules"] == {"content": True, "cross_file": True, "transition": True, "history": "commits"}
     assert data["base"] == [state.git("rev-parse", "HEAD").strip()]
     assert data["files"] == len(state.git("ls-files", "state").split())
     assert data["counts"] == {"error": 0, "warning": 0}

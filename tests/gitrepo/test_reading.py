@@ -21,6 +21,7 @@ from platformstate.gitrepo import (
 )
 from platformstate.gitrepo.attributes import ignored_files
 from platformstate.gitrepo.facts import changed_paths, work_facts
+from platformstate.gitrepo.reach import reached
 from platformstate.gitrepo.trust import trusted_ref
 from tests.conftest import Repo
 
@@ -228,3 +229,21 @@ def test_ignored_files_are_told_apart(repo: Repo) -> None:
     repo.write(".gitignore", "logs/\n")
     repo.write("state/tasks/a/logs/x.log", "x\n")
     assert ignored_files(discover(repo.root)) == {"state/tasks/a/logs/x.log"}
+
+
+def test_which_commit_reaches_which_is_the_same_asked_one_by_one_or_together(repo: Repo) -> None:
+    line = []
+    for number in range(12):
+        repo.write("a.txt", f"{number}\n")
+        line.append(repo.commit(f"commit {number}"))
+    repo.git("switch", "-q", "-c", "side", line[3])
+    repo.write("b.txt", "b\n")
+    side = repo.commit("side")
+    repository = discover(repo.root)
+    every = [*line, side]
+    pairs = {(first, second) for first in every for second in every}
+    expected = {(line[a], line[b]) for a in range(12) for b in range(a, 12)}
+    expected |= {(line[a], side) for a in range(4)} | {(side, side)}
+    assert reached(repository, pairs) == expected
+    few = {pair for pair in pairs if pair[1] in (line[5], side)}
+    assert reached(repository, few) == {pair for pair in expected if pair in few}

@@ -13,7 +13,9 @@ import pytest
 from platformstate.actions.answer import Answer
 from platformstate.actions.brief import Brief, brief_task
 from platformstate.actions.checkpoint_create import create_checkpoint
+from platformstate.actions.claim import claim_task
 from platformstate.actions.init import init_store
+from platformstate.actions.release import release_task
 from platformstate.actions.task_create import create_task
 from platformstate.actions.task_show import show_task
 from platformstate.actions.task_update import update_task
@@ -52,6 +54,12 @@ class Memory:
         if summary is not None:
             request["summary"] = summary
         return create_checkpoint(self.store(actor), request, **keywords)  # type: ignore[arg-type]
+
+    def claim(self, task_id: str = "gh-460", *, actor: str = "codex", **wanted: Any) -> Answer:
+        return claim_task(self.store(actor), task_id, **wanted)
+
+    def release(self, task_id: str = "gh-460", *, actor: str = "operator", **wanted: Any) -> Answer:
+        return release_task(self.store(actor), task_id, **wanted)
 
     def brief(self, task_id: str = "gh-460", **wanted: Any) -> Brief:
         return brief_task(self.store("claude"), task_id, **wanted)

@@ -155,6 +155,7 @@ def test_superseded_statements_are_history_only(memory: Memory) -> None:
 def test_a_brief_speaks_of_the_newest_run_or_the_one_asked_for(memory: Memory) -> None:
     memory.create()
     first = memory.say("codex says", failed=["codex failed"]).data["run"]
+    memory.release(outcome="succeeded")
     memory.say("claude says", actor="claude", failed=["claude failed"])
     assert [item["text"] for item in memory.brief().answer.data["failed"]] == ["claude failed"]
     chosen = memory.brief(run=first).answer.data
@@ -194,6 +195,8 @@ def test_a_task_that_only_another_branch_has_is_found_by_its_full_id(memory: Mem
     memory.say("on side")
     memory.repo.git("checkout", "-q", "main")
     assert memory.brief(refs=["side"]).answer.data["recent"][0]["summary"] == "on side"
+    assert memory.brief().answer.data["recent"][0]["summary"] == "on side"  # the claim names the branch
+    (memory.repo.root / ".git/platformstate/claims/gh-460.json").unlink()
     for wanted in ({}, {"refs": ["main"]}):
         with pytest.raises(StateError) as missing:
             memory.brief(**wanted)

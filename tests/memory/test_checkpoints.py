@@ -237,6 +237,7 @@ def test_a_list_is_oldest_first_and_limited_to_the_newest(memory: Memory) -> Non
 def test_a_list_may_be_of_one_run(memory: Memory) -> None:
     memory.create()
     run = memory.say("mine").data["run"]
+    memory.release()
     memory.say("other", actor="claude")
     rows = list_checkpoints(memory.store(), "gh-460", run=run).data["checkpoints"]
     assert [row["summary"] for row in rows] == ["mine"]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from platformstate import cli
-from tests.conftest import Platformctl, Ran
+from tests.conftest import Platformctl
+from tests.forking import Ran
 
 from .conftest import Memory
 
@@ -78,7 +79,7 @@ def test_the_seeds_case_from_create_to_brief(run: Run) -> None:
     shown = run("task", "show", "gh-460").stdout
     assert "status       implementation" in shown.replace("status  ", "status  ")
     assert "ready" in shown
-    assert "no (it is implementation)" in shown
+    assert "no (it is implementation, claimed)" in shown
 
 
 def test_text_comes_from_files_and_standard_input(piped: Run, memory: Memory) -> None:
@@ -269,7 +270,8 @@ def test_a_filled_form_is_a_checkpoint_and_flags_override_it(run: Run, memory: M
         ("kind: handoff", "kind: gossip", "record_invalid"),
         ("state: met", "state: done", "usage_invalid"),
         ("exit_code: 1", "exit: 1", "record_invalid"),
-        ("files: []", "evidence: [{type: commit, ref: HEAD}]", "record_invalid"),
+        ("files: []", "evidence: [{type: commit}]", "record_invalid"),
+        ("files: []", "evidence: [{type: commit, ref: HEAD}]", "evidence_refused"),
         ("schema: checkpoint/1", "schema: task/1", "record_invalid"),
     ],
 )

@@ -12,8 +12,10 @@ from .conftest import Memory
 AT_ONCE = 4
 
 
-def together(memory: Memory, *argv: str, actors: tuple[str, ...] = ("codex",)) -> list[dict[str, Any]]:
-    """Start the same command several times at once and return what each one answered."""
+def together(
+    memory: Memory, *argv: str, actors: tuple[str, ...] = ("codex",), refused: str | None = None
+) -> list[dict[str, Any]]:
+    """Start the same command several times at once and return what each one answered that was not refused."""
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "platformstate", *argv, "--json", "--actor", actors[n % len(actors)]],
@@ -24,18 +26,20 @@ def together(memory: Memory, *argv: str, actors: tuple[str, ...] = ("codex",)) -
         for n in range(AT_ONCE)
     ]
     answers = [json.loads(child.communicate()[0]) for child in started]
-    assert [child.returncode for child in started] == [0] * AT_ONCE, answers
-    return [answer["data"] for answer in answers]
+    codes = {answer["error"]["code"] for answer in answers if not answer["ok"]}
+    assert codes == ({refused} if refused else set()), answers
+    return [answer["data"] for answer in answers if answer["ok"]]
 
 
-def test_first_checkpoints_at_once_open_one_run_for_each_actor(memory: Memory) -> None:
+def test_first_checkpoints_at_once_of_two_actors_open_one_run(memory: Memory) -> None:
     memory.create()
     argv = ("memory", "checkpoint", "create", "--task", "gh-460", "--kind", "progress", "--done", "x")
-    told = together(memory, *argv, actors=("codex", "claude"))
-    assert sum(answer["run_opened"] for answer in told) == 2
+    told = together(memory, *argv, actors=("codex", "claude"), refused="claim_held")
+    assert [answer["run_opened"] for answer in told].count(True) == 1
     shown = memory.show()
-    assert [run["checkpoints"] for run in shown["runs"]] == [2, 2]
-    assert [run["attempt"] for run in shown["runs"]] == [1, 2]
+    [run] = shown["runs"]
+    assert (run["checkpoints"], run["attempt"], run["fence"]) == (2, 1, 1)
+    assert {answer["run"] for answer in told} == {shown["claim"]["run"]}
     assert shown["task"]["status"] == "implementation"
     assert memory.repo.git("status", "--porcelain") == ""
 

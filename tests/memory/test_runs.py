@@ -41,7 +41,7 @@ def test_the_first_checkpoint_opens_its_run_and_starts_the_task_in_one_commit(me
     assert memory.show()["task"]["status"] == "implementation"
 
 
-def test_the_journal_says_who_began_where_and_nothing_of_a_claim(memory: Memory) -> None:
+def test_the_journal_says_who_began_where_and_under_which_fence(memory: Memory) -> None:
     memory.create()
     base = memory.head()
     run = memory.say().data["run"]
@@ -50,7 +50,7 @@ def test_the_journal_says_who_began_where_and_nothing_of_a_claim(memory: Memory)
     assert defined["subject"] == "task/gh-460"
     assert (defined["actor"], defined["attempt"], defined["coupling"]) == ("codex", 1, "none")
     assert (defined["worktree"], defined["branch"], defined["base_commit"]) == ("main", "main", base)
-    assert "fence" not in defined
+    assert defined["fence"] == 1
     assert started["type"] == "RunStarted"
     assert set(started["holder"]) == {"actor", "boot_id", "clone", "host", "pid"}  # type: ignore[call-overload]
     assert chain_problems(list(enumerate([defined, started], 1)), "events.jsonl") == ()
@@ -69,6 +69,7 @@ def test_a_started_task_keeps_its_status(memory: Memory, status: str) -> None:
     memory.say()
     if status == "review":
         memory.update(status="review")
+    memory.release(outcome="succeeded")
     assert memory.say(actor="claude").data["run_opened"] is True
     assert memory.show()["task"]["status"] == status
 
@@ -91,11 +92,16 @@ def test_an_open_run_goes_on_when_its_task_is_parked(memory: Memory) -> None:
     assert memory.say("last word").data["run_opened"] is False
 
 
-def test_each_actor_has_a_run_of_its_own(memory: Memory) -> None:
+def test_each_actor_has_a_run_of_its_own_and_one_at_a_time(memory: Memory) -> None:
     memory.create()
-    codex, claude = memory.say().data, memory.say(actor="claude").data
-    assert codex["run"] != claude["run"]
+    codex = memory.say().data
+    with pytest.raises(StateError) as refused:
+        memory.say(actor="claude")
+    assert refused.value.code == "claim_held"
+    assert (refused.value.data or {})["claim"]["run"] == codex["run"]
     assert memory.say().data["run"] == codex["run"]
+    memory.release()
+    assert memory.say(actor="claude").data["run"] != codex["run"]
     assert [run["attempt"] for run in memory.show()["runs"]] == [1, 2]
 
 
@@ -104,13 +110,22 @@ def test_a_linked_worktree_has_a_run_of_its_own(memory: Memory, tmp_path: Path) 
     here = memory.say().data["run"]
     memory.repo.git("worktree", "add", "-q", "-b", "codex/460", str(tmp_path / "linked"))
     main, memory.repo.root = memory.repo.root, tmp_path / "linked"
+    with pytest.raises(StateError) as refused:
+        memory.say()
+    assert refused.value.code == "claim_held"
+    memory.repo.root = main
+    memory.release()
+    memory.repo.root = tmp_path / "linked"
     there = memory.say().data
     assert there["run"] != here
     assert there["run_opened"] is True
-    assert journal(memory, there["run"])[0]["worktree"] == "linked"
+    opened = journal(memory, there["run"])[0]
+    assert (opened["worktree"], opened["fence"]) == ("linked", 2)
     assert memory.say().data["run"] == there["run"]
     memory.repo.root = main
-    assert memory.say().data["run"] == here
+    with pytest.raises(StateError) as fenced:
+        memory.say(run=here)
+    assert (fenced.value.code, fenced.value.retryable) == ("claim_fenced", False)
 
 
 def test_another_clone_does_not_go_on_with_the_run(memory: Memory, tmp_path: Path) -> None:
@@ -118,13 +133,22 @@ def test_another_clone_does_not_go_on_with_the_run(memory: Memory, tmp_path: Pat
     run = memory.say().data["run"]
     memory.repo.git("clone", "-q", str(memory.repo.root), str(tmp_path / "clone"))
     memory.repo.root = tmp_path / "clone"
+    with pytest.raises(StateError) as refused:
+        memory.say()
+    assert refused.value.code == "claim_held"
+    memory.release()
     assert memory.say().data["run"] != run
 
 
 def test_a_named_run_is_used_by_its_prefix(memory: Memory) -> None:
     memory.create()
     first = memory.say().data["run"]
-    memory.say(actor="claude")
+    memory.release(outcome="succeeded")
+    assert memory.say().data["run"] != first
+    with pytest.raises(StateError) as fenced:
+        memory.say(run=first)
+    assert fenced.value.code == "claim_fenced"
+    first = memory.show()["runs"][1]["id"]
     assert memory.say(run=first[:20]).data["run"] == first
     with pytest.raises(StateError) as refused:
         memory.say(run="2026")
@@ -168,6 +192,7 @@ def test_a_clone_without_its_id_makes_one_once(memory: Memory) -> None:
     memory.say()
     kept = memory.repo.root / ".git/platformstate/clone-id"
     made = kept.read_text()
+    memory.release()
     memory.say(actor="claude")
     assert kept.read_text() == made
     assert kept.stat().st_mode & 0o777 == 0o600

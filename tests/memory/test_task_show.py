@@ -65,19 +65,21 @@ def test_show_has_every_key_of_its_shape(memory: Memory) -> None:
     data = memory.show()
     assert set(data) == {"task", "body", "runs", "claim", "ready", "not_ready", "close"}
     assert data["body"] == {"Goal": "Rescue works."}
-    assert data["claim"] is None
+    assert (data["claim"]["run"], data["claim"]["state"]) == (data["runs"][0]["id"], "live")
     assert data["close"] is None
     [run] = data["runs"]
     assert set(run) == RUN_ROW
     assert (run["actor"], run["attempt"], run["status"], run["checkpoints"]) == ("codex", 1, "running", 1)
     assert run["coupling"] == "none"
-    assert run["condition"] is run["fence"] is run["rescues"] is run["ended_at"] is None
+    assert run["fence"] == 1
+    assert run["condition"] is run["rescues"] is run["ended_at"] is None
 
 
 def test_show_limits_the_runs_to_the_newest(memory: Memory) -> None:
     memory.create()
     for actor in ("codex", "claude", "iskra"):
         memory.say(actor=actor)
+        memory.release()
     shown = show_task(memory.store(), "gh-460", runs=2).data["runs"]
     assert [run["actor"] for run in shown] == ["claude", "iskra"]
     assert show_task(memory.store(), "gh-460", runs=0).data["runs"] == []

@@ -10,6 +10,7 @@ from platformstate.errors import StateError
 from platformstate.policy.brief import brief_of
 from platformstate.policy.by_hand import told
 from platformstate.policy.chain import RunFacts
+from platformstate.policy.journal import RunState
 from platformstate.policy.pin import Pin
 from platformstate.policy.standing import RunFacts as Beside
 from platformstate.policy.standing import standing
@@ -21,8 +22,12 @@ PIN = pin_of(A, B)
 AT = "2026-11-20T10:11:30Z"
 
 
+def at_task(*events: dict[str, Any], pin: Pin | None = PIN) -> RunState:
+    return state_of(pin, *events, subject="task/gh-460")
+
+
 def facts(pin: Pin | None, *events: dict[str, Any], fault: str | None = None) -> RunFacts:
-    state = state_of(pin, *events, subject="task/gh-460")
+    state = at_task(*events, pin=pin)
     return RunFacts({**state.header, "coupling": "none"}, AT, state, None if fault else pin, fault)
 
 
@@ -100,7 +105,7 @@ def test_conducts_that_go_on_are_shown_ten_at_a_time_and_the_ended_counted() -> 
 
 def test_telling_of_a_step_begins_and_ends_it() -> None:
     types = {
-        word: [each["type"] for each in told(PIN, state_of(PIN), "s0", word, at=AT, actor="codex")]
+        word: [each["type"] for each in told(PIN, at_task(), "s0", word, at=AT, actor="codex")]
         for word in ("begun", "done", "failed")
     }
     assert types == {
@@ -122,5 +127,5 @@ def test_telling_of_a_step_begins_and_ends_it() -> None:
 )
 def test_telling_of_another_step_is_refused(events: list[dict[str, Any]], key: str, code: str) -> None:
     with pytest.raises(StateError) as refused:
-        told(PIN, state_of(PIN, *events), key, "begun", at=AT, actor="codex")
+        told(PIN, at_task(*events), key, "begun", at=AT, actor="codex")
     assert refused.value.code == code

@@ -17,6 +17,8 @@ from platformstate.policy.secrets import (
     secrets,
 )
 
+FAR_BELOW_QUADRATIC_S = 20
+
 # Written in two parts so that no file of ours holds one whole.
 CANARIES = {
     "aws": "AKIA" + "IOSFODNN7QQQQQQQ",
@@ -141,17 +143,19 @@ def test_a_fingerprint_tells_nothing_but_is_stable() -> None:
     ids=lambda text: text[:8],
 )
 def test_hostile_text_costs_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     find_secrets(text, "p")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < FAR_BELOW_QUADRATIC_S
 
 
 def test_a_file_full_of_secrets_costs_linear_time() -> None:
-    text = (CANARIES["npm"] + "\n") * 100_000
-    started = time.perf_counter()
-    found = find_secrets(text, "p")
-    assert time.perf_counter() - started < 4
-    assert (found[-1].line, found[-1].col) == (100_000, 1)
+    spent = []
+    for lines in (5_000, 50_000):
+        started = time.process_time()
+        found = find_secrets((CANARIES["npm"] + "\n") * lines, "p")
+        spent.append(time.process_time() - started)
+        assert (found[-1].line, found[-1].col) == (lines, 1)
+    assert spent[1] < 30 * spent[0], spent
 
 
 def test_source_code_raises_at_most_one_false_alarm_in_ten_thousand_lines() -> None:

@@ -26,6 +26,7 @@ from platformstate.runner import (
 )
 
 RUN = "20261120t101130z-7fq2ka"
+LONG_BEFORE_S = 20  # what is waited for would take half a minute or more
 SHA = "ab" * 32
 
 
@@ -125,7 +126,7 @@ def forked(work: Callable[[], None]) -> int:
     return pid
 
 
-def until(true: Callable[[], Any], within_s: float = 10) -> Any:
+def until(true: Callable[[], Any], within_s: float = 30) -> Any:
     """Wait until something is true and return it."""
     deadline = time.monotonic() + within_s
     while not (found := true()):

@@ -290,6 +290,55 @@ def test_an_event_that_holds_an_h_of_its_own_is_left_to_the_strict_reader(
     assert list(read_journal(tmp_path, PATH).events) == rows(tmp_path)  # type: ignore[union-attr]
 
 
+def test_a_line_that_holds_a_list_of_objects_is_read_like_any_other(tmp_path: Path, journal: Journal) -> None:
+    journal.append([{**event(0), "evidence": [{"a": 1}, {"a": 2}]}, event(1)], sync=False)
+    assert verified_rows((tmp_path / PATH).read_bytes()) == rows(tmp_path)
+
+
+def test_two_lines_that_are_whole_only_together_are_refused(tmp_path: Path, journal: Journal) -> None:
+    torn_apart = b'{"at":"' + AT.encode() + b'","x":[{"y":1}\n{"y":2}]},{"y":3}\n'
+    (tmp_path / PATH).write_bytes((tmp_path / PATH).read_bytes() + torn_apart)
+    with pytest.raises(StateError) as refused:
+        read_journal(tmp_path, PATH)
+    assert (code(refused), refused.value.line) == ("run_journal_corrupt", 2)
+
+
+def test_a_blank_that_no_hash_covers_is_refused_by_readers_and_writers(
+    tmp_path: Path, torn: Path, journal: Journal
+) -> None:
+    journal.append([event(0)], sync=False)
+    whole = (tmp_path / PATH).read_bytes()
+    blank = whole.replace(b'"attempt":1', b'"attempt": 1')
+    (tmp_path / PATH).write_bytes(blank)
+    for read in (lambda: read_journal(tmp_path, PATH), lambda: Journal.open(tmp_path, PATH, torn=torn)):
+        with pytest.raises(StateError) as refused:
+            read()
+        assert (code(refused), refused.value.line) == ("run_journal_corrupt", 2)
+    first, second = whole.splitlines(keepends=True)
+    (tmp_path / PATH).write_bytes(first)
+    with Journal.open(tmp_path, PATH, torn=torn) as opened:
+        with open(tmp_path / PATH, "ab") as file:
+            file.write(second.replace(b'"attempt":1', b'"attempt": 1'))
+        with pytest.raises(StateError) as refused:
+            opened.append([event(1)], sync=False)
+    assert (code(refused), refused.value.line) == ("run_journal_corrupt", 2)
+
+
+def test_a_known_journal_is_not_read_twice_but_must_still_be_there(
+    tmp_path: Path, torn: Path, journal: Journal
+) -> None:
+    known = read_journal(tmp_path, PATH)
+    assert known is not None
+    journal.append([event(0)], sync=False)
+    with Journal.open(tmp_path, PATH, torn=torn, known=known) as opened:
+        assert opened.events[0] is known.events[0]
+        assert opened.events == rows(tmp_path)
+    (tmp_path / PATH).write_bytes((tmp_path / PATH).read_bytes().replace(b"operator", b"somebody"))
+    with pytest.raises(StateError) as refused:
+        Journal.open(tmp_path, PATH, torn=torn, known=known)
+    assert code(refused) == "run_journal_moved"
+
+
 def test_an_empty_journal_begins_with_the_zero_hash(tmp_path: Path, torn: Path) -> None:
     (tmp_path / PATH).parent.mkdir(parents=True)
     (tmp_path / PATH).touch()

@@ -14,7 +14,7 @@ import pytest
 from platformstate.errors import StateError
 from platformstate.runner import Lease, attempt_facts, boot_id, execute_step, listening, refuse_alive
 from platformstate.runner.shim import Streams, start_step
-from tests.runner.conftest import SHA, Bench, is_alive, until
+from tests.runner.conftest import LONG_BEFORE_S, SHA, Bench, is_alive, until
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,14 @@ def test_a_timeout_ends_the_group_within_its_grace(bench: Bench) -> None:
     begun = time.monotonic()
     ended = bench.sh("sleep 30 & sleep 30", timeout_s=0.3)
     assert (ended.outcome, ended.exit_code, ended.leftovers) == ("timed_out", 143, 0)
-    assert time.monotonic() - begun < 1.3
+    assert time.monotonic() - begun < LONG_BEFORE_S
 
 
 def test_what_ignores_term_is_killed_after_the_grace(bench: Bench) -> None:
     begun = time.monotonic()
     ended = bench.sh("trap '' TERM; sleep 30 & sleep 30", timeout_s=0.2, grace_s=0.3)
     assert (ended.outcome, ended.exit_code) == ("timed_out", None)
-    assert 0.5 <= time.monotonic() - begun < 1.5
+    assert 0.5 <= time.monotonic() - begun < LONG_BEFORE_S
 
 
 def test_the_grace_lets_a_command_finish(bench: Bench) -> None:
@@ -178,7 +178,7 @@ def test_a_grandchild_that_keeps_stdout_open_does_not_hold_the_step(bench: Bench
     begun = time.monotonic()
     ended = bench.sh("sleep 30 & echo $!")
     assert (ended.outcome, ended.exit_code, ended.leftovers) == ("exited", 0, 1)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < LONG_BEFORE_S
     assert not is_alive(int(bench.log()))
 
 
@@ -223,7 +223,7 @@ def test_a_signal_cancels_the_step_at_once(bench: Bench) -> None:
         begun = time.monotonic()
         ended = bench.sh("sleep 30", signals=signals)
     assert (ended.outcome, ended.exit_code, ended.signal) == ("cancelled", 143, signal.SIGTERM)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < LONG_BEFORE_S
 
 
 def test_a_signal_that_only_holds_lets_the_step_finish(bench: Bench) -> None:
@@ -239,9 +239,9 @@ def test_a_second_signal_cuts_the_grace_short(bench: Bench) -> None:
     with listening() as signals:
         _send_soon(signal.SIGINT, delays_s=(0.2, 0.3))
         begun = time.monotonic()
-        ended = bench.sh("trap '' TERM; sleep 30", signals=signals, grace_s=15)
+        ended = bench.sh("trap '' TERM; sleep 60", signals=signals, grace_s=30)
     assert (ended.outcome, ended.signal) == ("cancelled", signal.SIGINT)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < LONG_BEFORE_S
 
 
 def test_signals_have_their_old_handlers_back(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -113,9 +113,9 @@ def test_a_list_has_a_largest_number_of_items() -> None:
     ids=range(15),
 )
 def test_50_12_hostile_text_is_judged_in_less_than_two_seconds(text: str) -> None:
-    started = perf_counter()
+    started = process_time()
     read(text.encode(), PLACES["task"])
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
 
 
 def test_a_large_file_that_holds_no_record_is_not_parsed() -> None:

@@ -432,3 +432,17 @@ def test_the_proof_outlives_a_command_that_had_no_time_to_wait(repo: Repo) -> No
     os.utime(branch_lock, (branch_lock.stat().st_mtime - 10,) * 2)
     assert write_checkpoint(opened(repo), "gh-1", new_id(3)).recovered == 1
     assert held_files(repo) == []
+
+
+def test_a_bare_repository_is_told_as_one(repo: Repo, platformctl: Platformctl, tmp_path: Path) -> None:
+    assert platformctl("init", "--actor", "operator").status == 0
+    bare = tmp_path / "bare.git"
+    repo.git("clone", "-q", "--bare", ".", str(bare))
+    for argv in ((), ("--fix",)):
+        ran = platformctl("doctor", "--json", *argv, cwd=bare)
+        assert ran.status == 0, ran.stdout
+        data = ran.document["data"]
+        told = data["repository"]
+        assert (data["healthy"], told["state"], told["bare"], told["root"]) == (True, "bare", True, None)
+        assert told["head"] == repo.git("rev-parse", "HEAD").strip()
+    assert "bare.git is healthy: bare, refs/heads/main, 0 pending" in platformctl("doctor", cwd=bare).stdout

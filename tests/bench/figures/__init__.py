@@ -24,6 +24,10 @@ MODULES: Final = {
     "G23": "g23_memory",
     "G24": "g24_bytes",
     "G25": "g25_conduct",
+    "G26": "g26_range",
+    "G27": "g27_fmt",
+    "G28": "g28_hostile",
+    "G29": "g29_batch_and_long_brief",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",

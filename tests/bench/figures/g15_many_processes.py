@@ -20,7 +20,7 @@ LOST: Final = "{} checkpoints were lost"
 
 def make(ground: Ground) -> Sequence[Taken]:
     """Return the throughput of ours divided by that of the shells. Raises RuntimeError for a lost record."""
-    each = 2 if ground.smoke else 6
+    each = 1 if ground.smoke else 6
     store, other = ground.copy(), ground.copy()
     before = _checkpoints(store.root)
     line = shlex.join([str(ground.command), *argv("TASK")]).replace("TASK", "task-0000$w")
