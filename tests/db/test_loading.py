@@ -64,7 +64,7 @@ def test_one_id_in_two_files_of_a_first_load_names_both_and_loads_nothing(fresh:
 def test_a_copy_that_is_abandoned_leaves_the_connection_usable(database: Database) -> None:
     with psycopg.connect(database.conninfo, autocommit=True) as connection:
         connection.execute("BEGIN")
-        connection.execute(pg_text.create_staging(SOURCE_FILE))  # type: ignore[call-overload]  # our own text
+        connection.execute(pg_text.create_staging(SOURCE_FILE))
         copying = Copying(connection)
         copying.write(pg_text.copy_in(SOURCE_FILE), b"")
         copying.abandon()
