@@ -5,9 +5,10 @@ Sources: "COPY", section "Binary Format", of PostgreSQL's manual.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, repeat
 from struct import Struct, pack
 from typing import Final
 
@@ -20,6 +21,7 @@ _length: Final = Struct(">i").pack
 _count: Final = Struct(">h").pack
 _bigint: Final = Struct(">q").pack
 Writer = Callable[[bytes], bytes]
+Fields = Sequence[bytes | None]
 
 
 def _framed(data: bytes) -> bytes:
@@ -51,22 +53,39 @@ _WRITERS: Final[dict[str, Writer]] = {
     "bigint": lambda text: _framed(_bigint(int(text))),
     "boolean": lambda text: _framed(b"\x01" if text == b"true" else b"\0"),
     "timestamptz": _timestamptz,
+    "raw": _framed,
 }
 
 
 def writers(types: Sequence[str]) -> list[Writer]:
-    """Return what turns a field of each type into its binary form, its length before it."""
+    """Return what turns a field of each type into its binary form, its length before it; `raw` is as it is."""
     return [_WRITERS[type] for type in types]
 
 
-def row(fields: Sequence[bytes | None], written: Sequence[Writer], *raw: bytes) -> bytes:
-    """Return the fields of one tuple: the canonical ones, then raw bytes, such as a hash."""
-    parts = [_NULL if each is None else write(each) for each, write in zip(fields, written, strict=True)]
-    parts += map(_framed, raw)
-    return b"".join(parts)
+def tuples(
+    rows: Sequence[Fields], written: Sequence[Writer], after: Fields = (), also: Sequence[Writer] = ()
+) -> bytes:
+    """Return rows as tuples, made column by column: what a column repeats is written once.
+
+    The fields of `after` end every tuple.
+    """
+    if not rows:
+        return b""
+    head = _count(len(written) + len(also))
+    tail = b"".join(map(_field, after, also))
+    columns = [_column(column, write) for column, write in zip(zip(*rows, strict=True), written, strict=True)]
+    return b"".join(chain.from_iterable(zip(repeat(head), *columns, repeat(tail))))
 
 
-def tuples(rows: Sequence[bytes], columns: int, after: bytes = b"") -> bytes:
-    """Return rows as tuples of so many columns, the last of which may be the same in all."""
-    count = _count(columns)
-    return b"".join([count, (after + count).join(rows), after]) if rows else b""
+def _field(value: bytes | None, write: Writer) -> bytes:
+    return _NULL if value is None else write(value)
+
+
+def _column(values: Fields, write: Writer) -> Iterable[bytes]:
+    different = set(values)
+    if len(different) * 4 < len(values):
+        known = {value: _field(value, write) for value in different}
+        return map(known.__getitem__, values)
+    if write is _framed:
+        return [_NULL if value is None else _length(len(value)) + value for value in values]
+    return [_NULL if value is None else write(value) for value in values]

@@ -11,7 +11,7 @@ from platformstate.exporter import pg_binary
 from platformstate.exporter.pg_connect import Connection, sql
 
 # To statement_timeout a COPY is one statement: it ends before the making of its rows can take long.
-MOST_BYTES: Final = 1 << 20
+MOST_BYTES: Final = 1 << 23
 
 
 class _Abandoned(Exception):
@@ -30,12 +30,12 @@ class Copying:
         """Send tuples through a COPY statement, the open one if it is the same."""
         copy = self._begun(statement)
         copy.write(tuples)
+        # The driver keeps the end of a message back, without which the server takes nothing of it.
+        self._connection.pgconn.flush()
         self._sent += len(tuples)
-        if self._sent >= MOST_BYTES:
-            self.end()
 
     def _begun(self, statement: str) -> psycopg.Copy:
-        if self._open is not None and self._open[0] == statement:
+        if self._open is not None and self._open[0] == statement and self._sent < MOST_BYTES:
             return self._open[2]
         self.end()
         context = self._connection.cursor().copy(sql(statement))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import psycopg
@@ -19,7 +19,7 @@ from platformstate.exporter.state import Counts, Head, LedgerRow
 # What waits before it is sent: little, so that the server works while rows are made; more of the inventory,
 # whose short rows come with those of every other table.
 BATCH_BYTES: Final = 1 << 17
-INVENTORY_BYTES: Final = 1 << 19
+INVENTORY_BYTES: Final = 1 << 20
 _LEDGER: Final = """INSERT INTO sync_run (sync_id, store_id, ref, from_commit, to_commit, to_tree, relation, counts,
   schema_version, parser_version, tool_version, actor, started_at)
 VALUES (%s::uuid, %s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'), %s, %s::jsonb,
@@ -36,26 +36,28 @@ class OutcomeUnknown(Exception):
     """The answer to COMMIT was lost."""
 
 
+_STAMPS: Final = {"sync_id": "uuid", "synced_at": "timestamptz"}
+
+
 class _Batch:
     """Rows of one table that wait to be sent, how, and how many were."""
 
-    def __init__(self, table: Table, stamps: bytes | None) -> None:
-        types = {column.name: column.type for column in table.columns}
-        staged = pg_text.staged_columns(table)
-        self.table = table
-        self.writers = pg_binary.writers([types[each] for each in staged if each != "row_hash"])
+    def __init__(self, table: Table, stamps: Mapping[str, bytes]) -> None:
+        types = {column.name: column.type for column in table.columns} | {"row_hash": "raw"}
+        self.writers = pg_binary.writers([types[name] for name in pg_text.staged_columns(table)])
+        self.statement = pg_text.copy_straight(table) if stamps else pg_text.copy_in(table)
+        names = [name for name in pg_text.stamps(table) if stamps]
+        self.after = [stamps[name] for name in names]
+        self.also = pg_binary.writers([_STAMPS[name] for name in names])
         self.most = INVENTORY_BYTES if table.name == "source_file" else BATCH_BYTES
-        self.statement = pg_text.copy_in(table) if stamps is None else pg_text.copy_straight(table)
-        self.columns = len(staged) + (0 if stamps is None else len(pg_text.stamps(table)))
-        self.stamps = stamps or b""
-        self.rows: list[bytes] = []
+        self.rows: list[pg_binary.Fields] = []
         self.size = self.sent = 0
 
     def taken(self) -> bytes:
         """Return what waits, and wait for more."""
         rows, self.rows, self.size = self.rows, [], 0
         self.sent += len(rows)
-        return pg_binary.tuples(rows, self.columns, self.stamps)
+        return pg_binary.tuples(rows, self.writers, self.after, self.also)
 
 
 class PostgresWriter:
@@ -70,34 +72,24 @@ class PostgresWriter:
     def __init__(self, connection: Connection, schema: str, store: str, sync_id: str) -> None:
         self._connection, self._schema = connection, schema
         self._values = {"store": store, "sync_id": sync_id}
-        self._now = ""
+        self._stamps: dict[str, bytes] = {}
         self._batches: dict[str, _Batch] = {}
         self._copying = Copying(connection)
 
     def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
         """Add one row to what will be there; it is sent with the next batch of its table."""
         batch = self._batches.get(table.name) or self._begun(table)
-        row = pg_binary.row(fields, batch.writers, *raw)
-        batch.rows.append(row)
-        batch.size += len(row)
+        batch.rows.append((*fields, *raw))
+        batch.size += sum(map(len, filter(None, fields)))
         if batch.size >= batch.most:
             self._send(batch)
 
     def _begun(self, table: Table) -> _Batch:
-        with explained():
-            self._copying.end()
-            batch = _Batch(table, self._stamps(table) if self._now else None)
-            if not self._now:
+        if not self._stamps:
+            with explained():
+                self._copying.end()
                 self._connection.execute(sql(pg_text.create_staging(table)))
-        return self._batches.setdefault(table.name, batch)
-
-    def _stamps(self, table: Table) -> bytes:
-        """Return what is the same in every row of a table that this sync inserts."""
-        values = {"sync_id": self._values["sync_id"], "synced_at": self._now}
-        types = {"sync_id": "uuid", "synced_at": "timestamptz"}
-        names = pg_text.stamps(table)
-        fields = [values[name].encode("ascii") for name in names]
-        return pg_binary.row(fields, pg_binary.writers([types[name] for name in names]))
+        return self._batches.setdefault(table.name, _Batch(table, self._stamps))
 
     def _send(self, batch: _Batch) -> None:
         with explained():
@@ -117,8 +109,8 @@ class PostgresWriter:
             cursor.execute("CREATE TEMP TABLE touched (unit text PRIMARY KEY) ON COMMIT DROP")
             with cursor.copy("COPY pg_temp.touched FROM STDIN (FORMAT BINARY)") as copy:
                 written = pg_binary.writers(["text"])
-                rows = [pg_binary.row([unit.encode("utf-8")], written) for unit in units]
-                copy.write(b"".join([pg_binary.HEADER, pg_binary.tuples(rows, 1), pg_binary.TRAILER]))
+                rows = [[unit.encode("utf-8")] for unit in units]
+                copy.write(b"".join([pg_binary.HEADER, pg_binary.tuples(rows, written), pg_binary.TRAILER]))
 
     def lock(self, head: Callable[[Connection], Head | None]) -> Head | None:
         """Wait for this store's turn, then return its cursor as it is now. Raises: Locked."""
@@ -127,7 +119,8 @@ class PostgresWriter:
         with explained():
             self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [migrating])
             row = self._connection.execute(sql(pg_text.LOCK_AND_NOW), [own]).fetchone()
-            self._now = str(row[1]) if row else ""
+            assert row is not None
+            self._stamps = {"sync_id": self._values["sync_id"].encode(), "synced_at": str(row[1]).encode()}
             return head(self._connection)
 
     def repair(self) -> None:

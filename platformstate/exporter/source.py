@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Literal, NamedTuple, Protocol
 
@@ -60,6 +61,15 @@ class Watch:
         self.git = self.parse = 0.0
         self.files = self.bytes = 0
         self.started = perf_counter()
+
+    @contextmanager
+    def parsing(self) -> Iterator[None]:
+        """Add the seconds of what is done within to those of parsing, but for git's."""
+        started, git = perf_counter(), self.git
+        try:
+            yield
+        finally:
+            self.parse += perf_counter() - started - (self.git - git)
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds so far, the database's being what git and parse left of the whole."""

@@ -75,7 +75,8 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
         _stage(writer, record, files, found, source.wanted.store)
         done += len(files)
         told("copy", done, len(work.entries))
-    source.problems += orphans(work, source)
+    with source.watch.parsing():
+        source.problems += orphans(work, source)
     if source.problems:
         raise refused(source.problems)
     writer.flush()

@@ -105,7 +105,8 @@ def _once(engine: Engine, source: Source, wishes: Wishes, told: Progress) -> Out
         decision.method == "everything" and standing.inventory
     )
     inventory: Inventory = target.inventory(wanted.store) if needs_inventory else {}
-    work = planned(decision, source, head.tree if head else "", inventory)
+    with source.watch.parsing():
+        work = planned(decision, source, head.tree if head else "", inventory)
     warnings = _warnings(decision, head, wanted)
     if wishes.dry_run:
         from platformstate.exporter.comparing import compared
