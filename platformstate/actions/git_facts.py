@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.entities import checkpoint as checkpoints
-
 if TYPE_CHECKING:
     from platformstate.gitrepo import Repository
     from platformstate.gitrepo.facts import WorkFacts
@@ -24,6 +22,7 @@ def git_fields(
     named: Iterable[str],
 ) -> dict[str, Any]:
     """Return `git`, and the files that changed since the run said something last, with those named."""
+    from platformstate.entities import checkpoint as checkpoints  # a run reads facts too, and has none
     from platformstate.gitrepo.facts import changed_paths
 
     since = siblings[-1].meta["git"]["commit"] if siblings else header.get("base_commit")

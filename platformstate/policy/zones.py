@@ -5,15 +5,14 @@ Reading the package's data is the one read that the rules for slots may do.
 
 from __future__ import annotations
 
-import difflib
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from platformstate.errors import StateError, shown
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
     from zoneinfo import ZoneInfo
 
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -32,9 +31,16 @@ class OffsetChange(NamedTuple):
 
 
 @cache
+def _data() -> Traversable:
+    from importlib.resources import files  # a job without a schedule needs no zone
+
+    return files("tzdata")
+
+
+@cache
 def zone_names() -> tuple[str, ...]:
     """Return the names that a job may use: those with a slash, and UTC."""
-    names = files("tzdata").joinpath("zones").read_text(encoding="ascii").split()
+    names = _data().joinpath("zones").read_text(encoding="ascii").split()
     return tuple(sorted(name for name in names if "/" in name or name == "UTC"))
 
 
@@ -61,7 +67,7 @@ def zone(name: str) -> ZoneInfo:
     from zoneinfo import ZoneInfo
 
     refuse_unknown_zone(name)
-    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+    with _data().joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 
 
@@ -117,6 +123,8 @@ def _first_with(name: str, offset: timedelta, low: datetime, high: datetime) -> 
 
 def _nearest(name: str) -> str:
     """Return the zone that a wrong name most likely meant."""
+    import difflib  # only who wrote a wrong name needs it
+
     by_case = {known.lower(): known for known in zone_names()}
     cities = {known.rpartition("/")[2].lower(): known for known in zone_names()}
     wanted = name.strip().lower().replace(" ", "_")
@@ -128,8 +136,8 @@ def _nearest(name: str) -> str:
 
 def _same_data(name: str) -> str | None:
     """Return a usable zone with the data of an old alias, such as Europe/Warsaw for Poland."""
-    data = files("tzdata").joinpath("zoneinfo")
-    if not name.isalnum() or name not in files("tzdata").joinpath("zones").read_text("ascii").split():
+    data = _data().joinpath("zoneinfo")
+    if not name.isalnum() or name not in _data().joinpath("zones").read_text("ascii").split():
         return None
     alias = data.joinpath(name).read_bytes()
     same = [known for known in zone_names() if data.joinpath(*known.split("/")).read_bytes() == alias]
