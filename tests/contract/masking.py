@@ -72,7 +72,7 @@ class Masks:
 
     def masked(self, text: str) -> str:
         """Return a text with every changing part replaced by its name."""
-        text = _OF_THE_MACHINE.sub("", text)
+        text = _WRITER.sub(r"\1.<writer>", _OF_THE_MACHINE.sub("", text))
         for kind, value in _RECORDS.findall(text):
             self._name(value, kind.removesuffix("s"))
         for kind, pattern in _PATTERNS:
@@ -89,7 +89,7 @@ class Masks:
             text = pattern.sub(name, text)
         text = _DEMO.sub("<demo>", text)
         text = _TOLD_MILLISECONDS.sub("ms=<ms>", text)
-        text = _PRUNED.sub(r'\1"<bytes>"', _WRITER.sub(r"\1.<writer>", text))
+        text = _PRUNED.sub(r'\1"<bytes>"', text)
         text = _TZDATA.sub(r"\1<tzdata>", _TOOK.sub("after <time>", text))
         text = _REPORT.sub("report-<name>.txt", text)
         return _PID.sub(r'\1"<pid>"', _MILLISECONDS.sub(r'\1"<ms>"', text))

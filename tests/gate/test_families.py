@@ -317,7 +317,7 @@ CHANGED: dict[str, tuple[Edit, list[str]]] = {
     ),
     "edited line of a ledger": (
         lambda s: s.replace(LEDGER, '"count":3', '"count":4'),
-        [f"{LEDGER}:2:1: ledger_rewritten"],
+        [f"{LEDGER}:1:1: ledger_rewritten"],
     ),
     "renamed ledger": (
         lambda s: (s.root / LEDGER).rename(s.root / LEDGER.replace("2026-11.", "2026-13.")) and None,

@@ -18,7 +18,7 @@ from platformstate.actions.job_runs import open_sites
 from platformstate.entities.kinds import JOB
 from platformstate.runner import JobFiles
 from platformstate.store.opened import open_store
-from tests.conduct.killing import Command
+from tests.forking import Command
 from tests.jobs.scenes import JobScene
 from tests.jobs.test_schedule import SLOT, begun, cron_job, ranges, runs, tick
 
