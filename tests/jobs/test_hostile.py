@@ -1,0 +1,84 @@
+"""What reaches a job from outside what was landed and approved: none of it runs, stops others or is believed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.conftest import Ran
+from tests.jobs.scenes import JobScene
+
+
+def code_of(ran: Ran) -> str | None:
+    error = ran.document.get("error")
+    return None if error is None else str(error["code"])
+
+
+def test_values_whose_names_begin_with_x_are_part_of_what_is_approved(jobs: JobScene) -> None:
+    script = f'cat "$PLATFORMSTATE_BINDINGS_FILE" >> {jobs.effects_file}'
+    jobs.shell("export", script, bindings={"x-to": "here"})
+    jobs.ready()
+    jobs.run_job("export")
+    jobs.shell("export", script, bindings={"x-to": "elsewhere"})
+    jobs.land()
+    assert code_of(jobs.jobs("run", "export")) == "job_approval_required"
+    assert "elsewhere" not in jobs.effects
+
+
+def test_a_schemas_properties_whose_names_begin_with_x_are_part_of_what_is_approved(jobs: JobScene) -> None:
+    jobs.repo.write("tool.py", "def main(bindings, context):\n    pass\n")
+    for allowed in (["a"], ["a", "b"]):
+        schema = {"type": "object", "properties": {"x-to": {"enum": allowed}}}
+        target = {"kind": "python", "entry": "tool:main", "bindings_schema": schema}
+        jobs.job("export", target=target, bindings={"x-to": "a"})
+        if allowed == ["a"]:
+            jobs.ready()
+            assert jobs.jobs("run", "export").status == 0
+        else:
+            jobs.land()
+    assert code_of(jobs.jobs("run", "export")) == "job_approval_required"
+
+
+def test_a_revocation_after_a_torn_line_counts(jobs: JobScene) -> None:
+    jobs.shell("export", f"echo in >> {jobs.effects_file}")
+    jobs.ready()
+    with (jobs.common / "approvals/jobs/export.jsonl").open("a") as file:
+        file.write('{"act":"appr')
+    assert jobs.jobs("approve", "export", "--revoke").document["data"]["approved"] is False
+    assert code_of(jobs.jobs("run", "export")) == "job_approval_required"
+    assert jobs.effects == ""
+
+
+def forged_line(jobs: JobScene, name: str, **changed: object) -> None:
+    """Append a line as of another writer, made of the job's newest one."""
+    line = {**jobs.ledger(name)[-1], **changed}
+    text = json.dumps(line, separators=(",", ":"), sort_keys=True)
+    jobs.repo.write(f"state/jobs/{name}/ledger/2026-11.aaaaaaaa.jsonl", f"{text}\n")
+
+
+def test_a_replay_runs_after_other_work_has_landed(jobs: JobScene) -> None:
+    jobs.shell("export", f"echo in >> {jobs.effects_file}")
+    jobs.ready()
+    run = jobs.run_job("export")
+    jobs.repo.write("src/other.py", "x = 1\n")
+    jobs.land()
+    document = jobs.jobs("replay", f"export/{run['run_id']}", "--allow-side-effects").document
+    assert document["ok"], document
+    assert jobs.effects == "in in"
+
+
+def test_a_line_of_a_branch_makes_no_commit_trusted(jobs: JobScene) -> None:
+    for source in ("tree", "trusted"):
+        jobs.job(source, target={"kind": "command", "argv": ["sh", "tool.sh"]}, runtime={"source": source})
+    jobs.repo.write("tool.sh", f"echo landed >> {jobs.effects_file}\n")
+    jobs.ready()
+    for source in ("tree", "trusted"):
+        jobs.run_job(source)
+    jobs.repo.git("switch", "-qc", "theirs")
+    jobs.repo.write("tool.sh", f"echo theirs >> {jobs.effects_file}\n")
+    jobs.land()
+    theirs = jobs.repo.git("rev-parse", "HEAD").strip()
+    for source in ("tree", "trusted"):
+        forged_line(jobs, source, run="20261119t101010z-aaaaaa", commit=theirs)
+        ran = jobs.jobs("replay", f"{source}/20261119t101010z-aaaaaa", "--allow-side-effects")
+        assert code_of(ran) in ("job_untrusted", "job_worktree_untrusted"), ran.stdout
+    assert jobs.effects == "landed landed"
