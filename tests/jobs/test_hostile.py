@@ -6,6 +6,10 @@ import json
 
 from tests.conftest import Ran
 from tests.jobs.scenes import JobScene
+from tests.jobs.test_schedule import begun, cron_job, tick
+
+DUE = "2026-03-02T00:05:01Z"
+NEXT = "2026-03-02T00:10:01Z"
 
 
 def code_of(ran: Ran) -> str | None:
@@ -82,3 +86,31 @@ def test_a_line_of_a_branch_makes_no_commit_trusted(jobs: JobScene) -> None:
         ran = jobs.jobs("replay", f"{source}/20261119t101010z-aaaaaa", "--allow-side-effects")
         assert code_of(ran) in ("job_untrusted", "job_worktree_untrusted"), ran.stdout
     assert jobs.effects == "landed landed"
+
+
+def test_a_line_of_the_future_stops_no_schedule(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    tick(jobs, DUE)
+    forged_line(jobs, "export", run="20990101t000000z", slot="2099-01-01T00:00:00Z")
+    tick(jobs, NEXT)
+    assert jobs.effects.split() == ["2026-03-02T00:05:00Z", "2026-03-02T00:10:00Z"]
+
+
+def test_a_line_that_is_none_is_told_and_the_other_jobs_go_on(jobs: JobScene) -> None:
+    names = ("bad-0", "bad-1", "bad-2", "bad-3", "bad-4", "good")
+    for name in names:
+        cron_job(jobs, name)
+    begun(jobs)
+    tick(jobs, DUE)
+    forged_line(jobs, "bad-0", at=1)
+    forged_line(jobs, "bad-1", slot="soon")
+    forged_line(jobs, "bad-2", status=["failed"])
+    forged_line(jobs, "bad-3", at="2026-03-02T00:05:00Z", status="paused", until=7)
+    jobs.repo.write("state/jobs/bad-4/ledger/2026-11.aaaaaaaa.jsonl", '{"at":"2026-03-02T00:05:00Z"}\n')
+    document = tick(jobs, NEXT).document
+    assert {row["job"]: row["code"] for row in document["data"]["problems"]} == dict.fromkeys(
+        names[:5], "state_invalid"
+    )
+    assert [run["job"] for run in document["data"]["started"]] == ["good"]
+    assert code_of(jobs.jobs("history", "bad-1")) == "state_invalid"
