@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.conftest import Ran
 from tests.jobs.scenes import JobScene
-from tests.jobs.test_schedule import begun, cron_job, tick
+from tests.jobs.test_schedule import begun, cron_job, runs, tick
 
 DUE = "2026-03-02T00:05:01Z"
 NEXT = "2026-03-02T00:10:01Z"
@@ -114,3 +116,51 @@ def test_a_line_that_is_none_is_told_and_the_other_jobs_go_on(jobs: JobScene) ->
     )
     assert [run["job"] for run in document["data"]["started"]] == ["good"]
     assert code_of(jobs.jobs("history", "bad-1")) == "state_invalid"
+
+
+@pytest.mark.parametrize("whose", ["the step", "the conductor"])
+def test_a_backfill_that_loses_a_process_says_so_and_goes_on(jobs: JobScene, whose: str) -> None:
+    cron = {"kind": "cron", "cron": "*/10 * * * *", "timezone": "UTC"}
+    killed = {"the step": "$PPID", "the conductor": "$(ps -o ppid= -p $PPID) $PPID"}[whose]
+    script = f'case "$PLATFORMSTATE_SLOT" in *:10:*) kill -9 {killed};; esac'
+    jobs.shell("fill", script, trigger=cron)
+    jobs.ready()
+    stretch = ("fill", "--from", "2026-11-01T00:00:00Z", "--to", "2026-11-01T00:20:00Z")
+    ran = jobs.jobs("backfill", *stretch)
+    assert code_of(ran) == "job_runs_failed"
+    rows = ran.document["data"]["slots"]
+    assert [(row["status"], row["reason"]) for row in rows] == [
+        ("succeeded", None),
+        ("failed", "job_lost"),
+        ("succeeded", None),
+    ]
+    if whose == "the conductor":
+        jobs.jobs("tick", "--job", "fill")
+        assert len(jobs.ledger("fill")) == 3
+
+
+def test_a_backfill_fires_nothing_before_its_time(jobs: JobScene) -> None:
+    cron_job(jobs, "fill")
+    jobs.ready()
+    stretch = ("fill", "--from", "2026-03-02T00:00:00Z", "--to", "2026-03-02T00:10:00Z")
+    jobs.jobs("backfill", *stretch, env={"PLATFORMSTATE_NOW": DUE})
+    assert jobs.effects.split() == ["2026-03-02T00:00:00Z", "2026-03-02T00:05:00Z"]
+
+
+def test_a_run_without_its_line_is_not_pruned(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    tick(jobs, DUE, PLATFORMSTATE_FAILPOINT="jobs.ledger-torn")
+    pruned = jobs.jobs("prune", "--before", "2100-01-01T00:00:00Z").document["data"]
+    assert [row["reason"] for row in pruned["skipped"]] == ["unsettled"]
+    tick(jobs, "2026-03-02T00:05:20Z")
+    assert runs(jobs, "export") == ["20260302t000500z"]
+
+
+def test_a_broken_spec_keeps_no_other_job_from_being_pruned(jobs: JobScene) -> None:
+    jobs.shell("good", "true")
+    jobs.ready()
+    jobs.run_job("good")
+    jobs.repo.write("state/jobs/bad/job.md", "---\nschema: job/1\nid: bad\n---\n")
+    pruned = jobs.jobs("prune", "--before", "2100-01-01T00:00:00Z").document
+    assert [row["job"] for row in pruned["data"]["removed"]] == ["good"]
