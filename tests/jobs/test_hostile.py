@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from platformstate.core.instants import stamp
 from tests.conftest import Ran
 from tests.jobs.scenes import JobScene
 from tests.jobs.test_schedule import begun, cron_job, runs, tick
@@ -116,6 +118,27 @@ def test_a_line_that_is_none_is_told_and_the_other_jobs_go_on(jobs: JobScene) ->
     )
     assert [run["job"] for run in document["data"]["started"]] == ["good"]
     assert code_of(jobs.jobs("history", "bad-1")) == "state_invalid"
+
+
+def test_30_12_a_folder_that_waits_where_a_slot_will_run_is_not_taken_for_its_run(
+    jobs: JobScene,
+) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    tick(jobs, DUE)
+    home = jobs.repo.root / "state/jobs/export/runs"
+    old, new = home / "20260302t000500z", home / stamp("2026-03-02T00:10:00Z")
+    new.mkdir()
+    for path in old.iterdir():
+        if path.is_file() and path.name != "run_receipt.json":
+            (new / path.name).write_bytes(path.read_bytes())
+    document = tick(jobs, NEXT).document
+    assert [row["code"] for row in document["data"]["problems"]] == ["run_journal_moved"]
+    assert runs(jobs, "export") == ["20260302t000500z"]
+    shutil.rmtree(new)
+    tick(jobs, "2026-03-02T00:10:20Z")
+    assert jobs.effects.split() == ["2026-03-02T00:05:00Z", "2026-03-02T00:10:00Z"]
+    assert runs(jobs, "export") == ["20260302t000500z", "20260302t001000z"]
 
 
 @pytest.mark.parametrize("whose", ["the step", "the conductor"])
