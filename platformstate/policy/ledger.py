@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.core.instants import instant, stamp
@@ -55,9 +55,9 @@ def is_ledger_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def is_line(row: object) -> bool:
+def is_line(row: object) -> TypeGuard[dict[str, Any]]:
     """Say whether a value may be read as a line: what a branch brings may be anything."""
-    if not isinstance(row, Mapping) or not all(isinstance(row.get(name), str) for name in _TEXTS):
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in _TEXTS):
         return False
     wanted = (*_NULLABLE, *(_OF_A_RUN if row["status"] in RAN else ()))
     return all(name in row for name in wanted) and all(_is_value(name, row[name]) for name in row)

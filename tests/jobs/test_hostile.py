@@ -56,6 +56,13 @@ def test_a_revocation_after_a_torn_line_counts(jobs: JobScene) -> None:
     assert jobs.effects == ""
 
 
+def test_to_revoke_and_to_list_at_once_is_refused(jobs: JobScene) -> None:
+    jobs.shell("export", "true")
+    jobs.ready()
+    ran = jobs.jobs("approve", "export", "--revoke", "--list")
+    assert (ran.status, code_of(ran)) == (2, "usage_invalid")
+
+
 def forged_line(jobs: JobScene, name: str, **changed: object) -> None:
     """Append a line as of another writer, made of the job's newest one."""
     line = {**jobs.ledger(name)[-1], **changed}
