@@ -219,8 +219,8 @@ def _record(conduct: Conduct, step: CommandStep, attempt: int, ended: Ended) -> 
     code = event.get("code", "run_step_failed")
     if event["type"] == "StepTimedOut":
         code = "run_step_timed_out"
-    elif event["type"] == "StepUnknown" and not step.idempotent and step.done_when is None:
-        code = "run_decision_required"
+    elif event["type"] == "StepUnknown":
+        code = conduct.terms.lost_code(step)
     return Failure(code, "step_failed", message, step, ended.exit_code, log)
 
 

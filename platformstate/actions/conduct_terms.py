@@ -55,6 +55,11 @@ class Terms:
         code = None if ended.outcome == "timed_out" else ended.exit_code
         return retry_delay(step, spent, code)
 
+    def lost_code(self, step: CommandStep) -> str:
+        """Return the code of a step of which nobody knows how its attempt ended."""
+        needs_decision = not step.idempotent and step.done_when is None
+        return "run_decision_required" if needs_decision else "run_step_failed"
+
     def failed(self, failure: Failure) -> tuple[str, str]:
         """Return the code of the answer and the reason of the run when a step's failure ends it."""
         return "run_failed", failure.reason

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from platformstate.actions.run_site import site_of
+from platformstate.actions.run_site import has_begun, site_of
 from platformstate.core.instants import moment, stamp
 from platformstate.policy.due import OpenRange
 from platformstate.policy.journal import TERMINAL
@@ -63,14 +63,12 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
 def _has_begun(store: Store, files: JobFiles, run: str) -> bool:
     """Say whether a run was started: by its journal, or by what its first step left beside the run's lock.
 
-    A pin alone starts nothing: the start is durable before any process of the run is.
+    A pin alone starts nothing: the start is durable before any process of the run is. A journal of a run
+    that this clone did not pin came with a commit.
     """
     site = site_of(store, f"job/{files.job}", run)
-    journal = store.root / site.journal
-    if journal.is_file() and journal.stat().st_size:
-        return True
     position = site.lease.position()
-    return position is not None and position.seq is not None
+    return position is not None and (position.seq is not None or has_begun(site))
 
 
 def _is_recorded(said: Line, ranges: Iterable[tuple[str, str, str]], opened: OpenRange | None) -> bool:

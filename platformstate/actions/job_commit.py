@@ -12,6 +12,7 @@ from platformstate.core.places import receipt_path, run_folder
 from platformstate.core.tree import Tree
 from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL
+from platformstate.policy.ledger import is_line
 from platformstate.policy.secrets import find_secrets
 
 MAX_ARTIFACT_BYTES: Final = 1_048_576
@@ -104,4 +105,4 @@ def pending_lines(store: Store, jobs: Sequence[str]) -> list[dict[str, Any]]:
         for text in new.splitlines():
             with suppress(ValueError):
                 lines.append(json.loads(text))
-    return [line for line in lines if isinstance(line, dict) and "at" in line]
+    return [line for line in lines if is_line(line)]

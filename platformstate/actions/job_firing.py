@@ -17,11 +17,12 @@ from platformstate.actions.git_facts import branch_text
 from platformstate.actions.job_gate import Gate
 from platformstate.actions.job_source import source_held
 from platformstate.actions.job_terms import JobTerms
-from platformstate.actions.run_site import RunSite, site_of
+from platformstate.actions.run_site import RunSite, has_begun, site_of
 from platformstate.codec.json_text import canonical_json
 from platformstate.core import ids
 from platformstate.core.instants import moment, stamp
 from platformstate.entities.job import with_defaults
+from platformstate.errors import StateError
 from platformstate.policy.job_receipt import Firing, Gathered
 from platformstate.policy.job_rules import deadline_s
 from platformstate.policy.journal import Folding
@@ -130,6 +131,7 @@ def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
         at = store.now()
         lock = site.lease.take(host=os.uname().nodename, since=at, command=f"jobs run {firing.named}")
         undone.callback(lock.close)
+        _refuse_foreign(store, site)
         data = pin_bytes(pin)
         refuse_found_secrets(store, site, data)
         write_pin(store, site, data)
@@ -146,6 +148,13 @@ def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
     conduct.terms = terms
     conduct.reach("started")
     return conduct
+
+
+def _refuse_foreign(store: Store, site: RunSite) -> None:
+    """Refuse to begin where a run lies that came with a commit. Raises: run_journal_moved."""
+    if has_begun(site) or (store.root / site.receipt).exists():
+        message = f"{site.folder} holds a run that this clone did not begin; it is in the way of {site.named}"
+        raise StateError("run_journal_moved", message, hint=f"git log -- {site.folder}", path=site.folder)
 
 
 def terms_of(store: Store, firing: Firing, *, started_at: str | None = None) -> JobTerms:

@@ -38,13 +38,17 @@ class Asked:
 
 @dataclass(slots=True)
 class Gate:
-    """A job before its boundaries: what is known of it, and each refusal in the order of the boundaries."""
+    """A job before its boundaries: what is known of it, and each refusal in the order of the boundaries.
+
+    `trusted` is what its target is resolved at, `today` what the working tree has to be.
+    """
 
     store: Store
     name: str
     spec: JobSpec
     trusted: Trusted
     asked: Asked
+    today: Trusted
     whole: dict[str, Any] = field(default_factory=dict)
     target: Target | None = None
     digest: str = ""
@@ -86,11 +90,10 @@ def gate_of(
     """
     from platformstate.actions.recipes import require_trusted
 
-    trusted = require_trusted(store)
-    if commit is not None:
-        trusted = trusted._replace(commit=commit)
+    today = require_trusted(store)
+    trusted = today if commit is None else today._replace(commit=commit)
     assert trusted.commit is not None
-    gate = Gate(store, name, spec or trusted_job(store, name, trusted.commit), trusted, asked)
+    gate = Gate(store, name, spec or trusted_job(store, name, trusted.commit), trusted, asked, today)
     try:
         gate.whole = gate.spec.whole
     except StateError as refused:
@@ -183,7 +186,7 @@ def _source(gate: Gate) -> None:
     if gate.whole["runtime"]["source"] == "trusted":
         gate.source = trusted_source(str(gate.trusted.commit))
         return
-    gate.source, refusal = tree_source(gate.store, gate.trusted, allowed=gate.asked.allow_tree)
+    gate.source, refusal = tree_source(gate.store, gate.today, allowed=gate.asked.allow_tree)
     if refusal is not None:
         raise refusal
 

@@ -15,7 +15,7 @@ from platformstate.files import Folder, WorkTree
 from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
 from platformstate.files.errors import explained
 from platformstate.gitrepo import CommitTree
-from platformstate.policy.ledger import file_name, is_ledger_name, line_text, writer_name
+from platformstate.policy.ledger import file_name, is_ledger_name, is_line, line_text, writer_name
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -104,17 +104,18 @@ def ledger_files(tree: Tree, job: str) -> list[str]:
 def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     whole = data[: data.rfind(b"\n") + 1]
     for number, text in enumerate(whole.split(b"\n")[:-1], 1):
-        try:
+        row = None
+        with suppress(ValueError, RecursionError):
             row = json.loads(text)
-            yield number, {**row, "at": row["at"]}
-        except (ValueError, KeyError, TypeError) as error:
+        if not is_line(row):
             raise StateError(
                 "state_invalid",
                 f"line {number} is no line of a ledger",
                 hint=f"platformctl validate {path}",
                 path=path,
                 line=number,
-            ) from error
+            )
+        yield number, row
 
 
 def head_tree(store: Store) -> Tree | None:

@@ -146,6 +146,10 @@ class JobTerms(Terms):
         left = None if ended.leftovers is None or self.gathered.leftovers is None else ended.leftovers
         self.gathered.leftovers = None if left is None else (self.gathered.leftovers or 0) + left
 
+    def lost_code(self, step: CommandStep) -> str:
+        """Return the code of a lost attempt: with one step it is the end of the run, nobody is waited for."""
+        return "job_lost" if self.is_one_step else super().lost_code(step)
+
     def failed(self, failure: Failure) -> tuple[str, str]:
         """Return the job's code for a failure, which is the run's reason too."""
         code = self.final or self._code(failure)

@@ -74,7 +74,8 @@ def _slots(gate: Gate, start: str, end: str, limit: int) -> list[datetime]:
         raise StateError(
             "job_trigger_invalid", f"{gate.name} has no schedule", hint=f"platformctl jobs run {gate.name}"
         )
-    first, last = _moment("--from", start), _moment("--to", end)
+    # A slot that has not come yet is its schedule's: nothing fires before its time.
+    first, last = _moment("--from", start), min(_moment("--to", end), moment(gate.store.now()))
     from datetime import timedelta
 
     found = fires_after(trigger["cron"], trigger["timezone"], first - timedelta(seconds=1), **trigger["dst"])
@@ -128,11 +129,17 @@ def _run(
     while waiting or len(flock):
         while waiting and len(flock) < parallel:
             row = waiting.pop(0)
-            flock.add(fork(partial(_conduct, store, gate, row), places=places))
+            flock.add(fork(partial(_conduct, store, gate, row), job=row["slot"], places=places))
         for report in flock.reports(1.0):
-            by_slot[report["slot"]].update(report)
-            told(f"{report['slot']} {report['status']}")
+            said = _refused(report["problem"]) if "problem" in report else report
+            by_slot[said["slot"]].update(said)
+            told(f"{said['slot']} {said['status']}")
     places.close()
+
+
+def _refused(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return what a conductor that could not run its slot, or that was killed, means for the slot."""
+    return {"slot": problem["job"], "status": "failed", "reason": problem["code"]}
 
 
 def _conduct(store: Store, gate: Gate, row: dict[str, Any], report: Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from platformstate.actions.answer import Answer
 from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_ledger import append_line, uncommitted
+from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_specs import resolve_job, working_job
 from platformstate.actions.run_site import RunSite, read_run, sites
 from platformstate.codec.json_text import canonical_json
@@ -71,8 +72,12 @@ def _moment(text: str) -> datetime:
 
 
 def _old(store: Store, name: str, before: datetime | None, cited: frozenset[str]) -> Iterator[_Old]:
-    """Yield the runs that are past their time, newest first, those that must stay with the reason."""
+    """Yield the runs that are past their time, newest first, those that must stay with the reason.
+
+    One of ours whose end no line tells yet is not settled: the next tick writes its line.
+    """
     ended = []
+    untold = {site.run for site in open_sites(store, name) if is_ours(store, site)}
     for site in sites(store, f"job/{name}"):
         try:
             state = read_run(site).state
@@ -84,13 +89,16 @@ def _old(store: Store, name: str, before: datetime | None, cited: frozenset[str]
                 yield _Old(site, "", "running")
             continue
         ended.append((str(state.header["ended_at"]), state.status, site))
-    keeps = working_job(store, name).whole["retention"]
+    keeps = {} if before is not None else working_job(store, name).whole["retention"]
     now = moment(store.now())
     for place, (at, status, site) in enumerate(sorted(ended, key=lambda row: row[:1], reverse=True)):
-        days = keeps["keep_failed_days"] if status == "failed" else keeps["days"]
-        is_old = now - moment(at) > timedelta(days=days) or (status != "failed" and place >= keeps["runs"])
-        if moment(at) < before if before is not None else is_old:
-            yield _Old(site, at, _reason(store, site, cited))
+        if moment(at) < before if before is not None else _is_old(now - moment(at), place, status, keeps):
+            yield _Old(site, at, "unsettled" if site.run in untold else _reason(store, site, cited))
+
+
+def _is_old(age: timedelta, place: int, status: str, keeps: Mapping[str, Any]) -> bool:
+    days = keeps["keep_failed_days"] if status == "failed" else keeps["days"]
+    return age > timedelta(days=days) or (status != "failed" and place >= keeps["runs"])
 
 
 def _reason(store: Store, site: RunSite, cited: frozenset[str]) -> str | None:

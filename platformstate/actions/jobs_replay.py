@@ -109,7 +109,22 @@ def _gate(
     asked = Asked(at_trusted=True, bindings=given, needs_enabled=False)
     if current:
         return gate_of(store, past.job, asked), old
-    return gate_of(store, past.job, asked, spec=spec, commit=str(past.line["commit"])), old
+    return gate_of(store, past.job, asked, spec=spec, commit=_landed(store, past)), old
+
+
+def _landed(store: Store, past: Past) -> str:
+    """Return the commit of a run. Raises: job_untrusted for one that the trusted ref lacks: a line is data."""
+    from platformstate.actions.recipes import require_trusted
+
+    trusted, commit = require_trusted(store), str(past.line["commit"])
+    base = store.repository.run(["merge-base", commit, str(trusted.commit)], check=False).decode().strip()
+    if base != commit:
+        raise StateError(
+            "job_untrusted",
+            f"{past.job}/{past.line['run']} names commit {shown(commit[:12])}, which {trusted.ref} lacks",
+            hint=f"platformctl jobs replay {past.job}/{past.line['run']} --current-spec",
+        )
+    return commit
 
 
 def _spec(store: Store, past: Past) -> JobSpec:

@@ -119,6 +119,8 @@ def approve(invocation: Invocation, job_id: str, revoke: bool, listed: bool) -> 
     """Let the spec at the trusted ref run in this clone (an operator's act)."""
     from platformstate.actions.jobs_approve import approve_job, list_approvals
 
+    if revoke and listed:
+        raise click.UsageError("--list shows and --revoke changes; give one of them")
     store = invocation.open_store()
     answer = list_approvals(store, job_id) if listed else approve_job(store, job_id, revoke=revoke)
     present(invocation, answer, approval_text)

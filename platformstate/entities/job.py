@@ -12,6 +12,7 @@ from platformstate.core.quantities import seconds
 _DEADLINE_S: Final = 7_200
 _ONLY_OF: Final = {"path": "python"}  # keys of a target that other targets do not have
 _NOT_EXECUTED: Final = ("title", "enabled", "retention")
+_GIVEN: Final = ("bindings", "bindings_schema", "set")  # names in them are the author's: none is a note
 
 
 def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,17 +39,15 @@ def whole_trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
 
 def executed(whole: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a whole spec that decides what is executed: what an approval is about."""
-    return {key: _without_notes(value) for key, value in whole.items() if _is_executed(key)}
-
-
-def _is_executed(key: str) -> bool:
-    return key not in _NOT_EXECUTED and not key.startswith("x-")
+    decided: dict[str, Any] = _without_notes(whole)
+    return {key: value for key, value in decided.items() if key not in _NOT_EXECUTED}
 
 
 def _without_notes(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_notes(inner) for key, inner in value.items() if not key.startswith("x-")}
-    return value
+    if not isinstance(value, Mapping):
+        return value
+    said = {key: inner for key, inner in value.items() if not key.startswith("x-")}
+    return {key: inner if key in _GIVEN else _without_notes(inner) for key, inner in said.items()}
 
 
 def _filled(given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:

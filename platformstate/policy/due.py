@@ -63,12 +63,14 @@ def cursor_of(
 ) -> Cursor:
     """Return where a job stands: its file's cursor, or one rebuilt from its ledger; never one reset.
 
-    A changed schedule, and a job that was never handled, stand at now: nothing starts.
+    A changed schedule, and a job that was never handled, stand at now: nothing starts. A line of slots
+    that have not come yet moves no cursor.
     """
     schedule = fingerprint(trigger)
     known = _cursor(said)
     lines = list(lines)
-    newest = max((_last_slot(line) for line in lines if line.get("schedule") == schedule), default="")
+    told = (_last_slot(line) for line in lines if line.get("schedule") == schedule)
+    newest = max((slot for slot in told if slot <= instant(now)), default="")
     if known is None:
         return Cursor(newest or instant(now), schedule)
     opened = None if known.open is None or _is_written(known.open, lines) else known.open

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.core.instants import instant, stamp
@@ -19,6 +19,12 @@ RAN: Final = ("succeeded", "failed", "aborted")
 KEPT_OF_A_STREAK: Final = 3
 _WRITER_DIGITS: Final = 8
 _FINGERPRINT_DIGITS: Final = 12
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_INSTANTS: Final = ("at", "slot", "to", "until")
+_TEXTS: Final = ("at", "job", "status", "actor")
+_NULLABLE: Final = ("run", "slot", "reason")
+_OF_A_RUN: Final = ("trigger", "spec_blob", "commit", "root_run")
+_NUMBERS: Final = ("count", "exit_code", "attempts")
 _NAME: Final = re.compile(r"([0-9]{4}-[0-9]{2})\.([a-z2-7]{8})(?:\.([0-9]+))?")
 
 
@@ -47,6 +53,29 @@ def _numbered(month: str, writer: str, number: int) -> str:
 def is_ledger_name(name: str) -> bool:
     """Say whether a name is one that `file_name` gives."""
     return _NAME.fullmatch(name) is not None
+
+
+def is_line(row: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether a value may be read as a line: what a branch brings may be anything."""
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in _TEXTS):
+        return False
+    wanted = (*_NULLABLE, *(_OF_A_RUN if row["status"] in RAN else ()))
+    return all(name in row for name in wanted) and all(_is_value(name, row[name]) for name in row)
+
+
+def _is_value(name: str, value: object) -> bool:
+    if value is None or name == "kept" or name.startswith("x-"):
+        return True
+    if name in _NUMBERS:
+        return isinstance(value, int)
+    return isinstance(value, str) and (name not in _INSTANTS or _is_instant(value))
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return _INSTANT.fullmatch(text) is not None and datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False
 
 
 def fingerprint(trigger: Mapping[str, Any]) -> str:

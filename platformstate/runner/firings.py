@@ -19,7 +19,7 @@ from platformstate.codec.json_text import canonical_json
 from platformstate.runner.opening import explained, read_whole, remove, write_all, write_private
 
 _CLAIM_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-_APPEND_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @cache
@@ -123,12 +123,14 @@ class JobFiles:
         return [line for line in map(_object, data.splitlines()) if line is not None]
 
     def add_approval(self, act: Mapping[str, Any]) -> None:
-        """Append an act, durably."""
+        """Append an act, durably, on a line of its own: one before it may have been cut off."""
         with explained(str(self._approvals)):
             _make_folder(self._approvals.parent)
             descriptor = os.open(self._approvals, _APPEND_FLAGS, 0o600)
             try:
-                write_all(descriptor, canonical_json(dict(act)) + b"\n")
+                end = os.lseek(descriptor, 0, os.SEEK_END)
+                is_torn = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+                write_all(descriptor, b"\n" * is_torn + canonical_json(dict(act)) + b"\n")
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
