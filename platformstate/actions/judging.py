@@ -215,7 +215,7 @@ class Judging:
 
     def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
         """Yield the criteria of other tasks that moved to one which a change made ask for something else."""
-        if self.scope.selected is None or not any(map(_is_of_task, changes)):
+        if self.scope.selected is None or not any(map(_asks_otherwise, changes)):
             return
         from platformstate.actions.judging_evidence import broken_moves
 
@@ -296,8 +296,12 @@ class Judging:
                 yield _unsafe_attribute(text, path, attribute, value)
 
 
-def _is_of_task(change: FileHistory) -> bool:
-    return change.document is not None and change.document.kind.name == "task"
+def _asks_otherwise(change: FileHistory) -> bool:
+    """Say whether the criteria of a task differ from those of a version before."""
+    if change.document is None or change.document.kind.name != "task":
+        return False
+    now = change.document.meta.get("acceptance")
+    return any(before is not None and before.get("acceptance") != now for before in change.before_meta)
 
 
 def _job_of(path: str) -> str | None:
