@@ -1,4 +1,4 @@
-"""Commands as real processes that cost no start-up: a process that has everything imported forks them."""
+"""Commands, and writers of the tests, as real processes that cost no start-up: `forked` forks them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -81,16 +81,21 @@ class Forks:
         return int(self._process.stdout.readline())
 
     def start(
-        self, cwd: Path, argv: tuple[str, ...], env: Mapping[str, str] | None = None, stdin: str = ""
+        self, cwd: Path, argv: Sequence[str], env: Mapping[str, str] | None = None, stdin: str = ""
     ) -> Command:
         """Start a command in this process's environment, with some settings more."""
+        return self.begin({"argv": argv}, cwd, {**os.environ, **(env or {})}, stdin.encode())
+
+    def begin(
+        self, what: Mapping[str, Any], cwd: Path, environ: Mapping[str, str], stdin: bytes = b""
+    ) -> Command:
+        """Start a command (`argv`), or a function of the tests (`call`), in exactly this environment."""
         self._count += 1
         out = self._folder / str(self._count)
         out.mkdir()
-        for name, text in (("stdin", stdin), ("stdout", ""), ("stderr", "")):
-            (out / name).write_text(text)
-        environment = {**os.environ, **(env or {})}
-        pid = self.ask({"cwd": str(cwd), "argv": argv, "env": environment, "out": str(out)})
+        for name, data in (("stdin", stdin), ("stdout", b""), ("stderr", b"")):
+            (out / name).write_bytes(data)
+        pid = self.ask({"what": what, "cwd": str(cwd), "env": environ, "out": str(out)})
         return Command(self, pid, out)
 
     def end(self) -> None:

@@ -1,8 +1,7 @@
-"""A real repository, and a way to run shell lines in it: `platformctl …` by the zygote, others by sh."""
+"""A real repository, and a way to run shell lines in it: `platformctl …` as forks, others by sh."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.conftest import IDENTITY
+from tests.forking import Forks
 
-HOME = Path(__file__).parent.parent.parent
 FIRST_MINUTE = 11
 _ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 
@@ -26,35 +25,11 @@ class Ended(NamedTuple):
     stderr: str
 
 
-class Zygote:
-    """The process that forks the commands; one serves a whole test session."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.zygote"],
-            cwd=HOME,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, request: dict[str, object]) -> int:
-        """Run one command to its end and return its exit status."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate()
-
-
 class Sandbox:
     """An empty folder `work` with an identity of its own, whose clock goes on a minute a line."""
 
-    def __init__(self, zygote: Zygote, place: Path) -> None:
-        self._zygote, self._place = zygote, place
+    def __init__(self, forks: Forks, place: Path) -> None:
+        self._forks, self._place = forks, place
         self._lines = 0
         self.root = self.cwd = place / "work"
         self.root.mkdir(parents=True)
@@ -79,9 +54,9 @@ class Sandbox:
             return Ended(0, "", "")
         if words[0] != "platformctl":
             return self._shell(line)
-        argv, stdin = words[1:], os.devnull
+        argv, stdin = words[1:], b""
         if "<" in argv:
-            argv, stdin = argv[: argv.index("<")], str(self.cwd / argv[-1])
+            argv, stdin = argv[: argv.index("<")], (self.cwd / argv[-1]).read_bytes()
         return self._ours([*flags, *argv] if "--" in argv else [*argv, *flags], stdin, settings)
 
     def _expanded(self, line: str) -> str:
@@ -97,21 +72,13 @@ class Sandbox:
         )
         return shlex.join(done.stdout.decode().split("\0")[:-1])
 
-    def _ours(self, argv: list[str], stdin: str, named: dict[str, str]) -> Ended:
-        out, err = self._place / "stdout", self._place / "stderr"
+    def _ours(self, argv: list[str], stdin: bytes, named: dict[str, str]) -> Ended:
         now = (
             f"2026-11-20T{10 + (FIRST_MINUTE + self._lines) // 60}:{(FIRST_MINUTE + self._lines) % 60:02}:00Z"
         )
-        request = {
-            "argv": argv,
-            "cwd": str(self.cwd),
-            "env": {**self.environment, "PLATFORMSTATE_NOW": now, **named},
-            "stdin": stdin,
-            "stdout": str(out),
-            "stderr": str(err),
-        }
-        status = self._zygote.run(request)
-        return Ended(status, out.read_text("utf-8"), err.read_text("utf-8"))
+        environ = {**self.environment, "PLATFORMSTATE_NOW": now, **named}
+        ran = self._forks.begin({"argv": argv}, self.cwd, environ, stdin).wait()
+        return Ended(ran.status if ran.status >= 0 else 128 - ran.status, ran.stdout, ran.stderr)
 
     def _shell(self, line: str) -> Ended:
         done = subprocess.run(

@@ -14,7 +14,8 @@ import pytest
 
 from platformstate.errors import exit_status, registry
 from tests.contract import commands, shapes, transcripts
-from tests.contract.sandbox import Ended, Zygote, is_ours
+from tests.contract.sandbox import Ended, is_ours
+from tests.forking import Forks
 
 STREAMS = frozenset({"run tail", "jobs tail", "jobs tail --log", "jobs serve", "batch --each"})
 CONDUCTING = frozenset({"procedure conduct", "run resume", "jobs run", "jobs replay", "jobs backfill"})
@@ -105,11 +106,11 @@ def _data_faults(line: str, document: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", transcripts.names())
 def test_each_line_prints_one_document_of_the_promised_shape(
-    name: str, zygote: Zygote, tmp_path: Path
+    name: str, forks: Forks, tmp_path: Path
 ) -> None:
     found = {
         step.line: faults
-        for step, ended in transcripts.replayed(transcripts.text_of(name), zygote, tmp_path)
+        for step, ended in transcripts.replayed(transcripts.text_of(name), forks, tmp_path)
         if is_ours(step.line)
         and transcripts.may_answer_in_json(step.line)
         and (faults := _faults(step, ended))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.sandbox import Ended, Sandbox, Zygote
+from tests.contract.sandbox import Ended, Sandbox
+from tests.forking import Forks
 
 ESCAPE = "\x1b"
 LINES = (
@@ -30,9 +31,9 @@ LINES = (
 
 
 @pytest.fixture
-def sandbox(zygote: Zygote, tmp_path: Path) -> Sandbox:
+def sandbox(forks: Forks, tmp_path: Path) -> Sandbox:
     """A store with a warning, a refusal and a next step in reach."""
-    made = Sandbox(zygote, tmp_path)
+    made = Sandbox(forks, tmp_path)
     made.run("git init -q -b main")
     made.run("platformctl init -q")
     for name in ("gh-460", "gh-461"):

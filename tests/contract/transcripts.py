@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.contract.masking import Masks
-from tests.contract.sandbox import Ended, Sandbox, Zygote
+from tests.contract.sandbox import Ended, Sandbox
+from tests.forking import Forks
 
 FOLDER = Path(__file__).parent / "transcripts"
 WIDTH = 100
@@ -58,9 +59,9 @@ def may_answer_in_json(line: str) -> bool:
     return "--json" in line or not OWN_FORMAT.search(line)
 
 
-def played(text: str, zygote: Zygote, place: Path) -> str:
+def played(text: str, forks: Forks, place: Path) -> str:
     """Run the lines of a transcript and return it as it is now."""
-    sandbox = Sandbox(zygote, place)
+    sandbox = Sandbox(forks, place)
     masks = Masks(place, sandbox.root)
     blocks, typed = [], ""
     for line in text.splitlines():
@@ -74,9 +75,9 @@ def played(text: str, zygote: Zygote, place: Path) -> str:
     return _joined(blocks)
 
 
-def replayed(text: str, zygote: Zygote, place: Path) -> Iterator[tuple[Step, Ended]]:
+def replayed(text: str, forks: Forks, place: Path) -> Iterator[tuple[Step, Ended]]:
     """Run the lines of a transcript, with `--json` where they may have it, and yield each with its end."""
-    sandbox = Sandbox(zygote, place)
+    sandbox = Sandbox(forks, place)
     masks = Masks(place, sandbox.root)
     typed = ""
     for step in steps(text):
@@ -126,22 +127,25 @@ def _layout(value: Any, indent: int) -> str:
 
 def main(argv: list[str]) -> int:
     """Rewrite the transcripts, or say which differ."""
-    zygote, differing = Zygote(), 0
-    for name in [word for word in argv if not word.startswith("-")] or names():
-        with tempfile.TemporaryDirectory() as place:
-            before = text_of(name)
-            after = played(before, zygote, Path(place).resolve())
-        if after != before:
-            differing += 1
-            print(
-                "".join(
-                    unified_diff(*(text.splitlines(True) for text in (before, after)), f"{name}.txt", "now")
-                )
-            )
-        if "--write" in argv:
-            (FOLDER / f"{name}.txt").write_text(after, "utf-8")
-    zygote.close()
+    differing = 0
+    with tempfile.TemporaryDirectory() as printed:
+        forks = Forks(Path(printed))
+        for name in [word for word in argv if not word.startswith("-")] or names():
+            differing += _differs(name, forks, write="--write" in argv)
+        forks.end()
     return 0 if "--write" in argv else min(differing, 1)
+
+
+def _differs(name: str, forks: Forks, *, write: bool) -> bool:
+    with tempfile.TemporaryDirectory() as place:
+        before = text_of(name)
+        after = played(before, forks, Path(place).resolve())
+    if after != before:
+        versions = (text.splitlines(True) for text in (before, after))
+        print("".join(unified_diff(*versions, f"{name}.txt", "now")))
+    if write:
+        (FOLDER / f"{name}.txt").write_text(after, "utf-8")
+    return after != before
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from platformstate.core import places
 from platformstate.gitrepo.children import FLAGS
 from tests.conftest import Repo
-from tests.crash.conftest import HOME
+from tests.forking import HOME
 from tests.store.records import checkpoint_path, make_store, new_id
 
 
