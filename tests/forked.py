@@ -9,18 +9,16 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
-import git.cmd  # noqa: F401  # what a command imports at its first commit
-
-import platformstate.actions.conduct_resume
-import platformstate.actions.conduct_start
-import platformstate.store.protocol
-import platformstate.validation  # noqa: F401
+import platformstate
 from platformstate.__main__ import main as command
-from platformstate.cli.commands import COMMANDS
+from platformstate.core.catalog import KINDS
+from platformstate.validation.engines import engine
 
 PROGRAM = str(Path(sys.executable).with_name("platformctl"))
 
@@ -48,24 +46,40 @@ def _become(request: dict[str, Any]) -> None:
 def _done(what: dict[str, Any]) -> int:
     """Do what is asked and return a function's status; a command ends the process itself."""
     if "call" in what:
-        module, _, name = what["call"].partition(":")
-        called: int = getattr(import_module(module), name)(what)
+        called: int = _function(what["call"])(what)
         return called
     sys.argv = [PROGRAM, *what["argv"]]
     command()
 
 
+def _function(place: str) -> Callable[[dict[str, Any]], int]:
+    module, _, name = place.partition(":")
+    found: Callable[[dict[str, Any]], int] = getattr(import_module(module), name)
+    return found
+
+
+def _prepare() -> None:
+    """Import all that a command may come to import, and compile the schemas: most of what one costs."""
+    for module in walk_packages(platformstate.__path__, "platformstate."):
+        import_module(module.name)
+    for name in ("_strptime", "git.cmd", "hmac", "secrets"):
+        import_module(name)
+    for kind in KINDS:
+        engine(kind)
+    gc.freeze()  # what a child does not touch it need not copy
+
+
 def main() -> None:
     """Serve until the input ends."""
-    for home in COMMANDS.values():
-        import_module(home.place.partition(":")[0])
-    gc.freeze()  # what a child does not touch it need not copy
+    _prepare()
     for line in sys.stdin:
         request = json.loads(line)
         if "wait" in request:
             _, status = os.waitpid(request["wait"], 0)
             reply = os.waitstatus_to_exitcode(status)
         else:
+            if "call" in request["what"]:
+                _function(request["what"]["call"])  # imported here, once for all its children
             reply = os.fork()
             if reply == 0:
                 _become(request)
