@@ -35,21 +35,17 @@ def _become(request: dict[str, Any]) -> None:
             opened = os.open(Path(request["out"], name), os.O_WRONLY if number else os.O_RDONLY)
             os.dup2(opened, number)
             os.close(opened)
-        status = _done(request["what"])
+        what = request["what"]
+        if "call" in what:
+            status = _function(what["call"])(what)
+        else:
+            sys.argv = [PROGRAM, *what["argv"]]
+            command()  # ends the process itself
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def _done(what: dict[str, Any]) -> int:
-    """Do what is asked and return a function's status; a command ends the process itself."""
-    if "call" in what:
-        called: int = _function(what["call"])(what)
-        return called
-    sys.argv = [PROGRAM, *what["argv"]]
-    command()
 
 
 def _function(place: str) -> Callable[[dict[str, Any]], int]:

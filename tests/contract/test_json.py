@@ -105,9 +105,7 @@ def _data_faults(line: str, document: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", transcripts.names())
-def test_each_line_prints_one_document_of_the_promised_shape(
-    name: str, forks: Forks, tmp_path: Path
-) -> None:
+def test_each_line_prints_one_document_of_the_promised_shape(name: str, forks: Forks, tmp_path: Path) -> None:
     found = {
         step.line: faults
         for step, ended in transcripts.replayed(transcripts.text_of(name), forks, tmp_path)
