@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -74,14 +75,20 @@ class Repo:
         return self.git("rev-parse", "HEAD").strip()
 
 
+@pytest.fixture(scope="session")
+def unborn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `git init` makes, once for all tests, less the samples of hooks."""
+    root = tmp_path_factory.mktemp("unborn")
+    Repo(root).git("init", "-q", "-b", "main")
+    for sample in (root / ".git" / "hooks").glob("*.sample"):
+        sample.unlink()
+    return root
+
+
 @pytest.fixture
-def repo(tmp_path: Path) -> Repo:
+def repo(unborn: Path, tmp_path: Path) -> Repo:
     """An empty repository on an unborn branch `main`."""
-    root = tmp_path / "repo"
-    root.mkdir()
-    made = Repo(root)
-    made.git("init", "-q", "-b", "main")
-    return made
+    return Repo(Path(shutil.copytree(unborn, tmp_path / "repo")))
 
 
 Platformctl = Callable[..., Ran]

@@ -42,30 +42,18 @@ def bench(*argv: str, **named: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Run every figure once at the smallest scale."""
-    out = tmp_path_factory.mktemp("bench") / "bench.json"
+def test_70_15_every_figure_is_taken_or_skipped_with_its_reason(tmp_path: Path) -> None:
+    """Each runs once at the smallest scale, has its line, and a result that keeps to the schema."""
+    out = tmp_path / "bench.json"
     ran = bench("--smoke", f"OUT={out}")
     assert out.exists(), ran.stderr
     result: dict[str, Any] = json.loads(out.read_text())
-    return result | {"stdout": ran.stdout}
-
-
-def test_70_15_the_result_keeps_to_its_schema(smoke: dict[str, Any]) -> None:
     schema = json.loads((HERE / "result.schema.json").read_text())
-    result = {key: value for key, value in smoke.items() if key != "stdout"}
     jsonschema.Draft202012Validator(schema).validate(result)
-
-
-def test_every_figure_is_taken_or_skipped_with_its_reason(smoke: dict[str, Any]) -> None:
-    assert {row["id"] for row in smoke["figures"]} == set(MODULES), smoke["skipped"]
-    assert {skipped["name"] for skipped in smoke["skipped"]} == {*LATER, "peers"}
-
-
-def test_every_figure_has_its_line(smoke: dict[str, Any]) -> None:
-    lines = smoke["stdout"].splitlines()
-    assert [line.split()[0] for line in lines] == [row["id"] for row in smoke["figures"]]
+    assert {row["id"] for row in result["figures"]} == set(MODULES), result["skipped"]
+    assert {skipped["name"] for skipped in result["skipped"]} == {*LATER, "peers"}
+    lines = ran.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [row["id"] for row in result["figures"]]
 
 
 def test_70_15_only_takes_exactly_what_is_asked_for_and_start_up_keeps_to_its_goals(tmp_path: Path) -> None:

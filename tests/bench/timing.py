@@ -110,14 +110,17 @@ class Timed:
 
 
 def timed(candidates: Iterable[Candidate], rounds: int) -> dict[str, Timed]:
-    """Time every candidate once a round in a seeded random order, after one round that is not kept."""
+    """Time every candidate once a round in a seeded random order, after one round that is not kept.
+
+    A single round shows that everything works and measures nothing, so nothing comes before it.
+    """
     wanted = list(candidates)
     order = random.Random(SEED)
     samples: dict[str, list[Sample]] = {candidate.name: [] for candidate in wanted}
-    for number in range(rounds + 1):
+    for number in range(rounds + 1 if rounds > 1 else 1):
         order.shuffle(wanted)
         for candidate in wanted:
             sample = candidate.run(number)
-            if number:
+            if number or rounds == 1:
                 samples[candidate.name].append(sample)
     return {name: Timed(name, tuple(kept)) for name, kept in samples.items()}
