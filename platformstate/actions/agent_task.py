@@ -6,7 +6,7 @@ Without a command the run's life is its lease; `agent_task_wrap` starts one and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from platformstate.actions import task_requests
@@ -15,7 +15,9 @@ from platformstate.actions.checkpoint_build import Ground, start_checkpoint
 from platformstate.actions.checkpoint_step import stands_at
 from platformstate.actions.claim import read_for_claim, wish_of, write_claim
 from platformstate.actions.run_opening import OpenedRun, keep_place
-from platformstate.actions.task_folder import TaskFolder
+from platformstate.actions.run_repeats import lease_of_run, nothing_written, opened_before, run_mark
+from platformstate.actions.signs_of_life import claim_shown
+from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.actions.task_pin import pin_event, task_pin
 from platformstate.core.document import Document
 from platformstate.core.places import journal_path, run_path
@@ -44,6 +46,7 @@ class StartRequest(NamedTuple):
     remote: str | None = None
     pin: bool = True
     command: Sequence[str] = ()
+    idempotency_key: str | None = None
 
 
 class Begun(NamedTuple):
@@ -62,17 +65,34 @@ class Begun(NamedTuple):
     @property
     def names(self) -> Names:
         """What names the run to its processes."""
-        header = self.opened.header
-        return Names(self.run, str(header["subject"]).partition("/")[2], str(header["actor"]))
+        return _names(self.opened.header)
 
 
 def start_run(store: Store, request: StartRequest) -> Answer:
     """Claim a task, open its run and pin its plan, in one commit with a `start` checkpoint.
 
-    Raises: task_not_found, task_not_ready, claim_held, run_alive, run_transition_refused inside a run,
+    With a key, the run that the same request opened before is the answer. Raises: task_not_found,
+    task_not_ready, claim_held, run_alive, run_transition_refused inside a run, idempotency_conflict,
     and what a write raises.
     """
-    return started(begin(store, request))
+    earlier = begun_before(store, request)
+    return started(begin(store, request)) if earlier is None else _started_again(store, *earlier)
+
+
+def begun_before(store: Store, request: StartRequest) -> tuple[TaskFolder, RunFacts] | None:
+    """Return the run that this very request began. Raises: idempotency_conflict, run_transition_refused."""
+    refuse_nested()
+    if request.idempotency_key is None:
+        return None
+    folder = read_task_folder(store.tree(), task_requests.task_id(store, request.task)).checked()
+    run = opened_before(folder, _mark(store, folder.task_id, request))
+    return None if run is None else (folder, run)
+
+
+def _mark(store: Store, task: str, request: StartRequest) -> str | None:
+    wanted = {"ttl": request.ttl, "remote": request.remote, "pin": request.pin}
+    command = list(request.command)
+    return run_mark(store, request.idempotency_key, "agent-task.start", task, **wanted, command=command)
 
 
 def begin(
@@ -82,6 +102,7 @@ def begin(
     refuse_nested()
     task = task_requests.task_id(store, request.task)
     wish = wish_of(store, ttl=request.ttl, remote=request.remote, coupling=coupling)
+    wish = wish._replace(mark=_mark(store, task, request))
     folder = read_for_claim(store, task)
 
     def change_of(claimed: OpenedRun, now: TaskFolder) -> Change:
@@ -112,21 +133,39 @@ def refuse_nested() -> None:
 
 def started(begun: Begun) -> Answer:
     """Return what `start` answers."""
-    header, lease = begun.opened.header, begun.opened.lease
-    task = begun.names.task
-    data = {
-        "task": task,
-        "run": begun.run,
+    claim = None if begun.opened.lease is None else claim_json(begun.opened.lease, "live")
+    data = _started_data(begun.opened.header, claim, begun.checkpoint)
+    return written(data, begun.written, _then(begun.names), begun.warnings)
+
+
+def _started_again(store: Store, folder: TaskFolder, run: RunFacts) -> Answer:
+    """Return the answer to a start that was made before, with the claim as it stands now."""
+    lease = lease_of_run(store, folder, run.id)
+    own = (said.id for said in folder.checkpoints if said.meta["run"] == run.id)
+    data = _started_data(run.header, None if lease is None else claim_shown(lease), min(own))
+    return written(data, nothing_written(store, f"run: start {run.id}"), _then(_names(run.header)))
+
+
+def _started_data(header: Mapping[str, Any], claim: dict[str, Any] | None, checkpoint: str) -> dict[str, Any]:
+    names = _names(header)
+    return {
+        "task": names.task,
+        "run": header["id"],
         "fence": header.get("fence"),
-        "claim": None if lease is None else claim_json(lease, "live"),
+        "claim": claim,
         "steps": header.get("steps"),
-        "checkpoint": begun.checkpoint,
-        "env": begun.names.as_environment(),
+        "checkpoint": checkpoint,
+        "env": names.as_environment(),
     }
-    actor = begun.names.actor
-    verb = "codex-task" if actor == CODEX else f"agent-task --agent {actor}"
-    then = (f"platformctl memory brief --task {task}", f"platformctl {verb} end --task {task}")
-    return written(data, begun.written, then, begun.warnings)
+
+
+def _names(header: Mapping[str, Any]) -> Names:
+    return Names(str(header["id"]), str(header["subject"]).partition("/")[2], str(header["actor"]))
+
+
+def _then(names: Names) -> tuple[str, str]:
+    verb = "codex-task" if names.actor == CODEX else f"agent-task --agent {names.actor}"
+    return f"platformctl memory brief --task {names.task}", f"platformctl {verb} end --task {names.task}"
 
 
 def _change(store: Store, task: str, opened: OpenedRun) -> Change:

@@ -10,16 +10,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from platformstate.actions.agent_task import Begun, StartRequest, begin, started
+from platformstate.actions.agent_task import Begun, StartRequest, begin, begun_before, started
 from platformstate.actions.agent_task_end import EndedTaskRun, EndRequest, end_data, record_end
 from platformstate.actions.agent_task_watch import LOOK_S, Reopen, Watch
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.run_repeats import nothing_written
 from platformstate.actions.run_site import site_of
 from platformstate.errors import StateError, shown
 from platformstate.policy.claims import WRAPPED
 from platformstate.policy.wrapping import (
     BY_SIGNAL,
     DEFAULT_INTERVAL,
+    ENDING_SIGNALS,
     SIGNALLED,
     Ending,
     ending_of,
@@ -28,6 +30,8 @@ from platformstate.policy.wrapping import (
 from platformstate.runner import RunLock, wrapping
 
 if TYPE_CHECKING:
+    from platformstate.actions.task_folder import TaskFolder
+    from platformstate.policy.chain import RunFacts
     from platformstate.runner import Wrapped
     from platformstate.store import Store
 
@@ -46,12 +50,15 @@ def wrap_command(reopen: Reopen, request: WrapRequest) -> Answer:
     """Run a command in a run of its own, from claim to release, and answer how it ended.
 
     `reopen` opens the store as it stands at that moment. The command is not started when the claim
-    fails. While it runs no signal ends this process: signals are the command's. Raises: usage_invalid
-    for a command that is not there, and what `begin` and an end raise.
+    fails. While it runs no signal ends this process: signals are the command's. With a key, nothing is
+    run that was run before: the answer is how that stands. Raises: usage_invalid for a command that is
+    not there, and what `begin` and an end raise.
     """
     interval_s = interval_seconds(request.interval)
     refuse_missing(request.start.command, request.cwd)
     store = reopen()
+    if (earlier := begun_before(store, request.start)) is not None:
+        return _told_again(store, *earlier)
     locks: list[RunLock] = []
     with ExitStack() as closing:
 
@@ -104,17 +111,33 @@ def _watched(wrapped: Wrapped, watch: Watch) -> int:
 
 def _answer(done: EndedTaskRun, ending: Ending, exit_code: int, watch: Watch) -> Answer:
     data = {**end_data(done), "exit_code": exit_code}
-    answer = written(
-        data, done.written, (f"platformctl task show {data['task']}",), (*watch.warnings, *done.warnings)
-    )
+    then = (f"platformctl task show {data['task']}",)
+    return _judged(written(data, done.written, then, (*watch.warnings, *done.warnings)), ending)
+
+
+def _told_again(store: Store, folder: TaskFolder, run: RunFacts) -> Answer:
+    """Return how the run of a start that was made before has ended, or stands; nothing is run."""
+    count = sum(said.meta["run"] == run.id for said in folder.checkpoints)
+    done = EndedTaskRun(run.header, count, nothing_written(store, f"run: start {run.id}"))
+    answer = written(end_data(done), done.written, (f"platformctl task show {folder.task_id}",))
+    exit_code = run.header.get("exit_code")
+    if not exit_code:
+        return answer
+    heard = ENDING_SIGNALS if run.header.get("reason") == BY_SIGNAL else ()
+    return _judged(answer, ending_of(exit_code, heard))
+
+
+def _judged(answer: Answer, ending: Ending) -> Answer:
+    """Return an end with the error that a command's failure is."""
     if ending.exit_status == 0:
         return answer
+    exit_code = ending.exit_code or 0
     how = (
         f"ended by signal {exit_code - SIGNALLED}"
         if ending.reason == BY_SIGNAL
         else f"ended with {exit_code}"
     )
-    error = StateError("run_failed", f"the command of run {data['run']} {how}", hint=answer.next[0])
+    error = StateError("run_failed", f"the command of run {answer.data['run']} {how}", hint=answer.next[0])
     return answer._replace(error=error, exit_status=ending.exit_status)
 
 

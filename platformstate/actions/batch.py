@@ -141,25 +141,25 @@ def _task_update(store: Store, given: Given, key: str | None) -> Answer:
 def _task_block(store: Store, given: Given, key: str | None) -> Answer:
     from platformstate.actions.task_block import block_task
 
-    return block_task(store, given.pop("task_id"), **given)
+    return block_task(store, given.pop("task_id"), **given, idempotency_key=key)
 
 
 def _task_unblock(store: Store, given: Given, key: str | None) -> Answer:
     from platformstate.actions.task_block import unblock_task
 
-    return unblock_task(store, given.pop("task_id"), **given)
+    return unblock_task(store, given.pop("task_id"), **given, idempotency_key=key)
 
 
 def _task_reopen(store: Store, given: Given, key: str | None) -> Answer:
     from platformstate.actions.task_close import reopen_task
 
-    return reopen_task(store, given.pop("task_id"), **given)
+    return reopen_task(store, given.pop("task_id"), **given, idempotency_key=key)
 
 
 def _task_move_criterion(store: Store, given: Given, key: str | None) -> Answer:
     from platformstate.actions.task_criteria import move_criterion
 
-    return move_criterion(store, given.pop("task_id"), **given)
+    return move_criterion(store, given.pop("task_id"), **given, idempotency_key=key)
 
 
 def _checkpoint_create(store: Store, given: Given, key: str | None) -> Answer:

@@ -6,8 +6,8 @@ For other verbs that claim: `wish_of` makes a wish of flags, `read_for_claim` re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
@@ -15,6 +15,7 @@ from platformstate.actions.claim_remote import Seen, give_back, look, push, remo
 from platformstate.actions.fencing import held, refuse_fenced
 from platformstate.actions.rescue_proof import DeadRun, dead_journal_held, dead_run
 from platformstate.actions.run_opening import OpenedRun, keep_place, open_run
+from platformstate.actions.run_repeats import lease_of_run, nothing_written, opened_before, run_mark
 from platformstate.actions.signs_of_life import claim_of, claim_shown, claim_ttl
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.entities import run as runs
@@ -78,9 +79,9 @@ def claim_task(
     holder = _named(store, folder, run, inside_run)
     if holder is not None:
         return _renewed(store, name, holder.id, ttl)
-    mark = _mark(store, name, idempotency_key, {"ttl": ttl, "remote": remote})
-    if (earlier := _opened_before(folder, mark)) is not None:
-        return _answered_again(store, folder, earlier)
+    mark = run_mark(store, idempotency_key, "task.claim", name, ttl=ttl, remote=remote)
+    if (earlier := opened_before(folder, mark)) is not None:
+        return _answered_again(store, folder, earlier.id)
     wish = wish_of(store, ttl=ttl, remote=remote)._replace(mark=mark)
     made = write_claim(store, folder, wish, lambda opened, _: _change(store, name, opened))
     opened = made.opened
@@ -95,32 +96,12 @@ def claim_task(
     return written(data, made.written, (f"platformctl memory brief --task {name}",), made.warnings)
 
 
-def _mark(store: Store, task: str, key: str | None, wanted: Mapping[str, Any]) -> str | None:
-    from platformstate.policy.repeats import repeat_mark
-
-    asked = {"op": "task.claim", "task": task, "actor": store.actor, **wanted}
-    return None if key is None else repeat_mark(key, asked)
-
-
-def _opened_before(folder: TaskFolder, mark: str | None) -> str | None:
-    """Return the run that this very request opened. Raises: idempotency_conflict."""
-    from platformstate.policy.repeats import is_repeat
-
-    if mark is None:
-        return None
-    return next((run.id for run in folder.runs if is_repeat(mark, run.mark)), None)
-
-
 def _answered_again(store: Store, folder: TaskFolder, run: str) -> Answer:
     """Return the answer to a request that was served before; nothing is written, and no claim renewed."""
-    from platformstate.store.change import Change
-
-    name = folder.task_id
-    claimed = claim_of(store, folder, store.now())
-    is_its = claimed is not None and claimed.lease.run == run
-    shown = claim_shown(claimed.lease) if claimed is not None and is_its else None
+    name, lease = folder.task_id, lease_of_run(store, folder, run)
+    shown = None if lease is None else claim_shown(lease)
     data = {"task": name, "run": run, "claim": shown, "renewed": False, "replaced": None}
-    done = store.write(lambda: Change(f"task: claim {name}", (), ()))
+    done = nothing_written(store, f"task: claim {name}")
     return written(data, done, (f"platformctl memory brief --task {name}",))
 
 

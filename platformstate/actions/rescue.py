@@ -15,6 +15,7 @@ from platformstate.actions.fencing import held
 from platformstate.actions.operators import require_operator
 from platformstate.actions.rescue_proof import DeadRun, proven_dead, unfinished
 from platformstate.actions.run_opening import OpenedRun
+from platformstate.actions.run_repeats import lease_of_run, nothing_written, opened_before, run_mark
 from platformstate.actions.signs_of_life import claim_of, claim_shown
 from platformstate.actions.task_folder import TaskFolder
 from platformstate.errors import StateError
@@ -41,23 +42,29 @@ def rescue_task(
     ttl: str | None = None,
     remote: str | None = None,
     max_tokens: int = DEFAULT_TOKENS,
+    idempotency_key: str | None = None,
 ) -> Brief:
     """End a dead run at a task and open one of this actor that goes on from it; return the brief.
 
     The dead run is the one named, else the newest that has not succeeded. `force` needs an operator and
-    a reason: it stands in for a proof of death. Raises: task_not_found, run_not_found, id_ambiguous,
+    a reason: it stands in for a proof of death. With a key, the run that the same request opened
+    before is the answer, and the brief is today's. Raises: task_not_found, run_not_found, id_ambiguous,
     rescue_not_needed, rescue_wrong_branch, run_alive, claim_held, operator_required, task_not_ready,
-    usage_invalid, remote_missing, remote_unreachable, and what a write raises.
+    usage_invalid, remote_missing, remote_unreachable, idempotency_conflict, and what a write raises.
     """
     _refuse_unfounded(store, force, reason)
     name = task_requests.task_id(store, task)
     folder = read_for_claim(store, name)
+    wanted = {"run": run, "force": force, "reason": reason, "ttl": ttl, "remote": remote}
+    mark = run_mark(store, idempotency_key, "memory.rescue", name, **wanted)
+    if (earlier := opened_before(folder, mark)) is not None:
+        return _answered_again(store, folder, earlier, max_tokens)
     lifecycle.refuse_start(folder.document.meta)
     chosen = _chosen(store, folder, run)
     find = partial(_dead, run=chosen.id, because=reason if force else None)
     find(store, folder, store.now())
     findings = list(_findings(brief_task(store, name, run=chosen.id).answer.data))
-    wish = wish_of(store, ttl=ttl, remote=remote)._replace(find_dead=find)
+    wish = wish_of(store, ttl=ttl, remote=remote)._replace(find_dead=find, mark=mark)
     made = write_claim(store, folder, wish, partial(_change, store, findings))
     brief = brief_task(store, name, max_tokens=max_tokens)
     opened, dead = made.opened, made.opened.dead
@@ -73,6 +80,25 @@ def rescue_task(
     }
     next_ = tuple(brief.answer.data["next"]["commands"])
     return Brief(written(data, made.written, next_, made.warnings), brief.text)
+
+
+def _answered_again(store: Store, folder: TaskFolder, run: RunFacts, max_tokens: int) -> Brief:
+    """Return the answer to a rescue that was made before; its proof is what its checkpoint says of it."""
+    lease = lease_of_run(store, folder, run.id)
+    said = next(c for c in folder.checkpoints if c.meta["run"] == run.id and c.meta["kind"] == "rescue")
+    kind, _, detail = said.body["done"][0].partition(": ")[2].partition(", ")
+    brief = brief_task(store, folder.task_id, max_tokens=max_tokens)
+    data = {
+        "dead_run": run.header["rescues"],
+        "proof": {"kind": kind, "detail": detail},
+        "run": run.id,
+        "fence": run.header["fence"],
+        "claim": None if lease is None else claim_shown(lease),
+        "checkpoint": said.id,
+        "brief": brief.answer.data,
+    }
+    done = nothing_written(store, f"run: rescue {run.id}")
+    return Brief(written(data, done, tuple(brief.answer.data["next"]["commands"])), brief.text)
 
 
 def _refuse_unfounded(store: Store, force: bool, reason: str | None) -> None:

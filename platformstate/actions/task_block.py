@@ -26,11 +26,12 @@ def block_task(
     on: str | None = None,
     waits_on: str | None = None,
     expect_rev: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Set an open task to blocked, and say what it waits on; with `on` it depends on that task.
 
     Raises: task_not_found, id_ambiguous, task_transition_refused, task_dependency_cycle,
-    record_changed, and what a write raises.
+    record_changed, idempotency_conflict, and what a write raises.
     """
 
     def revise(document: Document[Any]) -> Document[Any]:
@@ -40,23 +41,34 @@ def block_task(
             {"status": "blocked", "status_reason": text, **_needed(store, document.meta, on)}
         )
 
-    return change_task(store, task_id, "block", revise, expect_rev=expect_rev)
+    asked = {"reason": reason, "on": on, "waits_on": waits_on}
+    return change_task(
+        store, task_id, "block", revise, expect_rev=expect_rev, key=idempotency_key, asked=asked
+    )
 
 
 def unblock_task(
-    store: Store, task_id: str, *, reason: str | None = None, expect_rev: str | None = None
+    store: Store,
+    task_id: str,
+    *,
+    reason: str | None = None,
+    expect_rev: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Let a blocked task go on: implementation while a run holds its lease, else ready.
 
     Raises: task_not_found, id_ambiguous, task_transition_refused, task_has_no_criteria,
-    record_changed, and what a write raises.
+    record_changed, idempotency_conflict, and what a write raises.
     """
 
     def revise(document: Document[Any]) -> Document[Any]:
         target = lifecycle.unblocked(document.meta, held=_is_held(store, document.id))
         return document.with_changes({"status": target, "status_reason": reason})
 
-    return change_task(store, task_id, "unblock", revise, expect_rev=expect_rev)
+    asked = {"reason": reason}
+    return change_task(
+        store, task_id, "unblock", revise, expect_rev=expect_rev, key=idempotency_key, asked=asked
+    )
 
 
 def _is_held(store: Store, task: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions import task_requests
 from platformstate.actions.answer import Answer, written
@@ -15,12 +16,14 @@ from platformstate.core.places import task_path
 from platformstate.cost import COST
 from platformstate.entities import task as tasks
 from platformstate.errors import StateError, shown
+from platformstate.policy.repeats import is_repeat, mark_of, with_mark
 
 if TYPE_CHECKING:
     from platformstate.entities.shapes import Task
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 Revise = Callable[[Document[Any]], Document[Any]]
 
 
@@ -32,17 +35,22 @@ def change_task(
     *,
     expect_rev: str | None = None,
     proofs: Sequence[FileChange] = (),
+    key: str | None = None,
+    asked: Mapping[str, Any] = NOTHING,
 ) -> Answer:
     """Write a task as `revise` wants it and say which fields changed; no difference writes nothing.
 
-    `proofs` are new files of evidence that the change refers to; they are written with it.
-    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, and what
-    `revise` and a write raise.
+    `proofs` are new files of evidence that the change refers to; they are written with it. With
+    an idempotency `key` a task that has seen what was `asked` with it is answered as it stands.
+    Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed,
+    idempotency_conflict, and what `revise` and a write raise.
     """
 
     def decide() -> Change:
-        change = changed_task(store, task_requests.task_id(store, task_id), verb, revise, expect_rev)
-        return change._replace(files=(*change.files, *proofs))
+        name = task_requests.task_id(store, task_id)
+        mark = mark_of(key, f"task.{verb}", task=name, **asked)
+        change = _changed(store, name, verb, revise, expect_rev, mark)
+        return change._replace(files=(*change.files, *proofs)) if change.files else change
 
     done = store.write(decide)
     meta, rev, changed = done.change.data
@@ -51,27 +59,31 @@ def change_task(
     return written(data, done)
 
 
-def changed_task(
-    store: Store, task_id: str, verb: str, revise: Revise, expect_rev: str | None = None
+def _changed(
+    store: Store, task_id: str, verb: str, revise: Revise, expect_rev: str | None, mark: str | None
 ) -> Change:
     """Return the change of a task's file; its data are the new front matter, its rev, the changed fields."""
     from platformstate.codec.edit import text_of
     from platformstate.gitrepo import blob_id
     from platformstate.store.change import Change, FileChange
 
-    refuse_claimed(store, task_id, f"task {verb}")
     path = task_path(task_id)
     before, document = read_task(store, task_id)
-    format_ = store.repository.object_format
-    refuse_other_rev(task_id, blob_id(before, format_), expect_rev)
+    rev, subject = blob_id(before, store.repository.object_format), f"task: {verb} {task_id}"
+    seen = document.meta.get("idempotency")
+    if is_repeat(mark, seen):
+        return Change(subject, (), (), (document.meta, rev, []))
+    refuse_claimed(store, task_id, f"task {verb}")
+    refuse_other_rev(task_id, rev, expect_rev)
     revised = revise(document)
     changed = changed_fields(document, revised)
-    after = text_of(revised).encode() if changed else before
+    if not changed:
+        return Change(subject, (), (), (document.meta, rev, []))
+    revised = revised.with_changes(with_mark(mark, seen))
+    after = text_of(revised).encode()
     trailers = (("Task", task_id), ("Actor", store.actor))
-    files = (FileChange(path, before, after),) if changed else ()
-    return Change(
-        f"task: {verb} {task_id}", trailers, files, (revised.meta, blob_id(after, format_), changed)
-    )
+    data = (revised.meta, blob_id(after, store.repository.object_format), changed)
+    return Change(subject, trailers, (FileChange(path, before, after),), data)
 
 
 def changed_fields(before: Document[Any], after: Document[Any]) -> list[str]:

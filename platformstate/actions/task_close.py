@@ -19,6 +19,7 @@ from platformstate.core.places import task_path
 from platformstate.errors import StateError, shown
 from platformstate.policy import closing
 from platformstate.policy.closing import Checked
+from platformstate.policy.repeats import is_repeat, mark_of, with_mark
 
 if TYPE_CHECKING:
     from platformstate.actions.evidence_recontact import Asked
@@ -39,6 +40,7 @@ class _Wish(NamedTuple):
     expect_rev: str | None
     run: RunFacts | None
     asked: Asked
+    mark: str | None = None
 
 
 def close_task(
@@ -50,21 +52,29 @@ def close_task(
     limit_s: float = LIMIT_S,
     expect_rev: str | None = None,
     inside_run: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Close a task when each criterion is proven now, moved or waived; else refuse and say why.
 
     `evidence` is `[AC=]KIND:REF`; a command in it is executed, except in a dry run. With the closing
-    the task's lease is given back and the closer's own run ends as succeeded, in one commit.
+    the task's lease is given back and the closer's own run ends as succeeded, in one commit. With a
+    key, a task that the same request closed before is the answer.
     Raises: close_refused (problems, `data.criteria`), task_transition_refused, criterion_not_found,
     criterion_not_open, evidence_criterion_missing, operator_required, claim_held, claim_fenced,
-    record_changed, trust_ref_unset, and what a write raises.
+    record_changed, trust_ref_unset, idempotency_conflict, and what a write raises.
     """
     task = task_requests.task_id(store, prefix)
+    mark = mark_of(idempotency_key, "task.close", task=task, evidence=list(evidence), docs_only=docs_only)
     _, document = read_task(store, task)
+    if is_repeat(mark, document.meta.get("idempotency")):
+        done = store.write(lambda: _again(store, task))
+        return written(
+            {**done.change.data, "path": task_path(task)}, done, (f"platformctl task show {task}",)
+        )
     closing.refuse_close(document.meta)
     run = _own_run(store, task, inside_run)
     given = _resolved(store, document, evidence, limit_s)
-    wish = _Wish(task, given, docs_only, expect_rev, run, _asked(store, document, given))
+    wish = _Wish(task, given, docs_only, expect_rev, run, _asked(store, document, given), mark)
     with _held(store, task, run):
         done = store.write(lambda: _decide(store, wish))
     data = {**done.change.data, "path": task_path(task)}
@@ -80,11 +90,12 @@ def reopen_task(
     *,
     criteria: Sequence[str] = (),
     expect_rev: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """Take a done task back to ready; criteria named, and those that no longer hold, are open again.
 
-    Raises: task_transition_refused, criterion_not_found, criterion_not_open, record_changed, and what
-    a write raises.
+    Raises: task_transition_refused, criterion_not_found, criterion_not_open, record_changed,
+    idempotency_conflict, and what a write raises.
     """
 
     def revise(document: Document[Any]) -> Document[Any]:
@@ -104,7 +115,10 @@ def reopen_task(
         changes = {"status": "ready", "status_reason": reason, "acceptance": acceptance, "closed_at": None}
         return document.with_changes(changes)
 
-    return change_task(store, prefix, "reopen", revise, expect_rev=expect_rev)
+    asked = {"reason": reason, "criteria": list(criteria)}
+    return change_task(
+        store, prefix, "reopen", revise, expect_rev=expect_rev, key=idempotency_key, asked=asked
+    )
 
 
 def checked_criteria(store: Store, meta: Any, given: Given) -> list[Checked]:
@@ -179,6 +193,8 @@ def _decide(store: Store, wish: _Wish) -> Change:
 
     folder = read_task_folder(store.tree(), wish.task)
     before, document = folder.data, folder.document
+    if is_repeat(wish.mark, document.meta.get("idempotency")):
+        return _again(store, wish.task)
     refuse_other_rev(wish.task, blob_id(before, store.repository.object_format), wish.expect_rev)
     refuse_fenced(store, folder, wish.run)
     refuse_claimed(store, wish.task, "closing")
@@ -199,6 +215,20 @@ def _decide(store: Store, wish: _Wish) -> Change:
     }
     trailers = (("Task", wish.task), ("Actor", store.actor))
     return Change(f"task: close {wish.task}", trailers, (change, *proofs, *files), data, lease=lease)
+
+
+def _again(store: Store, task: str) -> Change:
+    """Return the change of nothing that answers a close which was made before, as the task stands now."""
+    from platformstate.gitrepo import blob_id
+    from platformstate.store.change import Change
+
+    before, document = read_task(store, task)
+    rev = blob_id(before, store.repository.object_format)
+    data = {
+        "task": task_requests.task_json(document.meta, rev),
+        "criteria": [one.as_json() for one in checked_criteria(store, document.meta, [])],
+    }
+    return Change(f"task: close {task}", (), (), data)
 
 
 def _refuse_unproven(store: Store, document: Document[Any], checked: list[Checked], wish: _Wish) -> None:
@@ -241,7 +271,7 @@ def _closed(document: Document[Any], wish: _Wish, at: str) -> Document[Any]:
             items.setdefault(name, []).append(one.item)
     acceptance = closing.proven(document.meta["acceptance"], items)
     changes = {"status": "done", "status_reason": None, "acceptance": acceptance, "closed_at": at}
-    return document.with_changes(changes)
+    return document.with_changes({**changes, **with_mark(wish.mark, document.meta.get("idempotency"))})
 
 
 def _file_change(store: Store, before: bytes, document: Document[Any]) -> tuple[FileChange, str]:

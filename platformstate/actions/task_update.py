@@ -14,6 +14,7 @@ from platformstate.core.document import Document
 from platformstate.entities import task as tasks
 from platformstate.errors import StateError, shown
 from platformstate.policy import lifecycle, ready
+from platformstate.policy.repeats import is_repeat, mark_of
 
 if TYPE_CHECKING:
     from platformstate.entities.shapes import Task
@@ -43,43 +44,39 @@ def update_task(
 ) -> Answer:
     """Change a task as asked and say which fields changed; a change of nothing writes nothing.
 
-    A record keeps the key of its creation only, so one given here is refused, never ignored.
-
     Raises: task_not_found, id_ambiguous, state_invalid, path_symlink, record_changed, claim_held,
     claim_fenced, task_close_required, task_transition_refused, task_has_no_criteria,
-    task_dependency_cycle, usage_invalid,
+    task_dependency_cycle, usage_invalid, idempotency_conflict,
     evidence_refused, evidence_criterion_missing, criterion_not_open, operator_required, and what a
     write raises.
     """
-    if idempotency_key is not None:
-        raise StateError(
-            "usage_invalid",
-            "--idempotency-key makes a creation safe to repeat; an update is guarded by --expect-rev",
-            hint=f"platformctl task update {task_id} --expect-rev REV",
-        )
     if not request:
         raise StateError(
             "usage_invalid", "task update needs something to change", hint="platformctl task update --help"
         )
     if "evidence" in request:
-        return _update_with_evidence(store, task_id, request, expect_rev)
+        return _update_with_evidence(store, task_id, request, expect_rev, idempotency_key)
     return change_task(
         store,
         task_id,
         "update",
         lambda document: _updated(store, document, request),
         expect_rev=expect_rev,
+        key=idempotency_key,
+        asked=request,
     )
 
 
 def _update_with_evidence(
-    store: Store, task_id: str, request: tasks.TaskRequest, expect_rev: str | None
+    store: Store, task_id: str, request: tasks.TaskRequest, expect_rev: str | None, key: str | None
 ) -> Answer:
     """Check the evidence first, since a command in it may take its time; then change the task."""
     from platformstate.actions.task_evidence import proof_files, resolved_for, with_evidence
 
     name = task_requests.task_id(store, task_id)
-    given = resolved_for(store, read_task(store, name)[1].meta, request)
+    meta = read_task(store, name)[1].meta
+    repeated = is_repeat(mark_of(key, "task.update", task=name, **request), meta.get("idempotency"))
+    given = [] if repeated else resolved_for(store, meta, request)
     return change_task(
         store,
         name,
@@ -87,6 +84,8 @@ def _update_with_evidence(
         lambda document: _updated(store, with_evidence(document, given), request),
         expect_rev=expect_rev,
         proofs=proof_files(given),
+        key=key,
+        asked=request,
     )
 
 

@@ -69,13 +69,14 @@ def start(context: click.Context, /, **given: Any) -> None:
     if given["command"]:
         _wrap(invocation, given)
         return
-    present(invocation, start_run(invocation.open_store(), _request(given)), started_text)
+    present(invocation, start_run(invocation.open_store(), _request(invocation, given)), started_text)
 
 
-def _request(given: dict[str, Any]) -> Any:
+def _request(invocation: Invocation, given: dict[str, Any]) -> Any:
     from platformstate.actions.agent_task import StartRequest
 
-    return StartRequest(given["task"], given["ttl"], given["remote"], given["pin"], given["command"])
+    wanted = {name: given[name] for name in ("task", "ttl", "remote", "pin", "command")}
+    return StartRequest(**wanted, idempotency_key=invocation.idempotency_key)
 
 
 def _wrap(invocation: Invocation, given: dict[str, Any]) -> None:
@@ -83,7 +84,7 @@ def _wrap(invocation: Invocation, given: dict[str, Any]) -> None:
     from platformstate.actions.agent_task_wrap import WrapRequest, wrap_command
 
     cwd = None if invocation.directory == "." else Path(invocation.directory)
-    request = WrapRequest(_request(given), cwd, invocation.json, given["interval"], given["auto"])
+    request = WrapRequest(_request(invocation, given), cwd, invocation.json, given["interval"], given["auto"])
     answer = wrap_command(invocation.open_store, request)
     if not invocation.json and not invocation.quiet and "write" in answer.data:
         echo.err(ended_text(answer.data))

@@ -247,5 +247,6 @@ def rescue(invocation: Invocation, /, task: str, **wanted: Any) -> None:
     """
     from platformstate.actions.rescue import rescue_task
 
-    made = rescue_task(invocation.open_store(), task, **wanted)
+    key = invocation.idempotency_key
+    made = rescue_task(invocation.open_store(), task, idempotency_key=key, **wanted)
     present(invocation, made.answer, lambda data: rescued_text(data, made.text))

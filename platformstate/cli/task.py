@@ -138,6 +138,7 @@ def block(invocation: Invocation, /, task_id: str, **given: Any) -> None:
     """Say that an open task cannot go on, and why."""
     from platformstate.actions.task_block import block_task
 
+    given["idempotency_key"] = invocation.idempotency_key
     present(invocation, block_task(invocation.open_store(), task_id, **given), changed_text)
 
 
@@ -156,6 +157,7 @@ def unblock(invocation: Invocation, /, task_id: str, **given: Any) -> None:
     """Let a blocked task go on: to implementation while a run holds it, else to ready."""
     from platformstate.actions.task_block import unblock_task
 
+    given["idempotency_key"] = invocation.idempotency_key
     present(invocation, unblock_task(invocation.open_store(), task_id, **given), changed_text)
 
 

@@ -48,6 +48,7 @@ def close(invocation: Invocation, /, task_id: str, timeout: str, **wanted: Any) 
     from platformstate.policy.claims import length_s
 
     wanted |= {"limit_s": length_s(timeout, "--timeout"), "inside_run": _inside()}
+    wanted["idempotency_key"] = invocation.idempotency_key
     present(invocation, close_task(invocation.open_store(), task_id, **wanted), closed_text)
 
 
@@ -67,6 +68,7 @@ def reopen(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
     """Take a done task back to ready; what no longer holds is open again, its evidence stays listed."""
     from platformstate.actions.task_close import reopen_task
 
+    wanted["idempotency_key"] = invocation.idempotency_key
     present(invocation, reopen_task(invocation.open_store(), task_id, **wanted), changed_text)
 
 
@@ -87,6 +89,7 @@ def move_criterion(invocation: Invocation, /, task_id: str, **wanted: Any) -> No
     """Hand an open criterion over to another task, which cannot close without it."""
     from platformstate.actions.task_criteria import move_criterion as move
 
+    wanted["idempotency_key"] = invocation.idempotency_key
     present(invocation, move(invocation.open_store(), task_id, **wanted), moved_text)
 
 
@@ -106,6 +109,7 @@ def waive_criterion(invocation: Invocation, /, task_id: str, **wanted: Any) -> N
     """Let a criterion go; an operator's act, recorded as one."""
     from platformstate.actions.task_criteria import waive_criterion as waive
 
+    wanted["idempotency_key"] = invocation.idempotency_key
     present(invocation, waive(invocation.open_store(), task_id, **wanted), closed_text)
 
 

@@ -42,6 +42,35 @@ def is_valid(memory: Memory) -> bool:
     return not validate_state(str(memory.repo.root), Wish()).data["problems"]
 
 
+def test_a_start_with_a_key_begins_one_run_and_answers_with_it_again(memory: Memory) -> None:
+    memory.create(plan=PLAN)
+    first = start(memory, idempotency_key="k")
+    head = memory.head()
+    again = start(memory, idempotency_key="k")
+    said = ("task", "run", "fence", "claim", "steps", "checkpoint", "env")
+    assert [again[name] for name in said] == [first[name] for name in said]
+    assert (again["commit"], memory.head()) == (None, head)
+    refused("idempotency_conflict", lambda: start(memory, idempotency_key="k", pin=False))
+    refused("claim_held", lambda: start(memory, idempotency_key="other"))
+    end(memory)
+    ended = start(memory, idempotency_key="k")
+    assert (ended["run"], ended["claim"]["state"]) == (first["run"], "released")
+
+
+def test_a_wrapped_command_with_a_key_is_run_once_and_ends_the_same_again(memory: Memory) -> None:
+    memory.create()
+    script = "echo ran >> ../ran; exit 3"
+    answers = [wrap(memory, script, idempotency_key="k") for _ in range(2)]
+    assert (memory.repo.root.parent / "ran").read_text() == "ran\n"
+    first, again = (answer.data for answer in answers)
+    said = ("task", "run", "fence", "status", "exit_code", "checkpoints")
+    assert [again[name] for name in said] == [first[name] for name in said]
+    assert again["status"] == "failed"
+    assert [answer.status for answer in answers] == [1, 1]
+    assert again["commit"] is None
+    refused("idempotency_conflict", lambda: wrap(memory, "true", idempotency_key="k"))
+
+
 def test_a_start_claims_pins_and_says_where_it_stands_in_one_commit(memory: Memory) -> None:
     memory.create(plan=PLAN)
     head = memory.head()

@@ -138,11 +138,36 @@ def test_update_list_and_show_speak_json(run: Run) -> None:
     assert refused.document["error"]["code"] == "task_close_required"
 
 
-def test_an_update_refuses_a_key_that_it_could_not_keep(run: Run) -> None:
-    run("task", "create", "--title", "One", "--id", "one")
-    refused = run("task", "update", "one", "--accept", "x", "--idempotency-key", "k", "--json")
-    assert refused.document["error"]["code"] == "usage_invalid"
-    assert "--expect-rev" in refused.document["error"]["message"]
+@pytest.mark.parametrize(
+    "line, other",
+    [
+        ("update one --accept x", "update one --accept y"),
+        ("block one --reason waits --waits-on human", "block one --reason sleeps --waits-on human"),
+        ("unblock stuck --reason decided", "unblock stuck --reason forgotten"),
+        ("close one --evidence file:docs/spec.md --docs-only", "close one --evidence file:docs/spec.md"),
+        ("reopen over --reason failing", "reopen over --reason broken"),
+        ("move-criterion one ac1 --to two", "move-criterion one ac1 --to two --reason there"),
+        ("waive-criterion one ac1 --reason gone", "waive-criterion one ac1 --reason late"),
+    ],
+)
+def test_a_change_of_a_task_with_a_key_happens_once_and_is_answered_again(
+    run: Run, line: str, other: str
+) -> None:
+    for name in ("one", "two", "stuck", "over"):
+        run("task", "create", "--title", "T", "--id", name, "--accept", "said::doc")
+    run("task", "block", "stuck", "--reason", "waits")
+    run("task", "waive-criterion", "over", "ac1", "--reason", "so", "--actor", "operator")
+    run("task", "close", "over")
+    key = ("--idempotency-key", "k", "--actor", "operator", "--json")
+    first, again = (run("task", *line.split(), *key) for _ in range(2))
+    assert (first.status, again.status) == (0, 0), first.stdout + again.stdout
+    assert first.document["data"]["commit"] is not None
+    assert again.document["data"]["commit"] is None
+    assert again.document["data"].get("task") == first.document["data"].get("task")
+    assert again.document["data"].get("to") == first.document["data"].get("to")
+    conflict = run("task", *other.split(), *key)
+    assert conflict.document["error"]["code"] == "idempotency_conflict"
+    assert run("validate").status == 0
 
 
 def test_a_list_is_an_aligned_table(run: Run) -> None:

@@ -286,3 +286,16 @@ def test_what_the_old_run_wrote_after_the_rescue_is_late(memory: Memory, tmp_pat
     memory.repo.root = main
     memory.repo.git("pull", "-q", "--no-rebase", "--no-edit", str(tmp_path / "clone"), "late")
     assert memory.brief().answer.data["late"] == [late]
+
+
+def test_a_rescue_with_a_key_is_made_once_and_answered_again(memory: Memory) -> None:
+    dead = begun(memory)
+    first = rescue(memory, idempotency_key="k").answer.data
+    head = memory.head()
+    again = rescue(memory, idempotency_key="k").answer.data
+    said = ("dead_run", "proof", "run", "fence", "claim", "checkpoint")
+    assert [again[name] for name in said] == [first[name] for name in said]
+    assert (again["dead_run"], again["proof"]["kind"], again["commit"]) == (dead, "lock_free", None)
+    assert memory.head() == head
+    assert refused(lambda: rescue(memory, idempotency_key="k", ttl="5m")).code == "idempotency_conflict"
+    assert refused(lambda: rescue(memory, idempotency_key="other")).code == "run_alive"

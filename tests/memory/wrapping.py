@@ -39,9 +39,12 @@ def end(memory: Memory, outcome: str = "succeeded", actor: str = "codex", **more
     return end_run(memory.store(actor), "gh-460", outcome, **more).data
 
 
-def wrap(memory: Memory, script: str, *, pin: bool = True, **more: Any) -> Answer:
+def wrap(
+    memory: Memory, script: str, *, pin: bool = True, idempotency_key: str | None = None, **more: Any
+) -> Answer:
     """Wrap a shell script, which begins in the repository."""
-    asked = StartRequest("gh-460", pin=pin, command=("sh", "-c", script))
+    command = ("sh", "-c", script)
+    asked = StartRequest("gh-460", pin=pin, command=command, idempotency_key=idempotency_key)
     return wrap_command(memory.store, WrapRequest(asked, memory.repo.root, **more))
 
 
