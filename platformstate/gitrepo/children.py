@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -111,15 +112,21 @@ def _hint(code: str, stderr: str) -> str:
 
 
 def input_file(data: bytes) -> IO[bytes]:
-    """Return an unnamed file that holds these bytes, to be read from its start."""
+    """Return an unnamed file that holds these bytes, to be read from its start. Raises: disk_full."""
     if sys.platform == "linux":
         file: IO[bytes] = os.fdopen(os.memfd_create("input"), "w+b")
     else:
         from tempfile import TemporaryFile  # importing it costs as much as two git children
 
         file = TemporaryFile()  # noqa: SIM115  the caller closes it
-    file.write(data)
-    file.seek(0)
+    try:
+        file.write(data)
+        file.seek(0)
+    except OSError as failed:  # a limit on the size of files holds in memory too
+        with suppress(OSError):
+            file.close()  # tries once more to write what it holds
+        text = f"no room for what git is to read: {failed.strerror}"
+        raise StateError("disk_full", text, hint=_hint("disk_full", "")) from failed
     return file
 
 

@@ -33,12 +33,11 @@ TASK = places.task_path("gh-1")
 class SmallDisk:
     """A place with little room: a tmpfs where this user may mount one, else a limit on file sizes."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *, mounted: bool) -> None:
         place.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False
-        )
-        self.place, self.is_mounted = place, done.returncode == 0
+        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+        self.place = place
+        self.is_mounted = mounted and not subprocess.run(mount, capture_output=True, check=False).returncode
 
     def fill(self, leave_bytes: int) -> dict[str, int]:
         """Leave this much room; return what a writer must be told where no disk was filled."""
@@ -57,9 +56,9 @@ class SmallDisk:
             subprocess.run(["umount", "-l", str(self.place)], check=True)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    made = SmallDisk(tmp_path / "disk")
+@pytest.fixture(params=["disk", "limit"])
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
+    made = SmallDisk(tmp_path / "disk", mounted=request.param == "disk")
     yield made
     made.end()
 
