@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.claim_remote import renew_remote
 from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_place import require_here
@@ -182,4 +183,4 @@ def _answer(conduct: Conduct, step: ManualStep, attempt: int) -> Answer:
         data["outcome"] = "in_flight"
     if conduct.last is None:
         return Answer({**data, "commit": None, "pending": False, "write": None})
-    return written(data, conduct.last)
+    return written(data, conduct.last, warnings=renew_remote(conduct.store, conduct.last.change.lease))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from platformstate.codec.container import parts
 from platformstate.codec.decoding import without_crlf
 from platformstate.codec.json_nodes import json_tree
 from platformstate.codec.nodes import Node, steps
+from platformstate.core.catalog import KINDS
+from platformstate.errors import Problem
+
+if TYPE_CHECKING:
+    from platformstate.core.document import Document
 
 
 def position(text: str, container: str, pointer: str, *, of_key: bool = False) -> tuple[int, int]:
@@ -29,6 +35,15 @@ def position(text: str, container: str, pointer: str, *, of_key: bool = False) -
             return key.line, key.col
         node = child
     return _first(node) if node is root and node.kind == "mapping" else (node.line, node.col)
+
+
+def problem_at(
+    document: Document[Any], pointer: str, code: str, message: str, fix: str, criterion: str | None = None
+) -> Problem:
+    """Return a finding about what a pointer names in a record, at its line and column."""
+    container = KINDS[document.kind.name].container
+    line, col = position(document.source or "", container, pointer)
+    return Problem(document.path, line, col, code, message, fix, pointer, criterion=criterion)
 
 
 @lru_cache(maxsize=4)

@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
-from platformstate.gitrepo.children import input_file, stream_git
-from platformstate.gitrepo.objects import look_up, missing_object
+from platformstate.gitrepo.objects import contents, look_up
 from platformstate.gitrepo.repository import Repository
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -100,36 +99,22 @@ def object_bytes(
 
     Raises: history_missing for a damaged one at which git stops.
     """
-    with input_file("".join(f"{oid}\n" for oid in oids).encode("ascii")) as asked:
-        child = stream_git(
-            ["cat-file", "--batch", "--buffer"],
-            cwd=repository.place,
-            stdin=asked,
-            flags=repository.flags,
-            extra=repository.extra,
-        )
-        assert child.stdout is not None
-        try:
-            while header := child.stdout.readline():
-                words = header.split()
-                if len(words) != 3:
-                    yield None
-                    continue
-                size = int(words[2])
-                if size <= limit:
-                    COST.read += 1
-                    yield child.stdout.read(size)
-                else:
-                    left = size
-                    while left > 0:
-                        left -= len(child.stdout.read(min(left, _CHUNK_BYTES)))
-                    yield size
-                child.stdout.read(1)
-            if child.wait():
-                raise missing_object("an object")
-        finally:
-            child.stdout.close()
-            child.wait()
+    with contents(repository, oids, "--buffer") as answers:
+        while header := answers.readline():
+            words = header.split()
+            if len(words) != 3:
+                yield None
+                continue
+            size = int(words[2])
+            if size <= limit:
+                COST.read += 1
+                yield answers.read(size)
+            else:
+                left = size
+                while left > 0:
+                    left -= len(answers.read(min(left, _CHUNK_BYTES)))
+                yield size
+            answers.read(1)
 
 
 def _texts(listed: bytes) -> list[str]:

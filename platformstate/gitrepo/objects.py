@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import IO, NamedTuple
 
 from platformstate.errors import StateError
 from platformstate.gitrepo.children import input_file, stream_git
@@ -49,9 +50,26 @@ def blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes | None
 
     Raises: history_missing for a damaged one, at which git stops.
     """
+    with contents(repository, names) as answers:
+        while header := answers.readline():
+            found = _found(header.decode("utf-8", "surrogateescape").rstrip("\n"))
+            if found is None:
+                yield None
+                continue
+            data = answers.read(found.size)
+            answers.read(1)
+            yield data if found.type == "blob" else None
+
+
+@contextmanager
+def contents(repository: Repository, names: Iterable[str], *flags: str) -> Iterator[IO[bytes]]:
+    """Yield what one child says of named objects: each a header line, its bytes and a line's end.
+
+    Raises: history_missing for a damaged one, at which git stops, once all that it said was read.
+    """
     with input_file("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")) as asked:
         child = stream_git(
-            ["cat-file", "--batch"],
+            ["cat-file", "--batch", *flags],
             cwd=repository.place,
             stdin=asked,
             flags=repository.flags,
@@ -59,14 +77,7 @@ def blobs(repository: Repository, names: Iterable[str]) -> Iterator[bytes | None
         )
         assert child.stdout is not None
         try:
-            while header := child.stdout.readline():
-                found = _found(header.decode("utf-8", "surrogateescape").rstrip("\n"))
-                if found is None:
-                    yield None
-                    continue
-                data = child.stdout.read(found.size)
-                child.stdout.read(1)
-                yield data if found.type == "blob" else None
+            yield child.stdout
             if child.wait():
                 raise missing_object("an object")
         finally:

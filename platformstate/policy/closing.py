@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from platformstate.codec import locate
-from platformstate.core.catalog import KINDS
+from platformstate.codec.locate import problem_at
 from platformstate.core.document import Document
 from platformstate.entities.task import DONE_OR_LATER, criterion_named, highest_criterion
 from platformstate.errors import Problem, StateError, shown
@@ -118,19 +117,19 @@ def close_problems(
     if not checked:
         fix = f'platformctl task update {document.id} --accept "TEXT::PROOF"'
         found.append(
-            _problem(document, "/status", "task_has_no_criteria", "nothing says what proves it", fix)
+            problem_at(document, "/status", "task_has_no_criteria", "nothing says what proves it", fix)
         )
     for index, one in enumerate(checked):
         pointer = f"/acceptance/{index}"
         rows = [] if one.criterion["state"] in SETTLED else _unproven(one)
         if docs_only and _not_docs(one.criterion):
             rows.append(("close_not_docs_only", _why_not_docs(one.criterion), "leave --docs-only out"))
-        found += [_problem(document, pointer, *row, one.criterion["id"]) for row in rows]
+        found += [problem_at(document, pointer, *row, one.criterion["id"]) for row in rows]
     for name, status in needed.items():
         if status not in DONE_OR_LATER:
             text = f"{name}, which it depends on, is {status or 'missing'}"
             fix = f"close {name} first, or take it out: --remove-dep {name}"
-            found.append(_problem(document, "/depends_on", "task_dependency_open", text, fix))
+            found.append(problem_at(document, "/depends_on", "task_dependency_open", text, fix))
     return tuple(found)
 
 
@@ -226,16 +225,3 @@ def _why_not_docs(criterion: Meta) -> str:
     if criterion["proof"] != "doc":
         return f"criterion {criterion['id']} asks for {criterion['proof']} proof"
     return f"criterion {criterion['id']} was waived, not met"
-
-
-def _problem(
-    document: Document[Any],
-    pointer: str,
-    code: str,
-    message: str,
-    fix: str,
-    criterion: str | None = None,
-) -> Problem:
-    container = KINDS[document.kind.name].container
-    line, col = locate.position(document.source or "", container, pointer)
-    return Problem(document.path, line, col, code, message, fix, pointer, criterion=criterion)

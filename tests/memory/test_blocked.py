@@ -8,7 +8,9 @@ import pytest
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.task_block import block_task, unblock_task
+from platformstate.actions.task_close import close_task
 from platformstate.actions.task_graph import graph_tasks
+from platformstate.actions.task_ready import ready_answer
 from platformstate.actions.task_show import show_task
 from platformstate.cli.graph_text import graph_dot, graph_mermaid, graph_text
 from platformstate.errors import StateError
@@ -95,6 +97,15 @@ def test_10_11_an_open_dependency_is_the_reason_why_a_task_is_not_ready(memory: 
         {"id": "gh-661", "status": "ready", "ready": True},
     ]
     assert graph["edges"] == [{"from": "gh-460", "to": "gh-661", "kind": "depends_on"}]
+
+
+def test_10_11_a_dependency_that_is_done_makes_the_task_ready(memory: Memory) -> None:
+    memory.create("gh-661")
+    memory.create(depends_on=["gh-661"])
+    assert [row["id"] for row in ready_answer(memory.store()).data["tasks"]] == ["gh-661"]
+    close_task(memory.store("operator"), "gh-661", evidence=["file:docs/spec.md"])
+    assert [row["id"] for row in ready_answer(memory.store()).data["tasks"]] == ["gh-460"]
+    assert show_task(memory.store(), "gh-460").data["not_ready"] == []
 
 
 def test_a_graph_around_a_task_holds_what_is_connected_with_it(memory: Memory) -> None:

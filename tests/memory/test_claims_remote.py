@@ -14,7 +14,9 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.claim import claim_task
 from platformstate.actions.release import release_task
 from platformstate.actions.rescue import rescue_task
+from platformstate.actions.run_step import begin_step, end_step
 from platformstate.actions.task_close import close_task
+from platformstate.actions.task_update import update_task
 from platformstate.store import open_store
 from tests.conftest import Repo
 
@@ -160,6 +162,23 @@ def test_a_renewal_is_pushed_once_a_quarter_of_its_time(
     assert warning.code == "remote_unreachable"
     [lost] = release(one).warnings
     assert lost.code == "remote_unreachable"
+
+
+def test_a_step_that_the_run_tells_renews_the_claim_at_the_remote(
+    clones: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = clones[0]
+    monkeypatch.setenv("PLATFORMSTATE_NOW", "2026-11-20T10:00:00Z")
+    update_task(open_store(one, actor="codex"), "gh-460", {"plan": ["a=first"]})
+    run = claim(one, ttl="60m").data["run"]
+    first = at_hub(one) or {}
+    monkeypatch.setenv("PLATFORMSTATE_NOW", "2026-11-20T10:20:00Z")
+    begin_step(open_store(one, actor="codex"), run)
+    assert (at_hub(one) or {})["expires_at"] > first["expires_at"]
+    shutil.rmtree(one.parent / "hub.git")
+    monkeypatch.setenv("PLATFORMSTATE_NOW", "2026-11-20T10:40:00Z")
+    [warning] = end_step(open_store(one, actor="codex"), run, "succeeded").warnings
+    assert warning.code == "remote_unreachable"
 
 
 def test_the_repositorys_own_settings_make_a_claim_execute_nothing(
