@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from platformstate.codec.locate import problem_at
+from platformstate.codec.locate import problem_at as _problem
 from platformstate.core.document import Document
 from platformstate.entities.statuses import DONE_OR_LATER
 from platformstate.errors import Problem, shown
@@ -56,7 +56,7 @@ def criterion_changes(old: Meta, new: Document[Any], since: Sequence[Meta] = ())
         if name not in now:
             message = f"criterion {name} was removed; a criterion is met, moved or waived, never dropped"
             fix = f"restore it: {shown(criterion['text'])}"
-            found.append(problem_at(new, "/acceptance", "criterion_removed", message, fix))
+            found.append(_problem(new, "/acceptance", "criterion_removed", message, fix))
             continue
         if old["status"] not in MAY_CHANGE:
             found += _reworded(criterion, new, *now[name])
@@ -86,7 +86,7 @@ def _reworded(criterion: Meta, new: Document[Any], place: int, after: Meta) -> I
         if after[key] != criterion[key]:
             message = f"{key} of criterion {name} was {shown(criterion[key])!r}"
             fix = f"restore it, and add another: platformctl task update {new.id} --accept TEXT::PROOF"
-            yield problem_at(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix)
+            yield _problem(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix)
 
 
 def _met_again(criterion: Meta, new: Document[Any], place: int, after: Meta) -> Iterator[Problem]:
@@ -99,7 +99,7 @@ def _met_again(criterion: Meta, new: Document[Any], place: int, after: Meta) -> 
             f"criterion {criterion['id']} was open with this evidence, and nothing new says that it is met"
         )
         fix = _PROVE.format(new.id, criterion["id"])
-        yield problem_at(new, f"/acceptance/{place}/state", "evidence_broken", message, fix)
+        yield _problem(new, f"/acceptance/{place}/state", "evidence_broken", message, fix)
 
 
 def moved_target(criterion: Meta) -> tuple[str, str]:
@@ -119,7 +119,7 @@ def _close_problems(document: Document[Any]) -> Iterator[Problem]:
     reason = f"criterion {', '.join(opened)} is open" if opened else "it has no criterion"
     fix = f"restore the status, then platformctl task close {document.id}"
     message = f"the task is {meta['status']}, and {reason}"
-    yield problem_at(document, "/status", "task_close_unproven", message, fix)
+    yield _problem(document, "/status", "task_close_unproven", message, fix)
 
 
 def _unrecorded(document: Document[Any], place: int, verdicts: Sequence[Verdict]) -> Iterator[Problem]:
@@ -128,7 +128,7 @@ def _unrecorded(document: Document[Any], place: int, verdicts: Sequence[Verdict]
         if verdict.code == "evidence_not_recorded":
             pointer = f"/acceptance/{place}/evidence/{index}"
             fix = _PROVE.format(document.id, criterion["id"])
-            yield problem_at(document, pointer, "evidence_not_recorded", verdict.detail, fix)
+            yield _problem(document, pointer, "evidence_not_recorded", verdict.detail, fix)
 
 
 def _open(_: Document[Any], __: int, ___: Sequence[Verdict], ____: Any) -> Iterator[Problem]:
@@ -144,13 +144,13 @@ def _met(document: Document[Any], place: int, verdicts: Sequence[Verdict], _: An
     fix = _PROVE.format(document.id, name)
     if not verdicts:
         message = f"criterion {name} is met, and no evidence says so"
-        yield problem_at(document, f"{pointer}/state", "evidence_broken", message, fix)
+        yield _problem(document, f"{pointer}/state", "evidence_broken", message, fix)
     for index, verdict in enumerate(verdicts):
         row = _row(proof, verdict)
         if row is not None:
             code, detail, severity = row
             message = f"criterion {name}: {verdict.type}:{shown(verdict.ref)}: {detail}"
-            found = problem_at(document, f"{pointer}/evidence/{index}", code, message, fix)
+            found = _problem(document, f"{pointer}/evidence/{index}", code, message, fix)
             yield found._replace(severity=severity)
 
 
@@ -172,7 +172,7 @@ def _waived(document: Document[Any], place: int, verdicts: Sequence[Verdict], _:
     name = document.meta["acceptance"][place]["id"]
     message = f"criterion {name} is waived, and no operator's word is recorded for it"
     fix = f"an operator: platformctl task waive-criterion {document.id} {name} --reason R"
-    yield problem_at(document, f"/acceptance/{place}/state", "waiver_not_recorded", message, fix)
+    yield _problem(document, f"/acceptance/{place}/state", "waiver_not_recorded", message, fix)
 
 
 def _moved(
@@ -193,7 +193,7 @@ def _moved(
     message = f"criterion {criterion['id']} moved to {task}#{name}, which {reason}"
     fix = f"set it open again, then platformctl task move-criterion {document.id} {criterion['id']} --to TASK"
     pointer = f"/acceptance/{place}/moved_to"
-    yield problem_at(document, pointer, "criterion_move_broken", message, fix)
+    yield _problem(document, pointer, "criterion_move_broken", message, fix)
 
 
 def _comes_back(document: Document[Any], criterion: Meta, others: Mapping[str, Meta | None]) -> bool:

@@ -23,7 +23,7 @@ from platformstate.gitrepo.environment import redirecting
 from platformstate.store.change import Change, Written
 from platformstate.store.control import Control
 from platformstate.store.failpoints import Failpoints
-from platformstate.store.intents import Journal
+from platformstate.store.intent_journal import Journal
 from platformstate.store.session import Session
 from platformstate.store.settings import Clock, resolve
 from platformstate.store.settings import clock as wall_clock

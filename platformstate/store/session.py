@@ -18,7 +18,8 @@ from platformstate.gitrepo.writing import Person, refuse_without_identity
 from platformstate.store.chains import Chain, Head, rests_on
 from platformstate.store.control import Control
 from platformstate.store.failpoints import Failpoints
-from platformstate.store.intents import Intent, Journal
+from platformstate.store.intent_journal import Journal
+from platformstate.store.intents import Intent
 from platformstate.store.settings import Clock, Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from platformstate.store import Store
 from platformstate.store.failpoints import Failpoints
-from platformstate.store.intents import Journal
+from platformstate.store.intent_journal import Journal
 from tests.conftest import Repo
 from tests.store.records import (
     checkpoint_path,
