@@ -15,6 +15,7 @@ from platformstate.cli.commands import Command, group
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.memory import create
 from platformstate.cli.present import present
+from platformstate.cli.task_options import REMOTE, TTL
 from platformstate.cli.texts import WORDS
 from platformstate.errors import StateError
 from platformstate.policy.wrapping import DEFAULT_INTERVAL, OUTCOMES
@@ -39,14 +40,8 @@ def codex_task() -> None:
     ),
 )
 @click.option("--task", required=True, metavar="T", help="The task, or a prefix of its id.")
-@click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m.")
-@click.option(
-    "--remote",
-    is_flag=False,
-    flag_value="",
-    metavar="NAME",
-    help="Let this remote arbitrate between clones; without a name it is origin.",
-)
+@TTL
+@REMOTE
 @click.option(
     "--interval",
     default=DEFAULT_INTERVAL,

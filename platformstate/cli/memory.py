@@ -20,7 +20,7 @@ from platformstate.cli.memory_text import (
     rescued_text,
 )
 from platformstate.cli.present import present
-from platformstate.cli.task_options import options, request_of
+from platformstate.cli.task_options import REMOTE, TTL, options, request_of
 from platformstate.cli.texts import SOURCE, TEXT, WORDS, Source
 from platformstate.entities.checkpoint import KINDS, CheckpointRequest
 from platformstate.policy.brief_text import DEFAULT_TOKENS
@@ -222,14 +222,8 @@ def observe(
 @click.option("--run", metavar="DEAD", help="The dead run; default: the newest that has not succeeded.")
 @click.option("--force", is_flag=True, help="An operator says that it is dead; nothing proves it.")
 @click.option("--reason", type=WORDS, metavar="R", help="With --force: why that is right.")
-@click.option("--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m.")
-@click.option(
-    "--remote",
-    is_flag=False,
-    flag_value="",
-    metavar="NAME",
-    help="Let this remote arbitrate between clones; without a name it is origin.",
-)
+@TTL
+@REMOTE
 @click.option(
     "--max-tokens",
     type=click.IntRange(1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -11,11 +11,8 @@ from platformstate.cli.claim_text import claimed_text, ready_text, released_text
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
 from platformstate.cli.task import task
-from platformstate.cli.task_options import of_task
+from platformstate.cli.task_options import REMOTE, TTL, of_task
 from platformstate.cli.texts import WORDS
-
-TTL_HELP: Final = "How long the claim lasts without a sign of life; default 60m."
-REMOTE_HELP: Final = "Let this remote arbitrate between clones; without a name it is origin."
 
 
 @task.command(
@@ -23,8 +20,8 @@ REMOTE_HELP: Final = "Let this remote arbitrate between clones; without a name i
     examples=("platformctl task claim gh-460", "platformctl task claim gh-460 --ttl 2h --remote=origin"),
 )
 @of_task
-@click.option("--ttl", metavar="D", help=TTL_HELP)
-@click.option("--remote", is_flag=False, flag_value="", metavar="NAME", help=REMOTE_HELP)
+@TTL
+@REMOTE
 @click.option("--run", metavar="R", help="Renew the claim that this run holds.")
 @click.pass_obj
 def claim(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
@@ -74,7 +71,7 @@ def release(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
 @click.option("--label", multiple=True, metavar="L", help="With each of these labels.")
 @click.option("--explain", metavar="TASK", help="Say what keeps this task from being ready.")
 @click.option("--claim", is_flag=True, help="Claim the first of them; a lost race goes on to the next.")
-@click.option("--ttl", metavar="D", help=TTL_HELP)
+@TTL
 @click.pass_obj
 def ready(invocation: Invocation, /, **wanted: Any) -> None:
     """List what can be taken up now, in the order in which it is wanted."""

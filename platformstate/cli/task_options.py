@@ -1,4 +1,4 @@
-"""The flags of `task create` and `task update`, as tables; the names are those of a request."""
+"""The flags of `task create` and `task update`, as tables with the names of a request; those of a claim."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from platformstate.entities.task import PRIORITIES, PROOFS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PROOF: Final = "|".join(PROOFS)
+
+TTL: Final = click.option(
+    "--ttl", metavar="D", help="How long the claim lasts without a sign of life; default 60m."
+)
+REMOTE: Final = click.option(
+    "--remote",
+    is_flag=False,
+    flag_value="",
+    metavar="NAME",
+    help="Let this remote arbitrate between clones; without a name it is origin.",
+)
 
 SINGLE: Final = (
     ("--priority", {"type": click.Choice(PRIORITIES), "help": "How urgent; absent counts as p2."}),
