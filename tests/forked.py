@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -57,7 +58,8 @@ def _function(place: str) -> Callable[[dict[str, Any]], int]:
 def _prepare() -> None:
     """Import all that a command may come to import, and compile the schemas: most of what one costs."""
     for module in walk_packages(platformstate.__path__, "platformstate."):
-        import_module(module.name)
+        with suppress(ImportError):  # of an extra that is not here, which a command would say
+            import_module(module.name)
     for name in ("_strptime", "git.cmd", "hmac", "secrets"):
         import_module(name)
     for kind in KINDS:
