@@ -164,6 +164,26 @@ def test_a_criterion_may_be_reworded_while_it_is_refined(work: State) -> None:
     assert findings(work) == []
 
 
+def test_a_squash_that_hides_the_rewording_is_refused_and_says_the_way_out(work: State) -> None:
+    for old, new in (("status: ready", "status: refining"), ("the retry tests pass", "some tests pass")):
+        work.replace(TASK, old, new)
+        work.commit(new)
+    work.git("checkout", "-q", "-b", "ends-in-refining", "main")
+    work.git("merge", "-q", "--squash", "work")
+    work.git("commit", "-q", "-m", "squashed")
+    assert findings(work) == []
+    work.git("checkout", "-q", "work")
+    work.replace(TASK, "status: refining", "status: ready")
+    work.commit("ready again")
+    assert findings(work) == []
+    work.git("checkout", "-q", "-b", "ends-in-ready", "main")
+    work.git("merge", "-q", "--squash", "work")
+    work.git("commit", "-q", "-m", "squashed")
+    (told,) = work.data(range="main..HEAD")["problems"]
+    assert told["code"] == "criterion_changed"
+    assert "no squash" in told["fix"]
+
+
 def test_a_reason_is_asked_of_a_hand_made_change(work: State) -> None:
     work.replace(TASK, "status: ready", "status: parked")
     assert work.found() == [f"{TASK}:7:9: transition_reason_missing"]
