@@ -5,7 +5,6 @@ A file beyond any limit is never held in memory: its size stands for it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -98,23 +97,12 @@ class DiskContents:
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
-        found: dict[str, bytes | int] = {}
-        for path in paths:
-            size = self._size(path)
-            if path in self._given:
-                found[path] = self._given[path]
-            elif size > MAX_READ_BYTES:
-                found[path] = size
-            else:
-                data = self._tree.bytes_of(path)
-                found |= {} if data is None else {path: data}
+        wanted = sorted(paths)
+        found: dict[str, bytes | int] = {path: self._given[path] for path in wanted if path in self._given}
+        found.update(
+            self._tree.read_up_to((path for path in wanted if path not in self._given), MAX_READ_BYTES)
+        )
         return found
-
-    def _size(self, path: str) -> int:
-        try:
-            return os.stat(self._tree.root / path, follow_symlinks=False).st_size
-        except OSError:
-            return 0
 
     def oid(self, path: str, data: bytes | int) -> str | None:
         """Return the blob id that git would give the file."""
