@@ -37,6 +37,7 @@ Reader = Callable[[bytes, str], Judged]
 
 # Logs, artifacts and files that are not ours are never parsed, so only their size bounds them.
 MAX_UNPARSED_BYTES: Final = 5 * 1024 * 1024
+_TOLD_BY_A_JOURNAL: Final = ("resolved_steps.json", "run_receipt.json")
 _ATTRIBUTE_WORDS: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
 
 
@@ -100,10 +101,11 @@ class Judging:
 
     def _context(self) -> Iterator[str]:
         for path, judged in self.judged.items():
-            if judged.rows is not None and path.endswith("/events.jsonl"):
-                yield path.removesuffix("events.jsonl") + "resolved_steps.json"
-            elif path.endswith("/resolved_steps.json"):
-                yield path.removesuffix("resolved_steps.json") + "events.jsonl"
+            folder, _, name = path.rpartition("/")
+            if judged.rows is not None and name == "events.jsonl":
+                yield from (f"{folder}/resolved_steps.json", f"{folder}/run_receipt.json")
+            elif name in _TOLD_BY_A_JOURNAL:
+                yield f"{folder}/events.jsonl"
         if any(_job_of(path) for path in self.selected):
             from platformstate.actions.judging_ledgers import ledgers_context
 
@@ -144,13 +146,10 @@ class Judging:
             yield from identity_problems(document)
             if document.kind.name == "checkpoint":
                 yield from checkpoint_problems(document, self._run_actor(document.path))
-            elif document.kind.name == "run":
-                yield from self._header_problems(document)
             elif document.kind.name == "job":
                 yield from _spec_problems(document)
         yield from self._claim_problems(selected)
-        for path in self._journals():
-            yield from self._journal_problems(path)
+        yield from self._run_problems(documents)
         if any(_job_of(path) for path in self.selected):
             from platformstate.actions.judging_ledgers import ledgers_problems
 
@@ -178,6 +177,27 @@ class Judging:
     def _rows(self, path: str) -> tuple[tuple[int, dict[str, Any]], ...]:
         judged = self.judged.get(path)
         return judged.rows or () if judged else ()
+
+    def _run_problems(self, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
+        """Yield what is wrong with runs; a run whose journal or header has a finding has none at its receipt."""
+        headers = [each for each in documents if each.kind.name == "run" and each.path in self.selected]
+        found = [problem for header in headers for problem in self._header_problems(header)]
+        found += [problem for path in self._journals() for problem in self._journal_problems(path)]
+        yield from found
+        told = {problem.path.rpartition("/")[0] for problem in found}
+        for document in documents:
+            if document.kind.name == "receipt" and document.path.rpartition("/")[0] not in told:
+                yield from self._receipt_problems(document)
+
+    def _receipt_problems(self, receipt: Document[Any]) -> Iterator[Problem]:
+        path = receipt.path.removesuffix("run_receipt.json") + "events.jsonl"
+        rows, data = self._rows(path), self.data.get(path)
+        if self.selected.isdisjoint((path, receipt.path)) or (path in self.names and not rows):
+            return
+        from platformstate.policy.receipt_rules import receipt_problems
+
+        journal = data if isinstance(data, bytes) else b""
+        yield from receipt_problems(receipt, [event for _, event in rows], journal)
 
     def _header_problems(self, header: Document[Any]) -> Iterator[Problem]:
         path = header.path.removesuffix("run.md") + "events.jsonl"

@@ -17,6 +17,7 @@ from platformstate.gitrepo.attributes import hidden_paths, ignored_files
 from platformstate.gitrepo.versions import Changed, merge_heads, parents, paths_naming, staged_changes
 
 ATTRIBUTES: Final = ".gitattributes"
+_PARTNERS: Final = ("run.md", "events.jsonl", "run_receipt.json")
 NAMED_KINDS: Final = ("task", "run", "checkpoint", "evidence", "job", "procedure")
 
 
@@ -185,12 +186,12 @@ def _history(bases: Sequence[Base], base: str | None) -> str:
 
 
 def with_partners(paths: Iterable[str]) -> set[str]:
-    """Return the paths and, of each run's header or journal, the other: each is checked by the other."""
+    """Return the paths and, of each run's header, journal or receipt, the others: each is checked by another."""
     found = set(paths)
     for path in list(found):
         folder, _, name = path.rpartition("/")
-        if name in ("run.md", "events.jsonl"):
-            found |= {f"{folder}/run.md", f"{folder}/events.jsonl"}
+        if name in _PARTNERS:
+            found |= {f"{folder}/{partner}" for partner in _PARTNERS}
     return found
 
 
