@@ -201,7 +201,7 @@ class Judging:
 
     def _header_problems(self, header: Document[Any]) -> Iterator[Problem]:
         path = header.path.removesuffix("run.md") + "events.jsonl"
-        if path in self.names and (not self._rows(path) or chain_problems(self._rows(path), path)):
+        if path in self.names and (not self._rows(path) or self._chain_problems(path)):
             return  # The journal has its own finding.
         yield from header_problems(header, self._rows(path))
 
@@ -211,7 +211,7 @@ class Judging:
         if place is None or place.kind != "event" or self.judged[path].rows is None:
             return
         yield from (
-            chain_problems(rows, path)
+            self._chain_problems(path)
             or self._layout_problems(path, rows)
             or journal_problems(rows, path)
             or self._pin_problems(path, rows)
@@ -220,7 +220,12 @@ class Judging:
 
     def _layout_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[Problem, ...]:
         data = self.data[path]
-        return layout_problems(rows, data, path) if isinstance(data, bytes) else ()
+        if self.judged[path].chained or isinstance(data, int):
+            return ()
+        return layout_problems(rows, data, path)
+
+    def _chain_problems(self, path: str) -> tuple[Problem, ...]:
+        return () if self.judged[path].chained else chain_problems(self._rows(path), path)
 
     def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
         """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
