@@ -6,7 +6,6 @@ four characters and its length are shown.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter
@@ -92,6 +91,8 @@ def _end_of_key(text: str, secret: Secret) -> int:
 
 def fingerprint(value: str) -> str:
     """Return the name under which a value is allowed: it does not tell the value."""
+    import hashlib  # a hook that finds nothing starts without it
+
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:ALLOWED_DIGITS]
 
 
