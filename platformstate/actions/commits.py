@@ -158,10 +158,15 @@ class _Walk:
             )
 
     def _pruned(self, step: Step) -> frozenset[str]:
-        """Return the folders of jobs' runs that this commit removed and that a ledger still names."""
+        """Return the folders of jobs' runs that this commit removed whole and that a ledger still names."""
         gone = [path for path, versions in step.changed.items() if versions.after is None]
         folders = {run_folder_of(path) for path in gone if path.startswith("state/jobs/")} - {""}
-        return frozenset(folder for folder in folders if _is_in_ledger(self._scope, step.oid, folder))
+        tree = CommitTree(self._scope.repository, step.oid) if folders else None
+        return frozenset(
+            folder
+            for folder in folders
+            if tree is not None and not tree.entries(folder) and _is_in_ledger(self._scope, step.oid, folder)
+        )
 
 
 def _is_as_a_parent_has_it(path: str, versions: Versions) -> bool:

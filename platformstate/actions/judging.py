@@ -100,9 +100,9 @@ class Judging:
             tried |= missing
 
     def _context(self) -> Iterator[str]:
-        for path, judged in self.judged.items():
+        for path in self.selected | self.judged.keys():
             folder, _, name = path.rpartition("/")
-            if judged.rows is not None and name == "events.jsonl":
+            if name == "events.jsonl":
                 yield from (f"{folder}/resolved_steps.json", f"{folder}/run_receipt.json")
             elif name in _TOLD_BY_A_JOURNAL:
                 yield f"{folder}/events.jsonl"
@@ -252,8 +252,9 @@ class Judging:
         yield from broken_moves(self, changes, load)
 
     def _pruned(self, changes: Sequence[FileHistory]) -> frozenset[str]:
-        """Return the folders of jobs' runs that are gone and that a ledger of their job still names."""
+        """Return the folders of jobs' runs that are gone as a whole and that a ledger of their job still names."""
         gone = {run_folder_of(each.path) for each in changes if each.after is None} - {""}
+        gone -= {run_folder_of(path) for path in self.names} if gone else set()
         folders = {folder: folder.partition("/runs/") for folder in gone if folder.startswith("state/jobs/")}
         begins = tuple(f"{job}/ledger/" for job, _, _ in folders.values())
         self._load(ledgers := [path for path in self.names if path.startswith(begins)] if begins else [])

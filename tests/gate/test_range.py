@@ -236,6 +236,15 @@ def test_a_jobs_run_may_go_when_its_ledger_names_it(work: State) -> None:
     assert [each for each in work.found(range=f"{kept}..HEAD") if "_deleted" in each] == gone
 
 
+@pytest.mark.parametrize("name", ["resolved_steps.json", "events.jsonl", "run_receipt.json", "run.md"])
+def test_of_a_jobs_run_that_its_ledger_names_no_part_may_go_alone(work: State, name: str) -> None:
+    work.remove(f"state/jobs/nightly-export/runs/20261120t013000z/{name}")
+    work.git("add", "-A")
+    assert work.data(staged=True)["counts"]["error"]
+    bad = work.commit("in part")
+    assert bad in {commit for _, commit in findings(work)}
+
+
 def test_a_deleted_record_is_told_once_in_its_commit(work: State) -> None:
     work.remove(RUN)
     bad = work.commit("gone")
