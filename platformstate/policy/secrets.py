@@ -102,8 +102,9 @@ def matches(text: str, begin: int = 0) -> Iterator[tuple[int, Secret]]:
     With each goes where its match starts: for an assignment that is the name, before the value.
     """
     lowered = text.lower()
-    for rule in RULES:
-        if any(literal in (lowered if rule.lower else text) for literal in rule.literals):
+    may_match = {rule for literal, rule in _LITERALS if literal in (lowered if rule.lower else text)}
+    for rule in RULES if may_match else ():
+        if rule in may_match:
             yield from _matches(rule, text, begin)
 
 
@@ -220,3 +221,4 @@ RULES: Final = (
         lower=True,
     ),
 )
+_LITERALS: Final = tuple((literal, rule) for rule in RULES for literal in rule.literals)

@@ -89,8 +89,10 @@ def _findings(kind: str, meta: Mapping[str, Any], engine: Engine) -> Sequence[Fi
     faults = engine(meta)
     found = findings(meta, faults) if faults else []
     watch = watched(kind)
+    extra = leaf_findings(watch, meta) if watch else []
+    if not extra:
+        return found
     told = {finding.at for finding in found}
-    extra = leaf_findings(watch, meta) if watch else ()
     return [*found, *(finding for finding in extra if finding.at not in told)]
 
 
