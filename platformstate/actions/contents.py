@@ -125,7 +125,8 @@ class Scope(NamedTuple):
 
     `selected` are the paths whose findings count, None for all. `attributes` is the text of the
     tree's root .gitattributes where that has to be judged, `hidden` the working records that a rule
-    outside our own block keeps out of git. `steps` are the commits of a range, each of which is judged.
+    outside our own block keeps out of git. `steps` are the commits of a range, each of which is judged,
+    `merge` is the one merge that is judged where there is no range, made or still in the index.
     """
 
     mode: str
@@ -141,3 +142,4 @@ class Scope(NamedTuple):
     commits: int = 0
     hidden: Sequence[Hidden] = ()
     steps: Sequence[Step] = ()
+    merge: Step | None = None

@@ -100,6 +100,10 @@ def _judged(scope: Scope, read: Reader) -> _Found:
         from platformstate.actions.commits import commit_problems  # no other mode has commits to walk
 
         found = in_order((*found, *commit_problems(judging, read)))
+    if scope.merge is not None:
+        from platformstate.actions.commits import merge_problems
+
+        found = in_order((*found, *merge_problems(judging, scope.merge, read)))
     return _Found((scope,), found, frozenset(judging.selected & judging.names.keys()))
 
 
