@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from platformstate import validation
 from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
-from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
@@ -19,16 +18,12 @@ from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem, shown
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
-from platformstate.policy.checkpoint_rules import checkpoint_problems
 from platformstate.policy.history import FileHistory, history_problems, needs_versions, run_folder_of
 from platformstate.policy.identity import (
     duplicate_problems,
     identity_problems,
-    journal_identity_problems,
 )
-from platformstate.policy.journal import journal_problems
 from platformstate.policy.references import CHAINS, cross_problems, references, target_path
-from platformstate.policy.run_header import header_problems, run_actor
 from platformstate.policy.secrets import find_secrets
 from platformstate.policy.tree_rules import path_problems
 from platformstate.validation import Judged
@@ -144,9 +139,7 @@ class Judging:
         yield from duplicate_problems(self.names, self.scope.selected)
         for document in selected:
             yield from identity_problems(document)
-            if document.kind.name == "checkpoint":
-                yield from checkpoint_problems(document, self._run_actor(document.path))
-            elif document.kind.name == "job":
+            if document.kind.name == "job":
                 yield from _spec_problems(document)
         yield from self._claim_problems(selected)
         yield from self._run_problems(documents)
@@ -162,81 +155,11 @@ class Judging:
 
         yield from claim_problems(self, selected)
 
-    def _journals(self) -> frozenset[str]:
-        """Return the journals to judge: the selected ones, and those beside a selected pin."""
-        pins = {path for path in self.selected if path.endswith("/resolved_steps.json")}
-        beside = {path.removesuffix("resolved_steps.json") + "events.jsonl" for path in pins}
-        return (self.selected | beside) & self.judged.keys()
-
-    def _run_actor(self, checkpoint: str) -> str | None:
-        folder = checkpoint.rpartition("/checkpoints/")[0]
-        rows = self._rows(f"{folder}/events.jsonl")
-        header = self.judged.get(f"{folder}/run.md")
-        return run_actor(rows, header.document.meta if header and header.document else None)
-
-    def _rows(self, path: str) -> tuple[tuple[int, dict[str, Any]], ...]:
-        judged = self.judged.get(path)
-        return judged.rows or () if judged else ()
-
     def _run_problems(self, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
-        """Yield what is wrong with runs; a run whose journal or header has a finding has none at its receipt."""
-        headers = [each for each in documents if each.kind.name == "run" and each.path in self.selected]
-        found = [problem for header in headers for problem in self._header_problems(header)]
-        found += [problem for path in self._journals() for problem in self._journal_problems(path)]
-        yield from found
-        told = {problem.path.rpartition("/")[0] for problem in found}
-        for document in documents:
-            if document.kind.name == "receipt" and document.path.rpartition("/")[0] not in told:
-                yield from self._receipt_problems(document)
+        if any("/runs/" in path for path in self.selected):
+            from platformstate.actions.judging_runs import run_problems  # most commits change no run
 
-    def _receipt_problems(self, receipt: Document[Any]) -> Iterator[Problem]:
-        path = receipt.path.removesuffix("run_receipt.json") + "events.jsonl"
-        rows, data = self._rows(path), self.data.get(path)
-        if self.selected.isdisjoint((path, receipt.path)) or (path in self.names and not rows):
-            return
-        from platformstate.policy.receipt_rules import receipt_problems
-
-        journal = data if isinstance(data, bytes) else b""
-        yield from receipt_problems(receipt, [event for _, event in rows], journal)
-
-    def _header_problems(self, header: Document[Any]) -> Iterator[Problem]:
-        path = header.path.removesuffix("run.md") + "events.jsonl"
-        if path in self.names and (not self._rows(path) or self._chain_problems(path)):
-            return  # The journal has its own finding.
-        yield from header_problems(header, self._rows(path))
-
-    def _journal_problems(self, path: str) -> Iterator[Problem]:
-        rows = self._rows(path)
-        place = places.place_of(path)
-        if place is None or place.kind != "event" or self.judged[path].rows is None:
-            return
-        yield from (
-            self._chain_problems(path)
-            or self._layout_problems(path, rows)
-            or journal_problems(rows, path)
-            or self._pin_problems(path, rows)
-        )
-        yield from journal_identity_problems(rows, path)
-
-    def _layout_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[Problem, ...]:
-        data = self.data[path]
-        if self.judged[path].chained or isinstance(data, int):
-            return ()
-        return layout_problems(rows, data, path)
-
-    def _chain_problems(self, path: str) -> tuple[Problem, ...]:
-        return () if self.judged[path].chained else chain_problems(self._rows(path), path)
-
-    def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-        """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
-        pin = path.removesuffix("events.jsonl") + "resolved_steps.json"
-        judged, data = self.judged.get(pin), self.data.get(pin)
-        if judged is not None and judged.document is None:
-            return
-        from platformstate.policy.pin_rules import pin_problems  # few changes touch a journal
-
-        value = None if judged is None or judged.document is None else judged.document.meta
-        yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
+            yield from run_problems(self, documents)
 
     def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
         """Yield the criteria of other tasks that moved to one which a change made ask for something else."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec import json_text, jsonl, locate, record
-from platformstate.codec.sound_journal import sound_rows
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.core.kind import KindSpec, Shape
@@ -126,6 +125,8 @@ def _problem(path: str, source: str | None, container: str, above: int, finding:
 
 
 def _read_rows(data: bytes, path: str, kind: str, engine: Engine) -> Judged:
+    from platformstate.codec.sound_journal import sound_rows  # it brings hashing; most hooks see no journal
+
     sound = sound_rows(data, path) if kind == "event" else None
     lines = jsonl.parse_lines(data, path) if sound is None else jsonl.Lines(sound)
     if any(problem.severity == "error" for problem in lines.problems):
