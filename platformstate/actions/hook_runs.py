@@ -14,6 +14,10 @@ from platformstate.gitrepo import Repository, is_ancestor, resolve_commit
 FRAMEWORK: Final = ("PRE_COMMIT", "PRE_COMMIT_FROM_REF", "PRE_COMMIT_TO_REF")
 
 
+# With this `doctor` asks an installed hook whether it runs: it answers and refuses, and starts nothing else.
+PROBE: Final = "PLATFORMSTATE_HOOK_PROBE"
+
+
 class HookCall(NamedTuple):
     """How git, or another manager of hooks, called a hook."""
 
@@ -36,6 +40,11 @@ def run_hook(repository: Repository, call: HookCall) -> Answer:
     if name == "post-merge":
         return _told_only(repository, call)
     return validate_repository(repository, _WISHES[name](repository, call))
+
+
+def probe_answer(name: str, word: str) -> str:
+    """Return what a hook says to whoever probes it."""
+    return f"{PROBE} is set, so nothing was judged: {name} answers {word}"
 
 
 def reads_input(name: str) -> bool:

@@ -46,7 +46,8 @@ def at_the_merge(memory: Memory, merge: str) -> dict[str, list[str]]:
     return {way: errors(memory, **wish) for way, wish in ways.items()}
 
 
-ALIKE = ("range", "rev", "staged")
+def alike(*codes: str) -> dict[str, list[str]]:
+    return {way: list(codes) for way in ("range", "rev", "staged")}
 
 
 @pytest.fixture
@@ -65,13 +66,13 @@ def test_a_merge_takes_no_criterion_away_with_a_file_of_an_unrelated_parent(
     orphan = commit_tree(memory)
     merge = commit_tree(memory, *((based, orphan) if own_first else (orphan, based)))
     assert errors(memory, range=f"{based}..{merge}") == ["criterion_removed"]
-    assert at_the_merge(memory, merge) == dict.fromkeys(ALIKE, ["criterion_removed"])
+    assert at_the_merge(memory, merge) == alike("criterion_removed")
 
 
 def test_a_merge_rewords_no_criterion_with_a_file_of_an_unrelated_parent(memory: Memory, based: str) -> None:
     edit(memory, "proof: live", "proof: doc")
     merge = commit_tree(memory, based, commit_tree(memory))
-    assert at_the_merge(memory, merge) == dict.fromkeys(ALIKE, ["criterion_changed"])
+    assert at_the_merge(memory, merge) == alike("criterion_changed")
 
 
 def test_a_merge_that_keeps_the_old_side_drops_no_criterion_of_the_other(memory: Memory, based: str) -> None:
@@ -85,7 +86,7 @@ def test_a_merge_that_keeps_the_old_side_drops_no_criterion_of_the_other(memory:
     repo.git("checkout", "-q", "aside")
     repo.git("merge", "-q", "-s", "ours", "-m", "drop it", "main")
     assert errors(memory, range=f"{since}..HEAD") == ["criterion_removed"]
-    assert at_the_merge(memory, memory.head()) == dict.fromkeys(ALIKE, ["criterion_removed"])
+    assert at_the_merge(memory, memory.head()) == alike("criterion_removed")
 
 
 def test_a_merge_that_takes_one_side_loses_no_record_of_the_other(memory: Memory, based: str) -> None:
@@ -124,7 +125,7 @@ def test_a_merge_may_bring_what_was_reworded_legally_to_a_side_that_left_it_alon
     repo.git("merge", "-q", "-m", "bring main", "main")
     assert "text: Alive" in memory.text(PATH)
     assert errors(memory, range=f"{since}..HEAD") == []
-    assert at_the_merge(memory, memory.head()) == dict.fromkeys(ALIKE, [])
+    assert at_the_merge(memory, memory.head()) == alike()
 
 
 def test_an_unreadable_version_of_another_branch_is_not_what_came_before(memory: Memory, based: str) -> None:

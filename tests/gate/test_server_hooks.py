@@ -283,7 +283,7 @@ def test_another_manager_that_calls_us_counts(state: State) -> None:
     assert (data["manager"], data["worktrees"][0]["runs"]) == ("pre-commit", True)
     state.git("config", "core.hooksPath", ".husky/_")
     assert not hooks_status(str(state.root)).data["worktrees"][0]["runs"]
-    state.write(".husky/_/pre-commit", "#!/bin/sh\n")
+    state.write(".husky/_/pre-commit", "#!/bin/sh\n").chmod(0o755)
     state.write(".husky/pre-commit", "platformctl hooks run pre-commit\n")
     data = hooks_status(str(state.root)).data
     assert (data["manager"], data["worktrees"][0]["runs"]) == ("husky", True)
