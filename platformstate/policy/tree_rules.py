@@ -10,6 +10,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from platformstate.core import places
@@ -103,6 +104,7 @@ def _in_artifacts(path: str) -> bool:
     return "/artifacts/" in path and not is_foreign(path)
 
 
+@lru_cache(maxsize=1024)  # the files of a folder come one after the other, and all repeat its path
 def _strict_name_fault(name: str) -> str:
     if name.lower() in _REPOSITORY_NAMES:
         return "belongs to a git repository"
