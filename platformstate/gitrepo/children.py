@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -112,15 +113,19 @@ def _hint(code: str, stderr: str) -> str:
 
 def input_file(data: bytes) -> IO[bytes]:
     """Return an unnamed file that holds these bytes, to be read from its start."""
-    if sys.platform == "linux":
-        file: IO[bytes] = os.fdopen(os.memfd_create("input"), "w+b")
-    else:
-        from tempfile import TemporaryFile  # importing it costs as much as two git children
-
-        file = TemporaryFile()  # noqa: SIM115  the caller closes it
+    file = _unnamed_file()
     file.write(data)
     file.seek(0)
     return file
+
+
+def _unnamed_file() -> IO[bytes]:
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("git"), "w+b")
+    else:
+        from tempfile import TemporaryFile  # importing it costs as much as two git children
+
+        return TemporaryFile()
 
 
 def run_git(
@@ -133,7 +138,7 @@ def run_git(
 ) -> Ran:
     """Run one reading git child to its end; a status other than 0 is the caller's to judge."""
     COST.git += 1
-    try:
+    with _explained(cwd):
         done = subprocess.run(
             ["git", *FLAGS, *flags, *argv],
             cwd=cwd,
@@ -142,11 +147,48 @@ def run_git(
             env=child_environment(os.environ, extra or {}),
             check=False,
         )
+    return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+@contextmanager
+def running_git(
+    argv: Sequence[str], *, cwd: Path, flags: Sequence[str] = (), extra: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], Ran]]:
+    """Run one reading git child while the block does something else; what is yielded waits for its end.
+
+    It writes to files, so that it never waits for us.
+    """
+    COST.git += 1
+    with _unnamed_file() as said, _unnamed_file() as complained:
+        with _explained(cwd):
+            child = subprocess.Popen(
+                ["git", *FLAGS, *flags, *argv],
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=complained,
+                env=child_environment(os.environ, extra or {}),
+            )
+
+        def ended() -> Ran:
+            status = child.wait()
+            said.seek(0)
+            complained.seek(0)
+            return Ran(status, said.read(), complained.read().decode("utf-8", "replace"))
+
+        with child:
+            yield ended
+
+
+@contextmanager
+def _explained(cwd: Path) -> Iterator[None]:
+    """Say why git could not even be started."""
+    try:
+        yield
     except FileNotFoundError as missing:
         raise _not_started(cwd, missing) from missing
     except (NotADirectoryError, PermissionError) as refused:
         raise StateError("repository_not_found", f"{shown(cwd)} cannot be entered") from refused
-    return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
 def stream_git(
