@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from platformstate.actions.hook_calls import PROBE, probe_answer
 from platformstate.actions.hook_files import Hook, client_place, program_of
-from platformstate.actions.hook_runs import PROBE, probe_answer
 from platformstate.gitrepo import Repository
 from platformstate.gitrepo.environment import child_environment
 

@@ -16,6 +16,7 @@ from platformstate.files import WorkTree
 from platformstate.gitrepo import CommitTree, IndexTree, Repository, resolve_commit
 from platformstate.gitrepo.attributes import hidden_paths, ignored_files
 from platformstate.gitrepo.versions import Changed, merge_heads, parents, paths_naming, staged_changes
+from platformstate.validation.loading import load_engine
 
 ATTRIBUTES: Final = ".gitattributes"
 if TYPE_CHECKING:
@@ -51,14 +52,17 @@ def staged_scope(repository: Repository, base: str | None = None) -> Scope:
     blobs = Blobs(repository)
     named: list[str | None] = [*_base_commits(repository, base)]
     commits = named or [repository.head, *merge_heads(repository)]
-    changes = [staged_changes(repository, commit, ["state", ATTRIBUTES]) for commit in commits]
+    with IndexTree(repository).listing() as listed:
+        changes = [staged_changes(repository, commit, ["state", ATTRIBUTES]) for commit in commits]
+        if any(changes):
+            load_engine()
+        entries = listed()
     bases = [
         Base(commit, {change.path: change.before for change in changed}, partial=True)
         for commit, changed in zip(commits, changes, strict=True)
         if commit is not None
     ]
     changed = {change.path: change for change in changes[0]}
-    entries = IndexTree(repository).entries()
     blobs.load(oid for each in changes for change in each for oid in (change.before, change.after))
     merge = _merge_in(changes, entries, commits) if len(bases) > 1 else None
     selected = with_partners(path for path in changed if path != ATTRIBUTES)

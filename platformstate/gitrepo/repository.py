@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from platformstate.gitrepo import states
-from platformstate.gitrepo.children import Ran, failure, filter_environment, run_git
+from platformstate.gitrepo.children import Ran, failure, filter_environment, run_git, running_git
 
 
 class Settings:
@@ -122,6 +123,19 @@ class Repository:
         if check and ran.status:
             raise failure(argv, ran)
         return ran.stdout
+
+    @contextmanager
+    def running(self, argv: Sequence[str]) -> Iterator[Callable[[], bytes]]:
+        """Run a reading git child while the block does something else; what is yielded gives its output."""
+        with running_git(argv, cwd=self.place, flags=self.flags, extra=self.extra) as ended:
+
+            def output() -> bytes:
+                ran = ended()
+                if ran.status:
+                    raise failure(argv, ran)
+                return ran.stdout
+
+            yield output
 
     def head_ref(self) -> str | None:
         """Return the branch that HEAD names now, None when detached."""

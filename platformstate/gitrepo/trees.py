@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Final
 
@@ -85,6 +86,12 @@ class IndexTree(_GitTree):
     def entries(self, under: str = "state") -> Sequence[Entry]:
         """Return the files at or below a path, sorted by path; of a conflict, our side."""
         return self._kept(_staged(_rows(self._repository.run([*_LIST_INDEX, under]))))
+
+    @contextmanager
+    def listing(self) -> Iterator[Callable[[], Sequence[Entry]]]:
+        """Let git list all of `state/` while the block does something else; call what it yields for the entries."""
+        with self._repository.running([*_LIST_INDEX, "state"]) as listed:
+            yield lambda: self._kept(_staged(_rows(listed())))
 
 
 def _staged(rows: Sequence[str]) -> list[Entry]:

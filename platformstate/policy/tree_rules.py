@@ -163,6 +163,8 @@ def _ids(place: Place) -> list[str]:
 
 
 def _repeated(state: Sequence[Entry]) -> Iterator[Problem]:
+    if len({entry.path for entry in state}) == len(state):
+        return
     seen: set[str] = set()
     for entry in state:
         if entry.path in seen:
@@ -195,6 +197,8 @@ def _may_collide(entries: Sequence[Entry]) -> bool:
     twins = folded - odd
     if len(folded) < len(odd) or len(twins) > _FEW_TWINS:
         return True
+    if not twins:
+        return False
     below = tuple(f"{name}/" for name in twins)
     return any(entry.path in twins or entry.path.startswith(below) for entry in entries)
 
@@ -207,7 +211,7 @@ def _prefixes(path: str) -> Iterator[str]:
 
 def _embedded_repositories(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Yield each HEAD beside an `objects` folder in artifacts: git would run what its config names."""
-    artifacts = [entry.path for entry in entries if _in_artifacts(entry.path)]
+    artifacts = [entry.path for entry in entries if "/artifacts/" in entry.path and _in_artifacts(entry.path)]
     folders = {prefix.lower() for path in artifacts for prefix in _prefixes(path)}
     for path in artifacts:
         parent, _, name = path.rpartition("/")

@@ -203,10 +203,10 @@ def open_store(
     return store
 
 
-def _load_readers() -> None:
-    from platformstate.validation.loading import load_readers  # hardly a command opens a store and reads none
+def _load_engine() -> None:
+    from platformstate.validation.loading import load_engine  # hardly a command opens a store and reads none
 
-    load_readers()
+    load_engine()
 
 
 def open_repository(
@@ -222,7 +222,7 @@ def open_repository(
 ) -> Store:
     """Open a repository that may have no store yet; `exists` says whether it has one."""
     refuse_environment()
-    repository = discover(Path(directory), reading=reading, meanwhile=_load_readers)
+    repository = discover(Path(directory), reading=reading, meanwhile=_load_engine)
     if repository.bare or repository.root is None:
         raise StateError(
             "repository_bare",

@@ -33,13 +33,6 @@ def load_engine() -> None:
         _take_away(stand_in)
 
 
-def load_readers() -> None:
-    """Import what parses records and judges them, while there is something else to wait for."""
-    from platformstate.codec import yaml_fast  # noqa: F401  PyYAML comes with it
-
-    load_engine()
-
-
 def _take_away(stand_in: ModuleType) -> None:
     if sys.modules.get(_DATES) is stand_in:
         del sys.modules[_DATES]
