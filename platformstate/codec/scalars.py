@@ -17,6 +17,8 @@ LONGEST_WORD: Final = 5
 # A longer plain scalar that begins otherwise is text at first sight.
 NUMERIC_STARTS: Final = frozenset("0123456789+-.~=<")
 
+# So begin the ids of runs and checkpoints, which are many; no number and no date does.
+_STAMPED: Final = re.compile(r"[0-9]{2,}[A-DF-Za-df-z]")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-][0-9]+)?")
 _DATE: Final = re.compile(
@@ -44,6 +46,8 @@ def reading(text: str) -> Reading:
             return known
         word = text.lower()
         return "ambiguous" if word in BOOLEANS or word in NULLS else "text"
+    if _STAMPED.match(text):
+        return "text"
     if _INTEGER.fullmatch(text):
         return "integer"
     if _NUMBER.fullmatch(text):
