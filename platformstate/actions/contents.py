@@ -29,6 +29,11 @@ class Contents(Protocol):
         """The files, sorted by path."""
         ...
 
+    @property
+    def names(self) -> Mapping[str, Entry]:
+        """The files by path, of which a tree made by hand may name one twice."""
+        ...
+
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
         ...
@@ -64,19 +69,23 @@ class GitContents:
 
     def __init__(self, entries: Sequence[Entry], blobs: Blobs) -> None:
         self.entries = entries
-        self._oids = {entry.path: entry.oid for entry in entries if entry.mode != "160000"}
+        self.names = {entry.path: entry for entry in entries}
         self._blobs = blobs
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
-        wanted = [path for path in paths if path in self._oids]
-        self._blobs.load(self._oids[path] for path in wanted)
-        found = {path: self._blobs.get(self._oids[path], path) for path in wanted}
+        wanted = {path: oid for path in paths if (oid := self._oid(path)) is not None}
+        self._blobs.load(wanted.values())
+        found = {path: self._blobs.get(oid, path) for path, oid in wanted.items()}
         return {path: data for path, data in found.items() if data is not None}
 
     def oid(self, path: str, data: bytes | int) -> str | None:
         """Return the blob id that the tree names."""
-        return self._oids.get(path)
+        return self._oid(path)
+
+    def _oid(self, path: str) -> str | None:
+        entry = self.names.get(path)
+        return None if entry is None or entry.mode == "160000" else entry.oid
 
 
 class DiskContents:
@@ -94,6 +103,7 @@ class DiskContents:
         listed = {entry.path: entry for entry in entries}
         listed |= {path: Entry(path, "100644") for path in self._given}
         self.entries = sorted(listed.values())
+        self.names = {entry.path: entry for entry in self.entries}
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""

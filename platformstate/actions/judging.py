@@ -41,7 +41,7 @@ class Judging:
 
     def __init__(self, scope: Scope, read: Reader = validation.read) -> None:
         self.scope = scope
-        self.names = {entry.path: entry for entry in scope.contents.entries}
+        self.names = scope.contents.names
         self.selected = frozenset(self.names) if scope.selected is None else scope.selected
         self.read_one = read
         self.data: dict[str, bytes | int] = {}

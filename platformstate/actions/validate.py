@@ -170,7 +170,7 @@ def _scope(repository: Repository, wish: Wish) -> Scope:
 
 def _has_store(scope: Scope) -> bool:
     """Say whether there is a store to judge; a hook must not stop a repository that has none."""
-    if any(entry.path == STORE_PATH for entry in scope.contents.entries):
+    if STORE_PATH in scope.contents.names:
         return True
     if scope.mode in _OF_CHANGES and not scope.selected and scope.attributes is None:
         return False

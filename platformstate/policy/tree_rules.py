@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -54,9 +54,20 @@ def path_problems(entries: Sequence[Entry], selected: Collection[str] | None = N
     judged = state if selected is None else [entry for entry in state if entry.path in selected]
     found = [problem for entry in judged if (problem := _entry_problem(entry)) is not None]
     if judged:
-        around = (*_repeated(state), *_case_collisions(state), *_embedded_repositories(state))
-        found.extend(problem for problem in around if selected is None or problem.path in selected)
+        found.extend(each for each in _around(state) if selected is None or each.path in selected)
     return tuple(sorted(set(found)))
+
+
+def _around(state: Sequence[Entry]) -> Iterator[Problem]:
+    """Yield what names are to each other. Most trees have no such names, which is seen at one look."""
+    paths = [entry.path for entry in state]
+    text = "\n".join(paths)
+    if len(set(paths)) < len(paths):
+        yield from _repeated(state)
+    if text != text.casefold():
+        yield from _case_collisions(state)
+    if "/artifacts/" in text:
+        yield from _embedded_repositories(state)
 
 
 def repeated_path(path: str) -> Problem:
@@ -88,7 +99,7 @@ def _mode_problem(entry: Entry) -> Problem | None:
 
 
 def _name_problem(path: str) -> Problem | None:
-    fault = _strict_name_fault
+    fault: Callable[[str], str] = _strict_name_fault
     if _in_artifacts(path):
         fault = _artifact_name_fault
     elif is_foreign(path):
@@ -163,8 +174,6 @@ def _ids(place: Place) -> list[str]:
 
 
 def _repeated(state: Sequence[Entry]) -> Iterator[Problem]:
-    if len({entry.path for entry in state}) == len(state):
-        return
     seen: set[str] = set()
     for entry in state:
         if entry.path in seen:
@@ -197,8 +206,6 @@ def _may_collide(entries: Sequence[Entry]) -> bool:
     twins = folded - odd
     if len(folded) < len(odd) or len(twins) > _FEW_TWINS:
         return True
-    if not twins:
-        return False
     below = tuple(f"{name}/" for name in twins)
     return any(entry.path in twins or entry.path.startswith(below) for entry in entries)
 
@@ -211,7 +218,7 @@ def _prefixes(path: str) -> Iterator[str]:
 
 def _embedded_repositories(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Yield each HEAD beside an `objects` folder in artifacts: git would run what its config names."""
-    artifacts = [entry.path for entry in entries if "/artifacts/" in entry.path and _in_artifacts(entry.path)]
+    artifacts = [entry.path for entry in entries if _in_artifacts(entry.path)]
     folders = {prefix.lower() for path in artifacts for prefix in _prefixes(path)}
     for path in artifacts:
         parent, _, name = path.rpartition("/")
