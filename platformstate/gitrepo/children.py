@@ -56,6 +56,7 @@ _FAILURES: Final = (
     ("insufficient permission", "repository_read_only", "the repository may not be written"),
 )
 SIGXFSZ_STATUS: Final = -25
+_WITH_LIMITED_MEMORY: Final = ("sh", "-c", 'ulimit -d 524288 2>/dev/null; exec "$@"', "sh")
 
 
 class Ran(NamedTuple):
@@ -148,6 +149,49 @@ def run_git(
             check=False,
         )
     return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def bounded_git(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    limit: int,
+    input: bytes = b"",
+    flags: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run one reading git child to its end, or stop it when it has said too much to be held.
+
+    A few trees that hold each other many times over name more files than any memory, git's own
+    included: it compares two trees before it says a word. Raises: text_too_large.
+    """
+    COST.git += 1
+    with input_file(input) as asked, _unnamed_file() as complained:
+        with _explained(cwd):
+            child = subprocess.Popen(
+                [*_WITH_LIMITED_MEMORY, "git", *FLAGS, *flags, *argv],
+                cwd=cwd,
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=complained,
+                env=child_environment(os.environ, extra or {}),
+            )
+        assert child.stdout is not None
+        with child:
+            said = child.stdout.read(limit + 1)
+            if len(said) > limit:
+                child.kill()
+                raise _too_many()
+        complained.seek(0)
+        stderr = complained.read().decode("utf-8", "replace")
+    if child.returncode and "ut of memory" in stderr:
+        raise _too_many()
+    return Ran(child.returncode, said, stderr)
+
+
+def _too_many() -> StateError:
+    message = "state/ names more files than can be held in memory"
+    return StateError("text_too_large", message, hint="take out of state/ what is no record")
 
 
 @contextmanager

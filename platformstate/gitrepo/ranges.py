@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from platformstate.errors import StateError
+from platformstate.gitrepo.children import GitFailed
 from platformstate.gitrepo.objects import look_up
 from platformstate.gitrepo.repository import Repository
 
@@ -169,11 +170,12 @@ def _differences(repository: Repository, pairs: Sequence[tuple[str, str]]) -> li
     if not pairs:
         return []
     asked = "".join(f"{before} {after}\n" for before, after in pairs).encode("ascii")
-    ran = repository.call([*_DIFF, "--abbrev=64", "--", *JUDGED_PATHS], input=asked)
-    if ran.status:
-        raise history_missing("a tree of the range")
+    try:
+        listed = repository.list_files([*_DIFF, "--abbrev=64", "--", *JUDGED_PATHS], input=asked, times=2)
+    except GitFailed as failed:
+        raise history_missing("a tree of the range") from failed
     found: list[_Difference] = []
-    words = iter(ran.stdout.decode("utf-8", "surrogateescape").split("\0"))
+    words = iter(listed.decode("utf-8", "surrogateescape").split("\0"))
     for word in words:
         # A line with the two trees stands before the rows of each pair, also where there are none.
         *heads, facts = word.split("\n")

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from platformstate.gitrepo import states
-from platformstate.gitrepo.children import Ran, failure, filter_environment, run_git, running_git
+from platformstate.gitrepo.children import (
+    Ran,
+    bounded_git,
+    failure,
+    filter_environment,
+    run_git,
+    running_git,
+)
+
+# Far more than any store has, far less than trees can name that hold each other many times.
+MAX_LISTED_BYTES: Final = 48 << 20
 
 
 class Settings:
@@ -121,6 +132,17 @@ class Repository:
         """Run a reading git child and return its output; a failure raises unless `check` is off."""
         ran = self.call(argv, input=input)
         if check and ran.status:
+            raise failure(argv, ran)
+        return ran.stdout
+
+    def list_files(self, argv: Sequence[str], *, input: bytes = b"", times: int = 1) -> bytes:
+        """Run a reading git child that names files, so many `times` the usual; a failure raises.
+
+        Raises: text_too_large for more than can be held.
+        """
+        limit = MAX_LISTED_BYTES * times
+        ran = bounded_git(argv, cwd=self.place, limit=limit, input=input, flags=self.flags, extra=self.extra)
+        if ran.status:
             raise failure(argv, ran)
         return ran.stdout
 

@@ -68,7 +68,9 @@ class CommitTree(_GitTree):
             self._listed[folder] = [entry for entry in found if entry.path.startswith(f"{folder}/")]
 
     def _list(self, *paths: str) -> list[Entry]:
-        listed = self._repository.run(["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *paths])
+        listed = self._repository.list_files(
+            ["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *paths]
+        )
         found = []
         for row in _rows(listed):
             facts, _, path = row.partition("\t")

@@ -31,7 +31,7 @@ def parents(repository: Repository, commit: str) -> list[str]:
 
 def root_names(repository: Repository, commit: str) -> list[str]:
     """Return the names in a commit's root folder as they stand there, whatever characters they hold."""
-    listed = repository.run(["ls-tree", "-z", "--name-only", "--full-tree", commit])
+    listed = repository.list_files(["ls-tree", "-z", "--name-only", "--full-tree", commit])
     return listed.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
 

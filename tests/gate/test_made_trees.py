@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from platformstate.actions.refs import RefUpdate
+from platformstate.actions.validate import Wish, validate_state
+from platformstate.errors import StateError
 from platformstate.policy.root_rules import lookalike_problems
 from tests.gate.conftest import CHECKPOINT, TASK, State
 
@@ -83,3 +87,54 @@ def test_a_made_tree_is_refused_in_every_way_of_judging_it(
 )
 def test_names_that_some_file_system_takes_for_state(name: str, told: bool) -> None:
     assert bool(list(lookalike_problems([name]))) == told
+
+
+def a_bomb(state: State, levels: int) -> str:
+    """Commit a folder in `state/` of which few trees name ten to the power of `levels` files."""
+
+    def tree(rows: Rows) -> str:
+        listed = "".join(
+            f"{mode} {'tree' if mode == '40000' else 'blob'} {oid}\t{name.decode()}\n"
+            for mode, oid, name in rows
+        )
+        return state.git("mktree", stdin=listed).strip()
+
+    inner = tree([("100644", state.git("hash-object", "-w", "--stdin", stdin="x").strip(), b"f")])
+    for _ in range(levels):
+        inner = tree([("40000", inner, f"d{number}".encode()) for number in range(10)])
+    rows = [
+        (mode.lstrip("0"), oid, name.encode())
+        for mode, _, oid, name in (row.split() for row in state.git("ls-tree", "main:state").splitlines())
+    ]
+    return made(state, [("40000", tree([*rows, ("40000", inner, b"zz")]), b"state")])
+
+
+def test_a_tree_that_names_more_files_than_memory_holds_is_refused(state: State) -> None:
+    with pytest.raises(StateError) as refused:
+        validate_state(str(state.root), Wish(rev=a_bomb(state, 9)))
+    assert (refused.value.code, refused.value.exit_status) == ("text_too_large", 1)
+
+
+@pytest.mark.soak
+def test_a_range_that_names_more_files_than_memory_holds_is_refused(state: State) -> None:
+    with pytest.raises(StateError) as refused:
+        validate_state(str(state.root), Wish(range=f"main..{a_bomb(state, 9)}"))
+    assert refused.value.code == "text_too_large"
+
+
+@pytest.mark.soak
+def test_a_record_that_a_thousand_commits_break_costs_each_of_them_once(state: State) -> None:
+    text, rows = state.text(TASK).replace("title:", "titel:"), []
+    for number in range(3000):
+        begin = "" if number else "from main^0\n"
+        broken = f"{text}\n{number}\n"
+        rows.append(
+            f"commit refs/heads/work\ncommitter A <a@b> {1700000000 + number} +0000\ndata 1\nx\n"
+            f"{begin}M 100644 inline {TASK}\ndata {len(broken)}\n{broken}\n"
+        )
+    state.git("fast-import", "--quiet", stdin="".join(rows))
+    program = str(Path(sys.executable).with_name("platformctl"))
+    ran = subprocess.run(
+        [program, "validate", "--range", "main..work"], cwd=state.root, timeout=60, check=False
+    )
+    assert ran.returncode == 1
