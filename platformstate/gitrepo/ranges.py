@@ -77,7 +77,7 @@ class _Listed(NamedTuple):
 def steps_between(repository: Repository, until: str, without: Sequence[str]) -> list[Step]:
     """Return the commits reachable from a full id but not from others, parents before children.
 
-    `without` holds full ids, or rev-list's own words for many: `--all`, `--remotes=NAME`. Raises:
+    `without` holds full ids, or rev-list's own words for many: `--branches`, `--remotes=NAME`. Raises:
     history_missing when a commit, a parent or a tree of them is not in this clone.
     """
     listed = _listed(repository, until, without)
