@@ -5,7 +5,9 @@ No check raises or prints; the findings are values, sorted by place.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from platformstate import validation
@@ -36,6 +38,18 @@ _TOLD_BY_A_JOURNAL: Final = ("resolved_steps.json", "run_receipt.json")
 _ATTRIBUTE_WORDS: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
 
 
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Do without the search for garbage: a judgement makes millions of objects, keeps them all, and no circle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Judging:
     """One judgement in progress: what was read so far and what was found."""
 
@@ -49,6 +63,7 @@ class Judging:
         self.allowed = frozenset(scope.repository.config("platformstate.secretAllow"))
         self.misplaced: frozenset[str] = frozenset()
 
+    @_unswept()
     def problems(self) -> tuple[Problem, ...]:
         """Return everything that is wrong with the selected files, sorted by path, line, col, code."""
         tree = path_problems(self.scope.contents.entries, self.scope.selected)
@@ -77,7 +92,7 @@ class Judging:
 
     def _load(self, paths: Iterable[str]) -> None:
         """Read files and judge each by itself; one whose name or mode is refused stays closed."""
-        wanted = [path for path in paths if path in self.names and path not in self.data | self.judged]
+        wanted = (self.names.keys() & frozenset(paths)) - self.data.keys() - self.judged.keys()
         fetched = self.scope.contents.fetch(path for path in wanted if self.names[path].mode == "100644")
         self.data |= fetched
         for path, data in fetched.items():

@@ -65,8 +65,10 @@ class _Reader:
             if child is None or key in made:
                 raise LookAgain
             self._at += 1
-            if plain or quoted or flow:
-                made[key] = _value(plain, quoted, flow, child)
+            if plain:
+                made[key] = plain_value(plain, child)
+            elif quoted or flow:
+                made[key] = _enclosed(quoted, flow, child)
             else:
                 made[key] = self._below(indent, child)
 
@@ -93,13 +95,11 @@ class _Reader:
                 made.append(self.mapping(f"{indent}  ", child))
             else:
                 self._at += 1
-                made.append(_value(plain, quoted, flow, child))
+                made.append(plain_value(plain, child) if plain else _enclosed(quoted, flow, child))
 
 
-def _value(plain: str, quoted: str, flow: str, shape: Shape) -> Any:
-    """Return what stands on one line, written in one of the three ways."""
-    if plain:
-        return plain_value(plain, shape)
+def _enclosed(quoted: str, flow: str, shape: Shape) -> Any:
+    """Return what stands on one line between quotes or brackets. Raises LookAgain for nothing at all."""
     if quoted:
         return quoted[1:-1]
     if flow.startswith("["):

@@ -6,6 +6,7 @@ What any YAML version would read as something else is ambiguous, and never guess
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 Reading = Literal["text", "boolean", "null", "integer", "number", "date", "ambiguous"]
@@ -38,16 +39,25 @@ _AMBIGUOUS: Final = re.compile(
 
 def reading(text: str) -> Reading:
     """Return how a plain scalar reads."""
-    if text[:1] not in NUMERIC_STARTS:
-        if len(text) > LONGEST_WORD:
-            return "text"
-        known = _WORDS.get(text)
-        if known is not None:
-            return known
-        word = text.lower()
-        return "ambiguous" if word in BOOLEANS or word in NULLS else "text"
-    if _STAMPED.match(text):
+    if len(text) <= LONGEST_WORD:
+        return _reading_of_word(text)
+    if text[0] not in NUMERIC_STARTS or _STAMPED.match(text):
         return "text"
+    return _numeric_reading(text)
+
+
+@lru_cache(maxsize=1024)  # short words are few: null, true, main, p1, ac1
+def _reading_of_word(text: str) -> Reading:
+    if text[:1] in NUMERIC_STARTS:
+        return _numeric_reading(text)
+    known = _WORDS.get(text)
+    if known is not None:
+        return known
+    word = text.lower()
+    return "ambiguous" if word in BOOLEANS or word in NULLS else "text"
+
+
+def _numeric_reading(text: str) -> Reading:
     if _INTEGER.fullmatch(text):
         return "integer"
     if _NUMBER.fullmatch(text):
