@@ -155,7 +155,14 @@ class Store:
         """Return where the work outside `state/` stands now."""
         from platformstate.gitrepo.facts import work_facts
 
-        return work_facts(self.repository)
+        return work_facts(self.repository, self._load_writer)
+
+    def _load_writer(self) -> None:
+        """Import what commits: who asks where the work stands is about to write it down."""
+        if self._session.settings.commit and not self.dry_run:
+            from platformstate.gitrepo.writing import load_git
+
+            load_git()
 
     def write(self, decide: Callable[[], Change], *, independent: bool = False) -> Written:
         """Write and commit what `decide` wants, which is asked with the lock held.
