@@ -35,6 +35,7 @@ ATTENTION: Final = (
     Attention("task", r"/status", NEEDS_OPERATOR, frozenset({"review", "blocked"})),
     Attention("task", r"/acceptance/[^/]+/state", NEEDS_OPERATOR, frozenset({"waived"})),
     Attention("task", r"/status", NEEDS_OPERATOR, frozenset(OPEN), since=frozenset(DONE_OR_LATER)),
+    Attention("task", r"/status", NEEDS_OPERATOR, frozenset({"retired"}), since=frozenset(OPEN)),
     Attention("task", r"/acceptance/[^/]+/(text|proof)", NEEDS_OPERATOR, ops=(CHANGED,)),
     Attention("task", r"/base_commit", NEEDS_OPERATOR, ops=(REMOVED, CHANGED)),
     Attention("task", r"/approvals_needed", NEEDS_OPERATOR),

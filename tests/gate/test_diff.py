@@ -160,6 +160,14 @@ def test_an_unborn_branch_shows_everything_as_added(state: State) -> None:
             "needs_operator",
         ),
         (OTHER_TASK, "status: done", "status: deployed", "/status", "info"),
+        (OTHER_TASK, "status: done", "status: retired", "/status", "info"),
+        (
+            TASK,
+            "status: ready",
+            "status: retired\nstatus_reason: not wanted",
+            "/status",
+            "needs_operator",
+        ),
     ],
 )
 def test_each_field_has_its_level(

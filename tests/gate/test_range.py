@@ -312,7 +312,8 @@ def test_what_is_no_range_is_refused(work: State, text: str) -> None:
 def test_a_range_that_names_nothing_is_refused(work: State) -> None:
     assert refused(work.root, range="main..nope") == "ref_not_found"
     assert refused(work.root, range=f"{'a' * 40}..work") == "ref_not_found"
-    assert refused(work.root, range="--output=x..work") == "ref_not_found"
+    for text in ("--output=x..work", "^main..work", "main..work\n", "a\0b..work"):
+        assert refused(work.root, range=text) == "ref_not_found"
 
 
 def test_a_range_mixes_with_no_other_mode(work: State) -> None:
