@@ -7,6 +7,7 @@ price and without PyYAML. Printable ASCII, known keys, no comment, no escape, no
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import Any, Final
 
 from platformstate.codec import limits
@@ -65,6 +66,7 @@ class _Reader:
             if child is None or key in made:
                 raise LookAgain
             self._at += 1
+            key = intern(key)  # a store holds each field's name in every record
             if plain:
                 made[key] = plain_value(plain, child)
             elif quoted or flow:
