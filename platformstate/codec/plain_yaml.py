@@ -7,7 +7,6 @@ price and without PyYAML. Printable ASCII, known keys, no comment, no escape, no
 from __future__ import annotations
 
 import re
-from sys import intern
 from typing import Any, Final
 
 from platformstate.codec import limits
@@ -27,6 +26,8 @@ _LINE: Final = re.compile(
     rf"^( *)(- )?(?:({_KEY}):(?: |(?=\n)))?(?:({_PLAIN})|({_QUOTED})|({_FLOW}))?\n", re.MULTILINE
 )
 _BLANK: Final = ("",) * 6
+# The name of each field that was met: a store holds it in every record, memory needs it once.
+_NAMES: Final[dict[str, str]] = {}
 _Row = tuple[str, str, str, str, str, str]
 
 
@@ -66,7 +67,7 @@ class _Reader:
             if child is None or key in made:
                 raise LookAgain
             self._at += 1
-            key = intern(key)  # a store holds each field's name in every record
+            key = _NAMES.setdefault(key, key)
             if plain:
                 made[key] = plain_value(plain, child)
             elif quoted or flow:
