@@ -21,6 +21,8 @@ from platformstate.core.tree import Entry
 from platformstate.errors import Problem
 
 FILE_MODE: Final = "100644"
+_MAX_NAME_BYTES: Final = 255
+_MAX_PATH_BYTES: Final = 900
 _FEW_TWINS: Final = 64
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
 
@@ -104,11 +106,25 @@ def _name_problem(path: str) -> Problem | None:
         fault = _artifact_name_fault
     elif is_foreign(path):
         fault = _foreign_name_fault
+    # A name that no file system can hold breaks every checkout of the branch.
+    if (len(path) > _MAX_NAME_BYTES or not path.isascii()) and (reason := _length_fault(path)):
+        return _problem(path, "path_name_invalid", reason, "give it a shorter name, or take it out of state/")
     for component in path.split("/")[1:]:
         if reason := fault(component):
             message = f'the name "{component}" {reason}'
             return _problem(path, "path_name_invalid", message, "rename it or take it out of state/")
     return None
+
+
+def _length_fault(path: str) -> str:
+    """Return why a path, or a name in it, is too long for a file system, empty when it is not."""
+    data = path.encode("utf-8", "surrogateescape")
+    if len(data) > _MAX_PATH_BYTES:
+        return f"the path has {len(data)} bytes; at most {_MAX_PATH_BYTES} are allowed"
+    longest = max(map(len, data.split(b"/")))
+    if longest > _MAX_NAME_BYTES:
+        return f"a name in the path has {longest} bytes; at most {_MAX_NAME_BYTES} are allowed"
+    return ""
 
 
 def _in_artifacts(path: str) -> bool:
