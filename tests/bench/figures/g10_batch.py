@@ -1,4 +1,4 @@
-"""G10: 100 checkpoints in one batch and one commit, against git's own commit of 100 files."""
+"""G10: 100 checkpoints at ten tasks in one batch and one commit, against git's own commit of 100 files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.bench.lines import said
 from tests.bench.timing import Candidate, timed
 
 MANY: Final = 100
+TASKS: Final = 10
 SIZE: Final = 1300
 
 
@@ -34,7 +35,8 @@ def make(ground: Ground) -> Sequence[Taken]:
 def _ours(ground: Ground) -> Candidate:
     store = ground.copy()
     file = store.root.parent / f"{store.root.name}.jsonl"
-    file.write_text(f"{json.dumps(said(store.task))}\n" * MANY)
+    tasks = (f"task-{number % TASKS + 1:05d}" for number in range(MANY))
+    file.write_text("".join(f"{json.dumps(said(task))}\n" for task in tasks))
     line = f"{shlex.quote(str(ground.command))} --actor codex batch < {shlex.quote(str(file))}"
     return Candidate(f"batch of {MANY} checkpoints", ("sh", "-c", line), store.root)
 
