@@ -64,7 +64,7 @@ def verified_rows(data: bytes) -> list[dict[str, Any]] | None:
     h = ZERO_HASH.encode("ascii")
     lines = data.split(b"\n")[:-1]
     try:
-        rows = _rows(lines)
+        rows = _rows(data, lines)
         for seq, (line, row) in enumerate(zip(lines, rows, strict=True)):
             h = _next_hash(h, line)
             if row["h"] != h.decode("ascii") or row["seq"] != seq:
@@ -74,15 +74,14 @@ def verified_rows(data: bytes) -> list[dict[str, Any]] | None:
     return rows
 
 
-def _rows(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+def _rows(data: bytes, lines: Sequence[bytes]) -> list[dict[str, Any]]:
     """Return the objects of canonical lines. Raises ValueError for others.
 
-    They are read as one list where nothing within a line looks like the joint of two lines.
+    They are read as one list where all lines meet as objects do and nothing within a line looks like that.
     """
     text = b",".join(lines).decode("utf-8")
     rows: list[dict[str, Any]]
-    whole = all(line.startswith(b"{") and line.endswith(b"}") for line in lines)
-    if whole and text.count(_JOINT) == len(lines) - 1:
+    if data.count(b"}\n{") == len(lines) - 1 == text.count(_JOINT):
         rows = _READER.decode(f"[{text}]")
     else:
         rows = [_READER.decode(line.decode("utf-8")) for line in lines]
