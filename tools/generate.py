@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.catalog import catalog
 from tools.schemas import ROOT, differing_definitions, faults, kinds
-from tools.shapes import shapes
+from tools.shapes import choices, shapes
 
 
 def outputs() -> dict[Path, str]:
@@ -25,6 +25,7 @@ def outputs() -> dict[Path, str]:
     return {
         ROOT / "platformstate" / "core" / "catalog.py": catalog(schemas),
         ROOT / "platformstate" / "entities" / "shapes.py": shapes(schemas),
+        ROOT / "platformstate" / "entities" / "choices.py": choices(schemas),
     }
 
 

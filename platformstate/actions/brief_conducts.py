@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from platformstate.core.places import Place, journal_path, place_of
 from platformstate.errors import Problem, StateError
 from platformstate.policy.journal import TERMINAL
-from platformstate.policy.standing import RunFacts, standing
-from platformstate.policy.walking import AttemptFacts
 
 if TYPE_CHECKING:
     from platformstate.actions.run_site import KnownRun
     from platformstate.core.tree import Tree
+    from platformstate.policy.standing import RunFacts
     from platformstate.store import Store
 
 CONDUCTED: Final = ("state/procedures", "state/jobs")
-# Of a commit nobody knows who holds what: an attempt that is open there proves nothing.
-_ELSEWHERE: Final = AttemptFacts(place="other_place")
-
 _Name = tuple[str, str]
 Standings = tuple[dict[str, Any], ...]
 
@@ -73,8 +69,11 @@ def _serves(line: bytes, task: str) -> bool:
 
 
 def _here(store: Store, places: Sequence[Place], problems: list[Problem]) -> dict[_Name, dict[str, Any]]:
+    if not places:
+        return {}
     from platformstate.actions.run_show import facts_beside
     from platformstate.actions.run_site import read_run, site_of
+    from platformstate.policy.standing import standing
 
     known = {}
     for place in places:
@@ -91,6 +90,7 @@ def _here(store: Store, places: Sequence[Place], problems: list[Problem]) -> dic
 def _ended(store: Store, runs: Mapping[_Name, KnownRun]) -> dict[_Name, RunFacts]:
     """Return what lies beside runs that have ended: of all of them git is asked once."""
     from platformstate.actions.conduct_open import is_pinned
+    from platformstate.policy.standing import RunFacts
 
     if not runs:
         return {}
@@ -115,6 +115,8 @@ def _last(journal: bytes) -> int | None:
 
 def _there(tree: Tree, place: Place, data: bytes, problems: list[Problem]) -> dict[str, Any] | None:
     from platformstate.actions.run_reading import pin_path, run_of
+    from platformstate.policy.standing import RunFacts, standing
+    from platformstate.policy.walking import AttemptFacts
     from platformstate.store.reading import judged
 
     path, steps = journal_path(str(place.subject), place.id), pin_path(str(place.subject), place.id)
@@ -126,7 +128,8 @@ def _there(tree: Tree, place: Place, data: bytes, problems: list[Problem]) -> di
     if run is None or run.state is None:
         return None
     last = _last(data) or 0
-    facts = RunFacts(_ELSEWHERE, last_seq=last, committed_seq=last)
+    # Of a commit nobody knows who holds what: an attempt that is open there proves nothing.
+    facts = RunFacts(AttemptFacts(place="other_place"), last_seq=last, committed_seq=last)
     return {**standing(run.state, run.pin, facts), "condition": None}
 
 

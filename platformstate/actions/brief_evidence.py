@@ -26,21 +26,16 @@ def checkpoint_verdicts(
 
     They are judged by any branch here, or by the commit `at` alone.
     """
-    from platformstate.policy.evidence import Claim
-
-    listed = [
-        (c.id, number, Claim(item, task))
-        for c in said
-        for number, item in enumerate(c.meta.get("evidence", ()))
-    ]
+    listed = [(c.id, number, item) for c in said for number, item in enumerate(c.meta.get("evidence", ()))]
     wanted = listed[:limit]
     if not wanted:
         return {}
     from platformstate.actions.evidence_check import branch_ground, commit_ground
     from platformstate.actions.evidence_facts import verdicts
+    from platformstate.policy.evidence import Claim
 
     ground = branch_ground(store) if at is None else commit_ground(store, at)
-    found = verdicts(ground, [claim for _, _, claim in wanted])
+    found = verdicts(ground, [Claim(item, task) for _, _, item in wanted])
     return {
         (name, number): verdict.as_json() for (name, number, _), verdict in zip(wanted, found, strict=True)
     }

@@ -7,6 +7,7 @@ independent of everything else that is written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,6 @@ from platformstate.actions.checkpoint_build import (
     build_checkpoint,
 )
 from platformstate.actions.checkpoint_list import checkpoint_json
-from platformstate.actions.checkpoint_step import ToldStep, journal_held, stands_at, tell_step
 from platformstate.actions.checkpoint_voice import Voice, basis_of, opened_for, run_of, voice_of
 from platformstate.actions.claim_remote import renew_remote
 from platformstate.actions.fencing import refuse_fenced, renewal
@@ -36,9 +36,9 @@ from platformstate.errors import Problem, StateError, Warned
 from platformstate.policy import lifecycle
 from platformstate.policy.chain import CheckpointFacts, RunFacts
 from platformstate.policy.repeats import is_repeat, repeat_mark
-from platformstate.runner import LIMIT_S, TIMED_OUT, run_command
 
 if TYPE_CHECKING:
+    from platformstate.actions.checkpoint_step import ToldStep
     from platformstate.actions.evidence_resolve import Resolved
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.store import Store
@@ -67,7 +67,7 @@ def create_checkpoint(
     *,
     inside_run: str | None = None,
     idempotency_key: str | None = None,
-    exec_limit_s: float = LIMIT_S,
+    exec_limit_s: float | None = None,
 ) -> Answer:
     """Record where the work at a task stands, in the run that the request means.
 
@@ -100,8 +100,7 @@ def create_checkpoint(
     tells = "step" in request
     independent = run is not None and mark is None and not tells
     fresh = folder if independent and not commands else None
-    own = journal_held(store, task, run.id if run is not None and tells else None)
-    with own if run is not None or voice.observer is not None else dead_journal_held(store, folder):
+    with _held(store, folder, voice, run, tells=tells):
         done = store.write(lambda: _decide(store, asked, fresh), independent=independent)
     said, opened, created, step = done.change.data
     if opened is not None:
@@ -118,6 +117,19 @@ def create_checkpoint(
     }
     warnings += renew_remote(store, done.change.lease)
     return written(data, done, (f"platformctl memory brief --task {task}",), tuple(warnings))
+
+
+def _held(
+    store: Store, folder: TaskFolder, voice: Voice, run: RunFacts | None, *, tells: bool
+) -> AbstractContextManager[None]:
+    """Return what keeps others from the journal meanwhile: of the run that is told of, or of a dead one."""
+    if run is None and voice.observer is None:
+        return dead_journal_held(store, folder)
+    if run is None or not tells:
+        return nullcontext()
+    from platformstate.actions.checkpoint_step import journal_held
+
+    return journal_held(store, folder.task_id, run.id)
 
 
 def _refuse_early(
@@ -158,7 +170,7 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
     step = _step(store, asked, folder, header, opened, at)
     siblings = [said for said in folder.checkpoints if said.meta["run"] == header["id"]]
     ground = Ground(asked.task, header, at, asked.facts, siblings)
-    built = _built(store, asked, folder, ground, stands_at(run) if step is None else step.field)
+    built = _built(store, asked, folder, ground, _standing(run) if step is None else step.field)
     if built is None:
         last = siblings[-1]
         return Change(f"checkpoint: create {last.id}", (), (), (last, None, False, None))
@@ -176,6 +188,15 @@ def _decide(store: Store, asked: _Asked, folder: TaskFolder | None) -> Change:
     return Change(f"checkpoint: create {built.said.id}", trailers, files, done, lease=lease)
 
 
+def _standing(run: RunFacts | None) -> dict[str, Any] | None:
+    """Return the step at which a run stands; most runs pin none."""
+    if run is None or run.pin is None:
+        return None
+    from platformstate.actions.checkpoint_step import stands_at
+
+    return stands_at(run)
+
+
 def _step(
     store: Store,
     asked: _Asked,
@@ -186,6 +207,8 @@ def _step(
 ) -> ToldStep | None:
     if "step" not in asked.request:
         return None
+    from platformstate.actions.checkpoint_step import tell_step
+
     said = checkpoints.step_said(asked.request["step"])
     return tell_step(store, folder, str(header["id"]), opened, said, at)
 
@@ -230,13 +253,17 @@ def _fields(store: Store, asked: _Asked, folder: TaskFolder, at: str) -> dict[st
 
 
 def _commands(
-    store: Store, request: checkpoints.CheckpointRequest, warnings: list[Warned], limit_s: float
+    store: Store, request: checkpoints.CheckpointRequest, warnings: list[Warned], limit_s: float | None
 ) -> Iterator[dict[str, Any]]:
     """Execute each `--exec`, one after the other; a dry run executes nothing."""
-    words = [checkpoints.command_words("--exec", text) for text in request.get("exec", ())]
+    if "exec" not in request:
+        return
+    from platformstate.runner import LIMIT_S, TIMED_OUT, run_command
+
+    words = [checkpoints.command_words("--exec", text) for text in request["exec"]]
     for argv in () if store.dry_run else words:
         at = store.now()
-        ran = run_command(argv, store.root, limit_s=limit_s)
+        ran = run_command(argv, store.root, limit_s=limit_s or LIMIT_S)
         if ran.exit_code == TIMED_OUT:
             warnings.append(Warned("command_timed_out", f"{argv[0]} was stopped at the time limit"))
         yield {"argv": argv, "exit_code": ran.exit_code, "at": at, "output_sha256": ran.output_sha256}

@@ -49,6 +49,15 @@ def commit_problems(judging: Judging, read: Reader) -> tuple[Problem, ...]:
     return _with_signatures(scope, found)
 
 
+def merge_problems(judging: Judging, merge: Step, read: Reader) -> tuple[Problem, ...]:
+    """Return what a merge that is judged by itself took from a task's criteria, as a range would tell it."""
+    scope = judging.scope
+    with BlobReader(scope.repository, MAX_READ_BYTES) as blobs:
+        walk = _Walk(scope, RangeVersions(scope.repository, (merge,), blobs, read, {}), read)
+        changed = merge.changed.items()
+        return tuple(problem for path, versions in changed for problem in walk.lost(merge, path, versions))
+
+
 class _Walk:
     """A range in progress, parents before children."""
 
@@ -64,7 +73,7 @@ class _Walk:
         for path, versions in step.changed.items():
             if not needs_versions(path):
                 continue
-            lost += self._lost(step, path, versions)
+            lost += self.lost(step, path, versions)
             if _is_as_a_parent_has_it(path, versions):
                 continue
             histories.append(self._history(step, path, versions))
@@ -110,7 +119,7 @@ class _Walk:
         document = self._versions.document(path, versions.after) if kind in _ACTS else None
         return FileHistory(path, before, after, document=document)
 
-    def _lost(self, step: Step, path: str, versions: Versions) -> Iterator[Problem]:
+    def lost(self, step: Step, path: str, versions: Versions) -> Iterator[Problem]:
         """Yield what a side of a merge, or of an unreadable one before it, says against a task's criteria.
 
         A side that left a criterion as it was has nothing to say: the other may have changed it legally.
@@ -158,10 +167,15 @@ class _Walk:
             )
 
     def _pruned(self, step: Step) -> frozenset[str]:
-        """Return the folders of jobs' runs that this commit removed and that a ledger still names."""
+        """Return the folders of jobs' runs that this commit removed whole and that a ledger still names."""
         gone = [path for path, versions in step.changed.items() if versions.after is None]
         folders = {run_folder_of(path) for path in gone if path.startswith("state/jobs/")} - {""}
-        return frozenset(folder for folder in folders if _is_in_ledger(self._scope, step.oid, folder))
+        tree = CommitTree(self._scope.repository, step.oid) if folders else None
+        return frozenset(
+            folder
+            for folder in folders
+            if tree is not None and not tree.entries(folder) and _is_in_ledger(self._scope, step.oid, folder)
+        )
 
 
 def _is_as_a_parent_has_it(path: str, versions: Versions) -> bool:

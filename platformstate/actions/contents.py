@@ -5,7 +5,6 @@ A file beyond any limit is never held in memory: its size stands for it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -28,6 +27,11 @@ class Contents(Protocol):
     @property
     def entries(self) -> Sequence[Entry]:
         """The files, sorted by path."""
+        ...
+
+    @property
+    def names(self) -> Mapping[str, Entry]:
+        """The files by path, of which a tree made by hand may name one twice."""
         ...
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
@@ -65,19 +69,23 @@ class GitContents:
 
     def __init__(self, entries: Sequence[Entry], blobs: Blobs) -> None:
         self.entries = entries
-        self._oids = {entry.path: entry.oid for entry in entries if entry.mode != "160000"}
+        self.names = {entry.path: entry for entry in entries}
         self._blobs = blobs
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
-        wanted = [path for path in paths if path in self._oids]
-        self._blobs.load(self._oids[path] for path in wanted)
-        found = {path: self._blobs.get(self._oids[path], path) for path in wanted}
+        wanted = {path: oid for path in paths if (oid := self._oid(path)) is not None}
+        self._blobs.load(wanted.values())
+        found = {path: self._blobs.get(oid, path) for path, oid in wanted.items()}
         return {path: data for path, data in found.items() if data is not None}
 
     def oid(self, path: str, data: bytes | int) -> str | None:
         """Return the blob id that the tree names."""
-        return self._oids.get(path)
+        return self._oid(path)
+
+    def _oid(self, path: str) -> str | None:
+        entry = self.names.get(path)
+        return None if entry is None or entry.mode == "160000" else entry.oid
 
 
 class DiskContents:
@@ -95,26 +103,16 @@ class DiskContents:
         listed = {entry.path: entry for entry in entries}
         listed |= {path: Entry(path, "100644") for path in self._given}
         self.entries = sorted(listed.values())
+        self.names = {entry.path: entry for entry in self.entries}
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
-        found: dict[str, bytes | int] = {}
-        for path in paths:
-            size = self._size(path)
-            if path in self._given:
-                found[path] = self._given[path]
-            elif size > MAX_READ_BYTES:
-                found[path] = size
-            else:
-                data = self._tree.bytes_of(path)
-                found |= {} if data is None else {path: data}
+        wanted = sorted(paths)
+        found: dict[str, bytes | int] = {path: self._given[path] for path in wanted if path in self._given}
+        found.update(
+            self._tree.read_up_to((path for path in wanted if path not in self._given), MAX_READ_BYTES)
+        )
         return found
-
-    def _size(self, path: str) -> int:
-        try:
-            return os.stat(self._tree.root / path, follow_symlinks=False).st_size
-        except OSError:
-            return 0
 
     def oid(self, path: str, data: bytes | int) -> str | None:
         """Return the blob id that git would give the file."""
@@ -137,7 +135,8 @@ class Scope(NamedTuple):
 
     `selected` are the paths whose findings count, None for all. `attributes` is the text of the
     tree's root .gitattributes where that has to be judged, `hidden` the working records that a rule
-    outside our own block keeps out of git. `steps` are the commits of a range, each of which is judged.
+    outside our own block keeps out of git. `steps` are the commits of a range, each of which is judged,
+    `merge` is the one merge that is judged where there is no range, made or still in the index.
     """
 
     mode: str
@@ -153,3 +152,4 @@ class Scope(NamedTuple):
     commits: int = 0
     hidden: Sequence[Hidden] = ()
     steps: Sequence[Step] = ()
+    merge: Step | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
+from platformstate.actions.hook_proof import silent_hooks
 from platformstate.actions.hooks import hook_states, runs_in
 from platformstate.actions.validate import Wish, validate_repository
 from platformstate.errors import StateError, Warned
@@ -35,15 +36,18 @@ def failpoint_names() -> Answer:
     return Answer({"failpoints": list(failpoints.NAMES)})
 
 
-def examine(store: Store, *, fix: bool = False, here: bool = False, strict: bool = False) -> Answer:
+def examine(
+    store: Store, *, fix: bool = False, here: bool = False, strict: bool = False, program: str = ""
+) -> Answer:
     """Return every finding; with `fix` repair first, with `strict` take warnings for errors.
 
+    `program` is the absolute path of the platformctl that runs: hooks that call it are proven to run.
     Raises: store_not_found, store_locked.
     """
     writes = fix and not store.dry_run
     before = list(_repairable(store)) if writes else []
     recovered = repair(store.session, here=here) if writes else 0
-    checks = _with_fixed(before, list(_checks(store)))
+    checks = _with_fixed(before, list(_checks(store, program)))
     left = waiting(store.session)
     return _answer(_data(store, checks, left, recovered), checks, left, recovered, strict)
 
@@ -79,7 +83,7 @@ def _with_fixed(before: Iterable[Check], after: list[Check]) -> list[Check]:
     return [*fixed, *after]
 
 
-def _checks(store: Store) -> Iterator[Check]:
+def _checks(store: Store, program: str) -> Iterator[Check]:
     session = store.session
     paths = [entry.path for entry in WorkTree(store.root).entries()]
     yield from surroundings(session, paths)
@@ -90,7 +94,7 @@ def _checks(store: Store) -> Iterator[Check]:
         return
     yield from _about_state(store)
     yield from _about_approvals(store)
-    yield from _about_hooks(store.repository)
+    yield from _about_hooks(store.repository, program)
 
 
 def _about_approvals(store: Store) -> Iterator[Check]:
@@ -141,12 +145,15 @@ def _about_state(store: Store) -> Iterator[Check]:
         yield check("path_ignored", f"{hidden.source}:{hidden.line} ({hidden.pattern}) hides it", hidden.path)
 
 
-def _about_hooks(repository: Repository) -> Iterator[Check]:
+def _about_hooks(repository: Repository, program: str) -> Iterator[Check]:
     hooks = hook_states(repository)
     if any(hook.state == "outdated" for hook in hooks):
         yield check("hooks_outdated", "the git hooks are of another version, or call a program that is gone")
     elif not runs_in(repository, hooks, str(repository.place)):
         yield check("hooks_missing", "no git hook judges state before it is committed here")
+    elif all(hook.state == "installed" for hook in hooks):
+        for name, reason in silent_hooks(repository, hooks, program):
+            yield check("hooks_missing", f"the hook {name} is installed, but does not run: {reason}")
 
 
 def _is_sparse(repository: Repository) -> bool:

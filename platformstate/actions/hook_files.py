@@ -106,6 +106,18 @@ def is_executable(folder: Folder, name: str) -> bool:
     return bool(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode & 0o100)
 
 
+def program_of(place: HookPlace, name: str) -> str:
+    """Return the program that a hook of ours calls, empty for none."""
+    with opened(place) as folder:
+        return "" if folder is None else _named(folder.read(name) or b"")
+
+
+def _named(text: bytes) -> str:
+    found = _PROGRAM_LINE.search(text)
+    words = shlex.split(os.fsdecode(found[1])) if found else []
+    return words[0] if words else ""
+
+
 def _quoted(program: str) -> bytes:
     quoted = shlex.quote(program)
     return os.fsencode(quoted if quoted.startswith("'") else f"'{quoted}'")
@@ -117,8 +129,6 @@ def _state(folder: Folder, name: str, text: str) -> str:
         return "absent"
     if not is_ours(present):
         return "foreign"
-    named = _PROGRAM_LINE.search(present)
-    program = shlex.split(os.fsdecode(named[1])) if named else []
-    same = bool(program) and present == hook_text(program[0], text)
-    works = same and (not program[0] or os.access(program[0], os.X_OK))
+    program = _named(present)
+    works = present == hook_text(program, text) and (not program or os.access(program, os.X_OK))
     return "installed" if works and is_executable(folder, name) else "outdated"

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.hook_calls import FRAMEWORK, HookCall
 from platformstate.actions.validate import Wish, validate_repository
 from platformstate.errors import StateError, Warned, shown
 from platformstate.gitrepo import Repository, is_ancestor, resolve_commit
-
-# With these the pre-commit framework tells a pre-push hook what is pushed, instead of standard input.
-FRAMEWORK: Final = ("PRE_COMMIT", "PRE_COMMIT_FROM_REF", "PRE_COMMIT_TO_REF")
-
-
-class HookCall(NamedTuple):
-    """How git, or another manager of hooks, called a hook."""
-
-    name: str
-    arguments: tuple[str, ...] = ()
-    text: str = ""
-    environment: Mapping[str, str] = {}
 
 
 def run_hook(repository: Repository, call: HookCall) -> Answer:
@@ -36,11 +25,6 @@ def run_hook(repository: Repository, call: HookCall) -> Answer:
     if name == "post-merge":
         return _told_only(repository, call)
     return validate_repository(repository, _WISHES[name](repository, call))
-
-
-def reads_input(name: str) -> bool:
-    """Say whether git tells a hook of this name on standard input what to judge."""
-    return name.partition(".")[0] in ("pre-push", "pre-receive")
 
 
 def _staged(repository: Repository, call: HookCall) -> Wish:

@@ -6,6 +6,7 @@ they are too. A hook that was there before runs first and comes back unchanged.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -168,10 +169,16 @@ def runs_in(repository: Repository, hooks: Sequence[Hook], worktree: str) -> boo
     """Say whether a commit made in a worktree is judged, by our own hooks or by another manager's."""
     root = Path(worktree)
     foreign = _hooks_path_of(root) if root.is_dir() else None
-    if foreign is None:
+    if foreign is None or _is_same(root / foreign, client_place(repository).path):
         return all(hook.state == "installed" for hook in hooks) or _is_called(repository, root)
     hook = _read(root / foreign / "pre-commit")
+    if not os.access(root / foreign / "pre-commit", os.X_OK):
+        return False  # git passes it over
     return _names_us(hook) or (bool(hook) and _is_called(repository, root))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _is_called(repository: Repository, root: Path) -> bool:
@@ -195,7 +202,7 @@ def _read(path: Path) -> bytes:
 
 def _hooks_path_of(root: Path) -> str | None:
     """Return the folder of hooks that is set for a worktree, which may have settings of its own."""
-    ran = run_git(["config", "--show-scope", "--get-all", "core.hooksPath"], cwd=root)
+    ran = run_git(["config", "--show-scope", "--type=path", "--get-all", "core.hooksPath"], cwd=root)
     rows = [row.split("\t", 1) for row in ran.stdout.decode("utf-8", "surrogateescape").splitlines()]
     found = [value for scope, value in rows if scope != "command"]
     return found[-1] if found else None

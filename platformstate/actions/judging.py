@@ -5,12 +5,13 @@ No check raises or prints; the findings are values, sorted by place.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from platformstate import validation
 from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
-from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
@@ -19,16 +20,12 @@ from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem, shown
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
-from platformstate.policy.checkpoint_rules import checkpoint_problems
 from platformstate.policy.history import FileHistory, history_problems, needs_versions, run_folder_of
 from platformstate.policy.identity import (
     duplicate_problems,
     identity_problems,
-    journal_identity_problems,
 )
-from platformstate.policy.journal import journal_problems
 from platformstate.policy.references import CHAINS, cross_problems, references, target_path
-from platformstate.policy.run_header import header_problems, run_actor
 from platformstate.policy.secrets import find_secrets
 from platformstate.policy.tree_rules import path_problems
 from platformstate.validation import Judged
@@ -37,7 +34,20 @@ Reader = Callable[[bytes, str], Judged]
 
 # Logs, artifacts and files that are not ours are never parsed, so only their size bounds them.
 MAX_UNPARSED_BYTES: Final = 5 * 1024 * 1024
+_TOLD_BY_A_JOURNAL: Final = ("resolved_steps.json", "run_receipt.json")
 _ATTRIBUTE_WORDS: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Do without the search for garbage: a judgement makes millions of objects, keeps them all, and no circle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Judging:
@@ -45,7 +55,7 @@ class Judging:
 
     def __init__(self, scope: Scope, read: Reader = validation.read) -> None:
         self.scope = scope
-        self.names = {entry.path: entry for entry in scope.contents.entries}
+        self.names = scope.contents.names
         self.selected = frozenset(self.names) if scope.selected is None else scope.selected
         self.read_one = read
         self.data: dict[str, bytes | int] = {}
@@ -53,6 +63,7 @@ class Judging:
         self.allowed = frozenset(scope.repository.config("platformstate.secretAllow"))
         self.misplaced: frozenset[str] = frozenset()
 
+    @_unswept()
     def problems(self) -> tuple[Problem, ...]:
         """Return everything that is wrong with the selected files, sorted by path, line, col, code."""
         tree = path_problems(self.scope.contents.entries, self.scope.selected)
@@ -81,7 +92,7 @@ class Judging:
 
     def _load(self, paths: Iterable[str]) -> None:
         """Read files and judge each by itself; one whose name or mode is refused stays closed."""
-        wanted = [path for path in paths if path in self.names and path not in self.data | self.judged]
+        wanted = (self.names.keys() & frozenset(paths)) - self.data.keys() - self.judged.keys()
         fetched = self.scope.contents.fetch(path for path in wanted if self.names[path].mode == "100644")
         self.data |= fetched
         for path, data in fetched.items():
@@ -99,11 +110,12 @@ class Judging:
             tried |= missing
 
     def _context(self) -> Iterator[str]:
-        for path, judged in self.judged.items():
-            if judged.rows is not None and path.endswith("/events.jsonl"):
-                yield path.removesuffix("events.jsonl") + "resolved_steps.json"
-            elif path.endswith("/resolved_steps.json"):
-                yield path.removesuffix("resolved_steps.json") + "events.jsonl"
+        for path in self.selected | self.judged.keys():
+            folder, _, name = path.rpartition("/")
+            if name == "events.jsonl":
+                yield from (f"{folder}/resolved_steps.json", f"{folder}/run_receipt.json")
+            elif name in _TOLD_BY_A_JOURNAL:
+                yield f"{folder}/events.jsonl"
         if any(_job_of(path) for path in self.selected):
             from platformstate.actions.judging_ledgers import ledgers_context
 
@@ -142,15 +154,10 @@ class Judging:
         yield from duplicate_problems(self.names, self.scope.selected)
         for document in selected:
             yield from identity_problems(document)
-            if document.kind.name == "checkpoint":
-                yield from checkpoint_problems(document, self._run_actor(document.path))
-            elif document.kind.name == "run":
-                yield from self._header_problems(document)
-            elif document.kind.name == "job":
+            if document.kind.name == "job":
                 yield from _spec_problems(document)
         yield from self._claim_problems(selected)
-        for path in self._journals():
-            yield from self._journal_problems(path)
+        yield from self._run_problems(documents)
         if any(_job_of(path) for path in self.selected):
             from platformstate.actions.judging_ledgers import ledgers_problems
 
@@ -163,55 +170,11 @@ class Judging:
 
         yield from claim_problems(self, selected)
 
-    def _journals(self) -> frozenset[str]:
-        """Return the journals to judge: the selected ones, and those beside a selected pin."""
-        pins = {path for path in self.selected if path.endswith("/resolved_steps.json")}
-        beside = {path.removesuffix("resolved_steps.json") + "events.jsonl" for path in pins}
-        return (self.selected | beside) & self.judged.keys()
+    def _run_problems(self, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
+        if any("/runs/" in path for path in self.selected):
+            from platformstate.actions.judging_runs import run_problems  # most commits change no run
 
-    def _run_actor(self, checkpoint: str) -> str | None:
-        folder = checkpoint.rpartition("/checkpoints/")[0]
-        rows = self._rows(f"{folder}/events.jsonl")
-        header = self.judged.get(f"{folder}/run.md")
-        return run_actor(rows, header.document.meta if header and header.document else None)
-
-    def _rows(self, path: str) -> tuple[tuple[int, dict[str, Any]], ...]:
-        judged = self.judged.get(path)
-        return judged.rows or () if judged else ()
-
-    def _header_problems(self, header: Document[Any]) -> Iterator[Problem]:
-        path = header.path.removesuffix("run.md") + "events.jsonl"
-        if path in self.names and (not self._rows(path) or chain_problems(self._rows(path), path)):
-            return  # The journal has its own finding.
-        yield from header_problems(header, self._rows(path))
-
-    def _journal_problems(self, path: str) -> Iterator[Problem]:
-        rows = self._rows(path)
-        place = places.place_of(path)
-        if place is None or place.kind != "event" or self.judged[path].rows is None:
-            return
-        yield from (
-            chain_problems(rows, path)
-            or self._layout_problems(path, rows)
-            or journal_problems(rows, path)
-            or self._pin_problems(path, rows)
-        )
-        yield from journal_identity_problems(rows, path)
-
-    def _layout_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[Problem, ...]:
-        data = self.data[path]
-        return layout_problems(rows, data, path) if isinstance(data, bytes) else ()
-
-    def _pin_problems(self, path: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
-        """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
-        pin = path.removesuffix("events.jsonl") + "resolved_steps.json"
-        judged, data = self.judged.get(pin), self.data.get(pin)
-        if judged is not None and judged.document is None:
-            return
-        from platformstate.policy.pin_rules import pin_problems  # few changes touch a journal
-
-        value = None if judged is None or judged.document is None else judged.document.meta
-        yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
+            yield from run_problems(self, documents)
 
     def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
         """Yield the criteria of other tasks that moved to one which a change made ask for something else."""
@@ -227,8 +190,9 @@ class Judging:
         yield from broken_moves(self, changes, load)
 
     def _pruned(self, changes: Sequence[FileHistory]) -> frozenset[str]:
-        """Return the folders of jobs' runs that are gone and that a ledger of their job still names."""
+        """Return the folders of jobs' runs that are gone as a whole and that a ledger of their job still names."""
         gone = {run_folder_of(each.path) for each in changes if each.after is None} - {""}
+        gone -= {run_folder_of(path) for path in self.names} if gone else set()
         folders = {folder: folder.partition("/runs/") for folder in gone if folder.startswith("state/jobs/")}
         begins = tuple(f"{job}/ledger/" for job, _, _ in folders.values())
         self._load(ledgers := [path for path in self.names if path.startswith(begins)] if begins else [])

@@ -29,6 +29,7 @@ class RangeVersions:
         self._steps = {step.oid: step for step in steps}
         self._documents = documents
         self._bases: dict[tuple[str, int], list[str]] = {}
+        self._replaced: dict[tuple[str, str], list[str]] = {}
 
     def data(self, path: str, oid: str | None) -> bytes | None:
         """Return a version's bytes; of one too large to read its id, so that it equals itself alone."""
@@ -73,26 +74,36 @@ class RangeVersions:
         return tuple({} if document is None else document.meta for document in documents)
 
     def _last_readable(self, commit: str, path: str) -> list[str]:
-        """Return the versions that an unreadable one in a commit of the range replaced, on any side."""
-        found: list[str] = []
-        queue = [commit]
-        for oid, parent in self._edges(queue, path):
-            if oid is not None and self.document(path, oid) is not None:
-                found.append(oid)
-            elif parent not in queue:
-                queue.append(parent)
-        return found
+        """Return the versions that an unreadable one in a commit of the range replaced, on any side.
 
-    def _edges(self, queue: Sequence[str], path: str) -> Iterator[tuple[str | None, str]]:
-        """Yield the parents of the queued commits, each with the file's version where a commit changed it."""
-        for commit in queue:
-            step = self._steps.get(commit)
-            if step is None:
-                continue
-            versions = step.changed.get(path)
-            for index, parent in enumerate(step.parents):
-                if versions is None or versions.before[index] is not None:
-                    yield None if versions is None else versions.before[index], parent
+        Each commit is asked once, its parents before it: a branch may break a file a thousand times.
+        """
+        pending = [commit]
+        while pending:
+            here = pending[-1]
+            edges = list(self._edges(here, path))
+            before = [parent for oid, parent in edges if not self._is_readable(path, oid)]
+            waiting = [parent for parent in before if (parent, path) not in self._replaced]
+            pending += waiting
+            if not waiting:
+                found = [oid for oid, _ in edges if oid is not None and self._is_readable(path, oid)]
+                found += [oid for parent in before for oid in self._replaced[parent, path]]
+                self._replaced[here, path] = list(dict.fromkeys(found))
+                pending.pop()
+        return self._replaced[commit, path]
+
+    def _is_readable(self, path: str, oid: str | None) -> bool:
+        return oid is not None and self.document(path, oid) is not None
+
+    def _edges(self, commit: str, path: str) -> Iterator[tuple[str | None, str]]:
+        """Yield the parents of a commit of the range, each with the file's version where the commit changed it."""
+        step = self._steps.get(commit)
+        if step is None:
+            return
+        versions = step.changed.get(path)
+        for index, parent in enumerate(step.parents):
+            if versions is None or versions.before[index] is not None:
+                yield None if versions is None else versions.before[index], parent
 
     def _at_bases(self, step: Step, path: str, index: int) -> list[str | None]:
         if (step.oid, index) not in self._bases:

@@ -19,14 +19,15 @@ _OID_LENGTHS: Final = (40, 64)
 class RefUpdate(NamedTuple):
     """One ref of a push: the ids before and after, None where it is made or deleted.
 
-    `known` are rev-list's words for the commits that are there without it; `guarded` says whether it
-    is this repository's own ref, which may be protected.
+    `known` are rev-list's words for the commits that are there without it: branches and tags, since a
+    forge keeps what a fork asks to be pulled under refs of its own, which no hook has judged. `guarded`
+    says whether it is this repository's own ref, which may be protected.
     """
 
     old: str | None
     new: str | None
     ref: str
-    known: tuple[str, ...] = ("--all",)
+    known: tuple[str, ...] = ("--branches", "--tags")
     guarded: bool = True
 
 

@@ -10,10 +10,9 @@ from platformstate.core.places import Place, journal_path, run_folder
 from platformstate.errors import Problem
 from platformstate.policy.chain import RunFacts
 from platformstate.policy.journal import fold, journal_problems
-from platformstate.policy.pin import Pin, read_pin
-from platformstate.policy.pin_rules import pin_problems
 
 if TYPE_CHECKING:
+    from platformstate.policy.pin import Pin
     from platformstate.validation import Judged
 
 Rows = tuple[tuple[int, dict[str, Any]], ...]
@@ -53,6 +52,11 @@ def run_of(
 def _pin(
     rows: Rows, path: str, steps: str, judged: Mapping[str, Judged], files: Mapping[str, bytes]
 ) -> tuple[Pin | None, tuple[Problem, ...]]:
+    if steps not in files and all(event["type"] != "ResolvedStepsRecorded" for _, event in rows):
+        return None, ()
+    from platformstate.policy.pin import read_pin  # most runs pin no steps
+    from platformstate.policy.pin_rules import pin_problems
+
     read = judged.get(steps)
     document = None if read is None else read.document
     value = None if document is None else document.meta

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from platformstate.actions.contents import Base, Blobs, DiskContents, GitContents, Scope
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
+from platformstate.core.tree import Entry
 from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
 from platformstate.gitrepo import CommitTree, IndexTree, Repository, resolve_commit
 from platformstate.gitrepo.attributes import hidden_paths, ignored_files
 from platformstate.gitrepo.versions import Changed, merge_heads, parents, paths_naming, staged_changes
+from platformstate.validation.loading import load_engine
 
 ATTRIBUTES: Final = ".gitattributes"
+if TYPE_CHECKING:
+    from platformstate.gitrepo.ranges import Step
+
+_PARTNERS: Final = ("run.md", "events.jsonl", "run_receipt.json")
 NAMED_KINDS: Final = ("task", "run", "checkpoint", "evidence", "job", "procedure")
 
 
@@ -46,16 +52,23 @@ def staged_scope(repository: Repository, base: str | None = None) -> Scope:
     blobs = Blobs(repository)
     named: list[str | None] = [*_base_commits(repository, base)]
     commits = named or [repository.head, *merge_heads(repository)]
-    changes = [staged_changes(repository, commit, ["state", ATTRIBUTES]) for commit in commits]
+    with IndexTree(repository).listing() as listed:
+        changes = [staged_changes(repository, commit, ["state", ATTRIBUTES]) for commit in commits]
+        if any(changes):
+            load_engine()
+        entries = listed()
     bases = [
         Base(commit, {change.path: change.before for change in changed}, partial=True)
         for commit, changed in zip(commits, changes, strict=True)
         if commit is not None
     ]
     changed = {change.path: change for change in changes[0]}
-    entries = IndexTree(repository).entries()
     blobs.load(oid for each in changes for change in each for oid in (change.before, change.after))
+    merge = _merge_in(changes, entries, commits) if len(bases) > 1 else None
     selected = with_partners(path for path in changed if path != ATTRIBUTES)
+    selected |= (
+        set() if merge is None else {path for path in merge.changed if _holds_against_each(path, merge)}
+    )
     gone = (change.path for change in changed.values() if _no_longer_holds(change))
     selected |= set(paths_naming(repository, named_by(gone)))
     attributes = blobs.get(changed[ATTRIBUTES].after, ATTRIBUTES) if ATTRIBUTES in changed else None
@@ -68,7 +81,35 @@ def staged_scope(repository: Repository, base: str | None = None) -> Scope:
         frozenset(selected),
         attributes if isinstance(attributes, bytes) else None,
         history=_history(bases, base),
+        merge=merge,
     )
+
+
+def _merge_in(
+    changes: Sequence[Sequence[Changed]], entries: Sequence[Entry], commits: Sequence[str | None]
+) -> Step:
+    """Return the merge that an index is about to be, as its commit would tell it."""
+    from platformstate.gitrepo.ranges import Step, Versions  # few commits are merges
+
+    now = {entry.path: entry.oid for entry in entries}
+    before = [{change.path: change.before for change in each} for each in changes]
+    paths = sorted(set[str]().union(*before))
+    changed = {
+        path: Versions(tuple(side.get(path, now.get(path)) for side in before), now.get(path))
+        for path in paths
+        if path != ATTRIBUTES
+    }
+    return Step("", tuple(commit for commit in commits if commit is not None), changed)
+
+
+def _holds_against_each(path: str, merge: Step) -> bool:
+    """Say whether a merge took one side's version of bytes that may not change, or of a record that is gone."""
+    from platformstate.policy.history import has_fields
+
+    versions = merge.changed[path]
+    if versions.after is None:
+        return True
+    return not has_fields(path) and any(oid not in (None, versions.after) for oid in versions.before)
 
 
 def commit_scope(repository: Repository, rev: str, base: str | None = None) -> Scope:
@@ -78,6 +119,11 @@ def commit_scope(repository: Repository, rev: str, base: str | None = None) -> S
     tree = CommitTree(repository, commit)
     commits = _base_commits(repository, base) or parents(repository, commit)
     bases = [_commit_base(repository, parent) for parent in commits]
+    merge = None
+    if len(commits) > 1:
+        from platformstate.gitrepo.ranges import steps_between  # few commits are merges
+
+        merge = steps_between(repository, commit, commits)[0]
     return Scope(
         "rev",
         repository,
@@ -88,6 +134,7 @@ def commit_scope(repository: Repository, rev: str, base: str | None = None) -> S
         to_commit=commit,
         history=_history(bases, base),
         commits=1,
+        merge=merge,
     )
 
 
@@ -185,12 +232,12 @@ def _history(bases: Sequence[Base], base: str | None) -> str:
 
 
 def with_partners(paths: Iterable[str]) -> set[str]:
-    """Return the paths and, of each run's header or journal, the other: each is checked by the other."""
+    """Return the paths and, of each run's header, journal or receipt, the others: each is checked by another."""
     found = set(paths)
     for path in list(found):
         folder, _, name = path.rpartition("/")
-        if name in ("run.md", "events.jsonl"):
-            found |= {f"{folder}/run.md", f"{folder}/events.jsonl"}
+        if name in _PARTNERS:
+            found |= {f"{folder}/{partner}" for partner in _PARTNERS}
     return found
 
 

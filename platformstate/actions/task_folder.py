@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final = ("task", "run", "event", "resolved_steps", "checkpoint")
 _FREE: Final = ("artifacts", "logs")
-_KEPT: Final = 512
+_KEPT: Final = 4096
 
 
 class TaskFolder(NamedTuple):
@@ -86,7 +86,7 @@ def read_task_folder(tree: Tree, task_id: str) -> TaskFolder:
         task_id=task_id,
         task=None if found is None else found.document,
         runs=tuple(sorted(runs, key=lambda run: (run.header.get("attempt", 1), run.id))),
-        checkpoints=_checkpoints(judged[path].document for path in of_kind["checkpoint"]),
+        checkpoints=_in_order(_said(path, files[path]) for path in of_kind["checkpoint"]),
         problems=(*problems, *faults),
         files=files,
     )
@@ -210,13 +210,19 @@ def _runs(
     return runs, problems
 
 
-def _checkpoints(documents: Iterable[Document[Any] | None]) -> tuple[CheckpointFacts, ...]:
+@lru_cache(maxsize=_KEPT)
+def _said(path: str, data: bytes) -> CheckpointFacts | None:
+    """Return what a checkpoint says, None for one that cannot be read; kept like a judgement."""
     from platformstate.codec.sections import items, sections
 
-    found = []
-    for document in documents:
-        if document is not None:
-            texts = sections(document.body)
-            body = {key: items(texts.get(heading, "")) for key, heading in SECTIONS.items()}
-            found.append(CheckpointFacts(document.meta, body, document.path))
+    document = _judged(path, data).document
+    if document is None:
+        return None
+    texts = sections(document.body)
+    body = {key: items(texts.get(heading, "")) for key, heading in SECTIONS.items()}
+    return CheckpointFacts(document.meta, body, document.path)
+
+
+def _in_order(said: Iterable[CheckpointFacts | None]) -> tuple[CheckpointFacts, ...]:
+    found = (one for one in said if one is not None)
     return tuple(sorted(found, key=lambda checkpoint: (checkpoint.id, str(checkpoint.meta["run"]))))

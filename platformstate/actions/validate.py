@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -92,15 +92,29 @@ def judge_repository(repository: Repository, wish: Wish) -> Judgement:
 
 def _judged(scope: Scope, read: Reader) -> _Found:
     COST.files = len(scope.contents.entries)
+    beside = tuple(_beside_state(scope))
     if not _has_store(scope):
-        return _Found((scope,), (), frozenset())
+        return _Found((scope,), beside, frozenset())
     judging = Judging(scope, read)
-    found = judging.problems()
+    found = in_order((*judging.problems(), *beside)) if beside else judging.problems()
     if scope.steps:
         from platformstate.actions.commits import commit_problems  # no other mode has commits to walk
 
         found = in_order((*found, *commit_problems(judging, read)))
+    if scope.merge is not None:
+        from platformstate.actions.commits import merge_problems
+
+        found = in_order((*found, *merge_problems(judging, scope.merge, read)))
     return _Found((scope,), found, frozenset(judging.selected & judging.names.keys()))
+
+
+def _beside_state(scope: Scope) -> Iterator[Problem]:
+    """Yield what a commit has in its root folder that a checkout would put into `state`."""
+    if scope.to_commit is not None:
+        from platformstate.gitrepo.versions import root_names
+        from platformstate.policy.root_rules import lookalike_problems
+
+        yield from lookalike_problems(root_names(scope.repository, scope.to_commit))
 
 
 def _of_refs(repository: Repository, updates: Sequence[RefUpdate], read: Reader) -> _Found:
@@ -156,7 +170,7 @@ def _scope(repository: Repository, wish: Wish) -> Scope:
 
 def _has_store(scope: Scope) -> bool:
     """Say whether there is a store to judge; a hook must not stop a repository that has none."""
-    if any(entry.path == STORE_PATH for entry in scope.contents.entries):
+    if STORE_PATH in scope.contents.names:
         return True
     if scope.mode in _OF_CHANGES and not scope.selected and scope.attributes is None:
         return False

@@ -21,6 +21,7 @@ from platformstate.codec.safe import safe_line
 def doctor(invocation: Invocation, fix: bool, here: bool, strict: bool, list_failpoints: bool) -> None:
     """Examine the repository and its store; repair with --fix."""
     from platformstate.actions.doctor import examine, examine_bare, failpoint_names
+    from platformstate.cli.hook_commands import program_path
 
     if list_failpoints:
         present(invocation, failpoint_names(), lambda data: "\n".join(data["failpoints"]))
@@ -28,7 +29,8 @@ def doctor(invocation: Invocation, fix: bool, here: bool, strict: bool, list_fai
         raise click.UsageError("--here goes with --fix")
     else:
         bare = examine_bare(invocation.directory)
-        answer = bare or examine(invocation.open_repository(), fix=fix, here=here, strict=strict)
+        how = {"fix": fix, "here": here, "strict": strict}
+        answer = bare or examine(invocation.open_repository(), program=program_path(), **how)
         present(invocation, answer, _text)
 
 

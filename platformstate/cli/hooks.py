@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from platformstate.actions.hook_runs import FRAMEWORK, HookCall, reads_input
-from platformstate.actions.hook_runs import run_hook as run
-from platformstate.cli.findings import findings_text, plain_lines
+from platformstate.actions.hook_calls import FRAMEWORK, PROBE, HookCall, probe_answer, reads_input
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import present
+from platformstate.errors import StateError
 from platformstate.gitrepo import discover
 from platformstate.gitrepo.environment import clean_environment, hook_environment
 
@@ -40,8 +39,17 @@ def run_hook(argv: Sequence[str], invocation: Invocation) -> None:
 
 def judge(name: str, arguments: Sequence[str], invocation: Invocation, reading: Mapping[str, str]) -> None:
     """Judge as the hook of this name. Raises: usage_invalid for a name that is no hook of ours."""
+    if word := os.environ.get(PROBE):
+        raise StateError("usage_invalid", probe_answer(name, word), hint=f"unset {PROBE}")
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if reads_input(name) else ""
     told = {key: os.environ[key] for key in FRAMEWORK if key in os.environ}
-    repository = discover(Path(invocation.directory), reading=reading)
-    answer = run(repository, HookCall(name, tuple(arguments), text, told))
+    repository = discover(Path(invocation.directory), reading=reading, meanwhile=_load_rules)
+    from platformstate.actions.hook_runs import run_hook
+    from platformstate.cli.findings import findings_text, plain_lines
+
+    answer = run_hook(repository, HookCall(name, tuple(arguments), text, told))
     present(invocation, answer, plain_lines if name.startswith("pre-receive") else findings_text)
+
+
+def _load_rules() -> None:
+    from platformstate.actions import hook_runs  # noqa: F401  there is time for it while git answers

@@ -19,8 +19,9 @@ from platformstate.errors import Problem
 
 _LINE_SEPARATORS: Final = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 # A number begins after one of these signs; in a text they may stand too, which costs a second look.
-_DIGITS: Final = re.compile(r"(?:^|[:,\[\s-])[0-9]{16}")
-_FRACTION: Final = re.compile(r"(?:^|[:,\[])-?[0-9]+[.e]")
+# An expression that begins with one set of characters is searched for three times as fast as one that may not.
+_DIGITS: Final = re.compile(r"[:,\[\s-][0-9]{16}")
+_FRACTION: Final = re.compile(r"[:,\[]-?[0-9]+[.e]")
 # The escapes that may stand for a refused character.
 _ESCAPES: Final = re.compile(r"\\[bfu]")
 _ENCODER: Final = json.JSONEncoder(
@@ -39,7 +40,7 @@ def canonical_json(value: Any) -> bytes:
     decimals. Raises ValueError for NaN and infinities.
     """
     text = _ENCODER.encode(value)
-    if _FRACTION.search(text):
+    if isinstance(value, float) or _FRACTION.search(text):
         text = _canonical(value)
     return text.encode("utf-8")
 
@@ -82,14 +83,24 @@ def fast_value(text: str) -> Any:
     """Return the value of JSON text in which nothing needs a second look. Raises ValueError otherwise."""
     commas = text.count(",")
     is_dense = commas >= limits.MAX_ITEMS and commas * _SPARSE_BYTES > len(text)
-    if is_dense or _DIGITS.search(text) or too_deep(text) is not None:
+    if is_dense or holds_long_number(text) or too_deep(text) is not None:
         raise Doubtful
     value = _READER.decode(text)
     if commas >= limits.MAX_ITEMS and _too_long(value):
         raise Doubtful
-    if "\\" in text and _ESCAPES.search(text) and _hides(value):
+    if hides(text, value):
         raise Doubtful
     return value
+
+
+def holds_long_number(text: str) -> bool:
+    """Say whether JSON text may hold an integer of more digits than are always exact."""
+    return text[:1].isdecimal() or _DIGITS.search(text) is not None
+
+
+def hides(text: str, value: Any) -> bool:
+    """Say whether an escape in the JSON text of a value stands for a refused character."""
+    return "\\" in text and _ESCAPES.search(text) is not None and _hides(value)
 
 
 def _too_long(value: Any) -> bool:

@@ -14,6 +14,7 @@ from platformstate.codec.decoding import decoded
 from platformstate.codec.fractions import fraction_problems
 from platformstate.codec.json_text import parse_text
 from platformstate.codec.nodes import Node, place_at
+from platformstate.codec.plain_yaml import plain_mapping
 from platformstate.codec.prescan import Found, prescan
 from platformstate.codec.safe import safe_text
 from platformstate.codec.shapes import ANYTHING
@@ -83,7 +84,9 @@ def _plainly_fine(split: Parts, spec: KindSpec) -> dict[str, Any] | None:
     too_large = len(split.yaml) * 4 > limits.MAX_FRONT_MATTER_BYTES and spec.container == "markdown"
     if split.code or too_large or prescan(split.yaml):
         return None
-    from platformstate.codec.yaml_fast import fast_mapping  # loads PyYAML: only when there is YAML
+    if plain := plain_mapping(split.yaml, spec.shape):
+        return plain
+    from platformstate.codec.yaml_fast import fast_mapping  # loads PyYAML: only for what is not that plain
 
     return fast_mapping(split.yaml, spec.shape) or None
 

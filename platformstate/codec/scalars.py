@@ -6,6 +6,7 @@ What any YAML version would read as something else is ambiguous, and never guess
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 Reading = Literal["text", "boolean", "null", "integer", "number", "date", "ambiguous"]
@@ -17,6 +18,8 @@ LONGEST_WORD: Final = 5
 # A longer plain scalar that begins otherwise is text at first sight.
 NUMERIC_STARTS: Final = frozenset("0123456789+-.~=<")
 
+# So begin the ids of runs and checkpoints, which are many; no number and no date does.
+_STAMPED: Final = re.compile(r"[0-9]{2,}[A-DF-Za-df-z]")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-][0-9]+)?")
 _DATE: Final = re.compile(
@@ -36,14 +39,25 @@ _AMBIGUOUS: Final = re.compile(
 
 def reading(text: str) -> Reading:
     """Return how a plain scalar reads."""
-    if text[:1] not in NUMERIC_STARTS:
-        if len(text) > LONGEST_WORD:
-            return "text"
-        known = _WORDS.get(text)
-        if known is not None:
-            return known
-        word = text.lower()
-        return "ambiguous" if word in BOOLEANS or word in NULLS else "text"
+    if len(text) <= LONGEST_WORD:
+        return _reading_of_word(text)
+    if text[0] not in NUMERIC_STARTS or _STAMPED.match(text):
+        return "text"
+    return _numeric_reading(text)
+
+
+@lru_cache(maxsize=1024)  # short words are few: null, true, main, p1, ac1
+def _reading_of_word(text: str) -> Reading:
+    if text[:1] in NUMERIC_STARTS:
+        return _numeric_reading(text)
+    known = _WORDS.get(text)
+    if known is not None:
+        return known
+    word = text.lower()
+    return "ambiguous" if word in BOOLEANS or word in NULLS else "text"
+
+
+def _numeric_reading(text: str) -> Reading:
     if _INTEGER.fullmatch(text):
         return "integer"
     if _NUMBER.fullmatch(text):

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from platformstate.codec import limits
 from platformstate.codec.characters import holds_refused
-from platformstate.codec.json_nodes import number_of
+from platformstate.codec.plain_values import LookAgain, plain_value
 from platformstate.codec.scalars import LONGEST_WORD, NUMERIC_STARTS, reading
-from platformstate.codec.shapes import ANYTHING, misfit, takes_dates
+from platformstate.codec.shapes import ANYTHING
 from platformstate.codec.yaml_events import (
     YAML_ERRORS,
     MappingEndEvent,
@@ -26,14 +26,9 @@ from platformstate.codec.yaml_events import (
 )
 from platformstate.core.kind import Shape
 
-_VALUES: Final = {"true": True, "false": False, "null": None}
 # ` #460`: a value may end here without its author's wish; `|#`: only one of the parsers takes it.
 # It begins with the sign itself, so that the search for it is one of C.
 _COMMENT: Final = re.compile(r"#(?:(?<=[ \t]#)(?! )|(?<=[|>]#)|(?<=[|>][-+0-9]#)|(?<=[|>][-+0-9]{2}#))")
-
-
-class _LookAgain(Exception):
-    """Something here is not plainly fine."""
 
 
 def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
@@ -49,7 +44,7 @@ def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
         value = reader.mapping(shape, 1)
         reader.next()  # the document's end, then the stream's: errors may stand before them
         reader.next()
-    except (_LookAgain, *YAML_ERRORS):
+    except (LookAgain, *YAML_ERRORS):
         return None
     return None if reader.hides() else value
 
@@ -72,7 +67,7 @@ class _Reader:
 
     def mapping(self, shape: Shape, depth: int) -> dict[str, Any]:
         if depth > limits.MAX_DEPTH:
-            raise _LookAgain
+            raise LookAgain
         made: dict[str, Any] = {}
         next_event, shapes, marked = self.next, shape.keys, self.marked
         while True:
@@ -80,11 +75,11 @@ class _Reader:
             if type(event) is not ScalarEvent:
                 if type(event) is MappingEndEvent and len(made) <= limits.MAX_KEYS:
                     return made
-                raise _LookAgain
+                raise LookAgain
             key = event.value
             child = shapes.get(key) or self._unknown(event, made)
             if key in made or (marked and _is_marked(event)):
-                raise _LookAgain
+                raise LookAgain
             event = next_event()
             if type(event) is ScalarEvent and not marked:
                 text = event.value
@@ -98,16 +93,16 @@ class _Reader:
         """Look at a key that the schema does not know; anything may stand under it."""
         text = key.value
         if text == "<<" or len(text) > limits.MAX_KEY_CHARACTERS or len(made) >= limits.MAX_KEYS:
-            raise _LookAgain
+            raise LookAgain
         if not key.style and reading(text) != "text":
-            raise _LookAgain
+            raise LookAgain
         if key.style and self.escaped:
             self.quoted.append(text)
         return ANYTHING
 
     def _sequence(self, shape: Shape, depth: int) -> list[Any]:
         if depth > limits.MAX_DEPTH:
-            raise _LookAgain
+            raise LookAgain
         made: list[Any] = []
         next_event, child = self.next, shape.items or ANYTHING
         event = next_event()
@@ -115,43 +110,28 @@ class _Reader:
             made.append(self._value(event, child, depth))
             event = next_event()
         if len(made) > limits.MAX_ITEMS:
-            raise _LookAgain
+            raise LookAgain
         return made
 
     def _value(self, event: Any, shape: Shape, depth: int) -> Any:
         kind = type(event)
         if self.marked and _is_marked(event):
-            raise _LookAgain
+            raise LookAgain
         if kind is ScalarEvent:
             return self._scalar(event, event.value, shape)
         if kind is MappingStartEvent:
             return self.mapping(shape, depth + 1)
         if kind is SequenceStartEvent:
             return self._sequence(shape, depth + 1)
-        raise _LookAgain  # an alias
+        raise LookAgain  # an alias
 
     def _scalar(self, event: Any, text: str, shape: Shape) -> Any:
         if event.style:
             if self.escaped:
                 self.quoted.append(text)
             return text
-        how = reading(text)
-        return text if how == "text" else _plain(text, how, shape)
+        return plain_value(text, shape)
 
 
 def _is_marked(event: Any) -> bool:
     return event.anchor is not None or getattr(event, "tag", None) is not None
-
-
-def _plain(text: str, how: str, shape: Shape) -> Any:
-    """Return what a plain scalar that is not text stands for."""
-    if how == "date" and takes_dates(shape):
-        return text
-    if how in ("date", "ambiguous") or misfit(shape.types, how) is not None:
-        raise _LookAgain
-    if how in ("integer", "number"):
-        number = number_of(text)
-        if number is None:
-            raise _LookAgain
-        return number
-    return _VALUES[text]

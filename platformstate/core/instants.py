@@ -12,7 +12,10 @@ def instant(moment: datetime) -> str:
 
 def moment(text: str) -> datetime:
     """Return the moment that an instant names. Raises ValueError for anything else."""
-    return datetime.strptime(text, _LAYOUT).replace(tzinfo=UTC)
+    found = datetime.fromisoformat(text)  # it reads other forms too, but writes this one only
+    if f"{found.replace(tzinfo=None).isoformat()}Z" != text:
+        raise ValueError(f"no instant of the form 2026-11-20T10:11:30Z: {text!r}")
+    return found
 
 
 def stamp(text: str) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, TypedDict
 
-from platformstate.entities.choices import choices
-from platformstate.entities.shapes import Checkpoint, CheckpointBlockersItem, CheckpointCriteriaItem
+from platformstate.entities.choices import CHOICES
 from platformstate.errors import StateError, shown
 
 MAX_FILES: Final = 200
@@ -16,10 +15,10 @@ MAX_FILES_BYTES: Final = 24 * 1024
 NEEDS_NO_STATEMENT: Final = ("start", "end", "rescue")
 MAX_ITEMS: Final = 50
 MAX_ITEM_CHARACTERS: Final = 4000
-KINDS: Final = choices(Checkpoint, "kind")
-WAITS_ON: Final = choices(CheckpointBlockersItem, "waits_on")
+KINDS: Final = CHOICES["Checkpoint.kind"]
+WAITS_ON: Final = CHOICES["CheckpointBlockersItem.waits_on"]
 STEP_WORDS: Final = ("begun", "done", "failed")
-CRITERION_CLAIMS: Final = choices(CheckpointCriteriaItem, "state")
+CRITERION_CLAIMS: Final = CHOICES["CheckpointCriteriaItem.state"]
 SECTIONS: Final = {
     "done": "Done",
     "failed": "Tried and failed",

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from platformstate.core import ids
-from platformstate.entities.choices import choices
-from platformstate.entities.shapes import Criterion, Task
+from platformstate.entities.choices import CHOICES
 from platformstate.entities.statuses import DONE_OR_LATER as DONE_OR_LATER
 from platformstate.entities.statuses import OPEN as OPEN
 from platformstate.errors import StateError, shown
@@ -21,10 +20,10 @@ PLACEHOLDER_TITLE: Final = "Replace this line"
 DEFAULT_PRIORITY: Final = "p2"
 DEFAULT_PROOF: Final = "test"
 BLOCKED_BY: Final = ("human", "ci", "external")
-STATUSES: Final = choices(Task, "status")
-PRIORITIES: Final = choices(Task, "priority")
-PROOFS: Final = choices(Criterion, "proof")
-CRITERION_STATES: Final = choices(Criterion, "state")
+STATUSES: Final = CHOICES["Task.status"]
+PRIORITIES: Final = CHOICES["Task.priority"]
+PROOFS: Final = CHOICES["Criterion.proof"]
+CRITERION_STATES: Final = CHOICES["Criterion.state"]
 SECTIONS: Final = {
     "goal": "Goal",
     "context": "Context",

@@ -20,6 +20,7 @@ Durability = Literal["full", "fast"]
 FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READ_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ_BYTES: Final = 1 << 20
 APPEND_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -47,10 +48,12 @@ def write_all(fd: int, data: bytes) -> None:
 
 def read_all(fd: int) -> bytes:
     """Return everything from here to the end of a file."""
+    # A buffer far beyond the size would be made and cut for every small file; the end is an empty read.
+    block = min(os.fstat(fd).st_size + 1, _READ_BYTES)
     parts = []
-    while part := os.read(fd, 1 << 20):
+    while part := os.read(fd, block):
         parts.append(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Folder:
@@ -86,6 +89,11 @@ class Folder:
 
         Raises: path_symlink, path_not_regular.
         """
+        data = self.read_up_to(name, sys.maxsize)
+        return data if isinstance(data, bytes) else None
+
+    def read_up_to(self, name: str, most: int) -> bytes | int | None:
+        """Return what `read` returns, for a file of more than `most` bytes its size."""
         shown = self._name(name)
         try:
             fd = os.open(name, READ_FLAGS, dir_fd=self.fd)
@@ -97,9 +105,10 @@ class Folder:
             with explained(shown):
                 raise
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
                 raise StateError("path_not_regular", "is not a regular file", path=shown)
-            return read_all(fd)
+            return read_all(fd) if found.st_size <= most else found.st_size
         finally:
             os.close(fd)
 

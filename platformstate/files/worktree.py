@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from platformstate.core.places import place_of
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
 from platformstate.errors import StateError
+from platformstate.files.descent import Descent
 from platformstate.files.durable import FOLDER_FLAGS, Folder
 
 TEMPORARY_PREFIX: Final = ".ps-"
@@ -47,15 +49,27 @@ class WorkTree:
 
         A link or device is left out, as its mode in `entries` tells; what cannot be read raises.
         """
-        for path in paths:
-            try:
-                data = self.bytes_of(path)
-            except StateError as refused:
-                if refused.code not in _NO_FILE:
-                    raise
-                continue
-            if data is not None:
-                yield path, data
+        with Descent(self.root) as descent:
+            for path in paths:
+                try:
+                    data = _read(descent, path, sys.maxsize)
+                except StateError as refused:
+                    if refused.code not in _NO_FILE:
+                        raise
+                    continue
+                if isinstance(data, bytes):
+                    yield path, data
+
+    def read_up_to(self, paths: Iterable[str], most: int) -> Iterator[tuple[str, bytes | int]]:
+        """Yield path and bytes of each file that is there, its size where it has more than `most` bytes.
+
+        Those of one folder are read soonest one after the other. Raises: path_symlink, path_not_regular.
+        """
+        with Descent(self.root) as descent:
+            for path in paths:
+                data = _read(descent, path, most)
+                if data is not None:
+                    yield path, data
 
     def bytes_of(self, path: str) -> bytes | None:
         """Return a file's bytes, None when it is absent. Raises: path_symlink, path_not_regular."""
@@ -76,6 +90,17 @@ class WorkTree:
                 return [name for name in opened.names() if not name.startswith(TEMPORARY_PREFIX)]
         except FileNotFoundError:
             return []
+
+
+def _read(descent: Descent, path: str, most: int) -> bytes | int | None:
+    parent, _, name = path.rpartition("/")
+    try:
+        data = descent.folder(parent).read_up_to(name, most)
+    except FileNotFoundError:
+        return None
+    if isinstance(data, bytes):
+        COST.read += 1
+    return data
 
 
 def _walk(fd: int, path: str, found: list[Entry]) -> None:

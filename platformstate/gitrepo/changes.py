@@ -32,7 +32,7 @@ class TaskCommit(NamedTuple):
 
 def commit_changes(repository: Repository, before: str, after: str) -> list[Touched]:
     """Return what differs below `state/` between two commits."""
-    return _touched(repository.run(["diff-tree", "-r", *_RAW, before, after, "--", "state"]))
+    return _touched(repository.list_files(["diff-tree", "-r", *_RAW, before, after, "--", "state"]))
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str:

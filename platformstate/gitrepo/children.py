@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -56,6 +56,7 @@ _FAILURES: Final = (
     ("insufficient permission", "repository_read_only", "the repository may not be written"),
 )
 SIGXFSZ_STATUS: Final = -25
+_WITH_LIMITED_MEMORY: Final = ("sh", "-c", 'ulimit -d 524288 2>/dev/null; exec "$@"', "sh")
 
 
 class Ran(NamedTuple):
@@ -113,12 +114,7 @@ def _hint(code: str, stderr: str) -> str:
 
 def input_file(data: bytes) -> IO[bytes]:
     """Return an unnamed file that holds these bytes, to be read from its start. Raises: disk_full."""
-    if sys.platform == "linux":
-        file: IO[bytes] = os.fdopen(os.memfd_create("input"), "w+b")
-    else:
-        from tempfile import TemporaryFile  # importing it costs as much as two git children
-
-        file = TemporaryFile()  # noqa: SIM115  the caller closes it
+    file = _unnamed_file()
     try:
         file.write(data)
         file.seek(0)
@@ -128,6 +124,15 @@ def input_file(data: bytes) -> IO[bytes]:
         text = f"no room for what git is to read: {failed.strerror}"
         raise StateError("disk_full", text, hint=_hint("disk_full", "")) from failed
     return file
+
+
+def _unnamed_file() -> IO[bytes]:
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("git"), "w+b")
+    else:
+        from tempfile import TemporaryFile  # importing it costs as much as two git children
+
+        return TemporaryFile()
 
 
 def run_git(
@@ -140,7 +145,7 @@ def run_git(
 ) -> Ran:
     """Run one reading git child to its end; a status other than 0 is the caller's to judge."""
     COST.git += 1
-    try:
+    with _explained(cwd):
         done = subprocess.run(
             ["git", *FLAGS, *flags, *argv],
             cwd=cwd,
@@ -149,11 +154,91 @@ def run_git(
             env=child_environment(os.environ, extra or {}),
             check=False,
         )
+    return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def bounded_git(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    limit: int,
+    input: bytes = b"",
+    flags: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run one reading git child to its end, or stop it when it has said too much to be held.
+
+    A few trees that hold each other many times over name more files than any memory, git's own
+    included: it compares two trees before it says a word. Raises: text_too_large.
+    """
+    COST.git += 1
+    with input_file(input) as asked, _unnamed_file() as complained:
+        with _explained(cwd):
+            child = subprocess.Popen(
+                [*_WITH_LIMITED_MEMORY, "git", *FLAGS, *flags, *argv],
+                cwd=cwd,
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=complained,
+                env=child_environment(os.environ, extra or {}),
+            )
+        assert child.stdout is not None
+        with child:
+            said = child.stdout.read(limit + 1)
+            if len(said) > limit:
+                child.kill()
+                raise _too_many()
+        complained.seek(0)
+        stderr = complained.read().decode("utf-8", "replace")
+    if child.returncode and "ut of memory" in stderr:
+        raise _too_many()
+    return Ran(child.returncode, said, stderr)
+
+
+def _too_many() -> StateError:
+    message = "state/ names more files than can be held in memory"
+    return StateError("text_too_large", message, hint="take out of state/ what is no record")
+
+
+@contextmanager
+def running_git(
+    argv: Sequence[str], *, cwd: Path, flags: Sequence[str] = (), extra: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], Ran]]:
+    """Run one reading git child while the block does something else; what is yielded waits for its end.
+
+    It writes to files, so that it never waits for us.
+    """
+    COST.git += 1
+    with _unnamed_file() as said, _unnamed_file() as complained:
+        with _explained(cwd):
+            child = subprocess.Popen(
+                ["git", *FLAGS, *flags, *argv],
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=complained,
+                env=child_environment(os.environ, extra or {}),
+            )
+
+        def ended() -> Ran:
+            status = child.wait()
+            said.seek(0)
+            complained.seek(0)
+            return Ran(status, said.read(), complained.read().decode("utf-8", "replace"))
+
+        with child:
+            yield ended
+
+
+@contextmanager
+def _explained(cwd: Path) -> Iterator[None]:
+    """Say why git could not even be started."""
+    try:
+        yield
     except FileNotFoundError as missing:
         raise _not_started(cwd, missing) from missing
     except (NotADirectoryError, PermissionError) as refused:
         raise StateError("repository_not_found", f"{shown(cwd)} cannot be entered") from refused
-    return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
 def stream_git(

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from platformstate.errors import StateError, shown
-from platformstate.gitrepo.children import Ran, failure, run_git
+from platformstate.gitrepo.children import Ran, failure, run_git, running_git
 from platformstate.gitrepo.repository import Repository, Settings, version_numbers
 
 OLDEST_GIT: Final = (2, 34)
 _SETTINGS: Final = r"^(platformstate|filter|user|commit|gpg|core|author|committer|gc|extensions|remote)\."
+_CONFIG: Final = ("config", "-z", "--show-scope", "--get-regexp", _SETTINGS)
 
 
-def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Repository:
+def discover(
+    directory: Path,
+    *,
+    reading: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], object] = tuple,
+) -> Repository:
     """Return the repository of a directory; `reading` is what git told a hook of ours to read.
 
-    Raises: repository_not_found, repository_owner_differs, git_too_old.
+    `meanwhile` is called while git answers: there is time to import what the caller needs next. Raises: repository_not_found, repository_owner_differs, git_too_old.
     """
     place = _absolute(directory)
     bare = _is_bare_top(place)
     flags = (f"--git-dir={place}",) if bare else ()
     extra = dict(reading or {})
-    # The version stands in git's own trace of the same call, which saves a child per command.
-    ran = run_git(_question(bare), cwd=place, flags=flags, extra={**extra, "GIT_TRACE2_EVENT": "1"})
+    ran, configured = _asked(place, flags, extra, bare, meanwhile)
     version = _version(ran, place)
     if version_numbers(version) < OLDEST_GIT:
         raise StateError(
@@ -55,10 +60,28 @@ def discover(directory: Path, *, reading: Mapping[str, str] | None = None) -> Re
         bare=rest[0] == "true",
         shallow=rest[1] == "true",
         git_version=version,
-        settings=_settings(place, flags, extra),
+        settings=_settings(configured),
         flags=flags,
         extra=extra,
     )
+
+
+def _asked(
+    place: Path,
+    flags: tuple[str, ...],
+    extra: Mapping[str, str],
+    bare: bool,
+    meanwhile: Callable[[], object],
+) -> tuple[Ran, Ran]:
+    """Ask for places and for settings at once."""
+    # The version stands in git's own trace of the same call, which saves a child per command.
+    traced = {**extra, "GIT_TRACE2_EVENT": "1"}
+    with (
+        running_git(_question(bare), cwd=place, flags=flags, extra=traced) as answered,
+        running_git(_CONFIG, cwd=place, flags=flags, extra=extra) as configured,
+    ):
+        meanwhile()
+        return answered(), configured()
 
 
 def _absolute(directory: Path) -> Path:
@@ -113,11 +136,9 @@ def _head(
     return None, named.stdout.decode("utf-8", "surrogateescape").strip() or None
 
 
-def _settings(place: Path, flags: tuple[str, ...], extra: Mapping[str, str]) -> Settings:
-    argv = ["config", "-z", "--show-scope", "--get-regexp", _SETTINGS]
-    ran = run_git(argv, cwd=place, flags=flags, extra=extra)
+def _settings(ran: Ran) -> Settings:
     if ran.status not in (0, 1):
-        raise failure(argv, ran)
+        raise failure(_CONFIG, ran)
     parts = ran.stdout.decode("utf-8", "surrogateescape").split("\0")
     found = []
     for scope, pair in zip(parts[0::2], parts[1::2], strict=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from platformstate.gitrepo.repository import Repository
@@ -27,13 +27,15 @@ class WorkFacts(NamedTuple):
     named: tuple[str, ...] = ()
 
 
-def work_facts(repository: Repository) -> WorkFacts:
-    """Return commit, branch and dirty paths with at most two children."""
+def work_facts(repository: Repository, meanwhile: Callable[[], object] = tuple) -> WorkFacts:
+    """Return commit, branch and dirty paths with at most two children; `meanwhile` is called while git looks."""
     named = _top_level(repository)
     if not named:
         return WorkFacts(repository.head, repository.branch, 0, None, ())
     argv = ["status", "--porcelain=v2", "--branch", "-z", "-unormal"]
-    shown = repository.run([*argv, *_pathspec(named)])
+    with repository.running([*argv, *_pathspec(named)]) as looked:
+        meanwhile()
+        shown = looked()
     headers, paths = _parse(shown.decode("utf-8", "surrogateescape"))
     commit = headers.get("branch.oid", "(initial)")
     branch = headers.get("branch.head", "(detached)")

@@ -101,7 +101,7 @@ def read_blobs(repository: Repository, oids: Sequence[str]) -> list[bytes | None
 
 def resolve_commit(repository: Repository, rev: str) -> str | None:
     """Return the full id of the commit that a revision, as typed, names here; None for nothing."""
-    if not rev or rev.startswith("-") or "\n" in rev:
+    if not rev or rev.startswith(("-", "^")) or not {"\n", "\0"}.isdisjoint(rev):
         return None
     argv = ["rev-parse", "--verify", "-q", "--end-of-options", f"{rev}^{{commit}}"]
     oid = repository.run(argv, check=False).decode("ascii", "replace").strip()

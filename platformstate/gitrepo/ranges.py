@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from platformstate.errors import StateError
+from platformstate.gitrepo.children import GitFailed
 from platformstate.gitrepo.objects import look_up
 from platformstate.gitrepo.repository import Repository
 
 JUDGED_PATHS: Final = ("state", ".gitattributes")
 _GITLINK: Final = "160000"
+_PLAIN: Final = ("100644", "000000")
 _DIFF: Final = ("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--no-textconv")
 
 
@@ -31,28 +33,34 @@ class Step(NamedTuple):
     """One commit of a range, and the state paths in which it differs from at least one parent.
 
     `repeated` are those that git told more than once: no tree that git makes itself has a name twice.
+    `odd` are those that it made something else than a plain file: the bytes may have stayed the same.
     """
 
     oid: str
     parents: tuple[str, ...]
     changed: Mapping[str, Versions]
     repeated: frozenset[str] = frozenset()
+    odd: frozenset[str] = frozenset()
 
     def own_paths(self) -> Iterator[str]:
         """Yield the paths that are as in none of the parents: what this commit itself says."""
         for path, versions in self.changed.items():
-            if versions.after not in versions.before:
+            if versions.after not in versions.before or path in self.odd:
                 yield path
 
 
 class _Difference(NamedTuple):
-    """What differs between two trees: for each path the blobs of both, and the paths told repeatedly."""
+    """What differs between two trees: for each path the blobs of both, those told repeatedly or no plain file."""
 
     rows: dict[str, tuple[str | None, str | None]]
     repeated: set[str]
+    odd: set[str]
 
-    def add(self, path: str, before: str | None, after: str | None) -> None:
+    def add(self, path: str, facts: str, null_oid: str) -> None:
         """Take in one row; a tree out of order tells of a changed file as one gone and one new."""
+        before, after = _blobs(facts, null_oid)
+        if facts.split(" ")[1] not in _PLAIN:
+            self.odd.add(path)
         if path in self.rows:
             self.repeated.add(path)
             first, last = self.rows[path]
@@ -69,7 +77,7 @@ class _Listed(NamedTuple):
 def steps_between(repository: Repository, until: str, without: Sequence[str]) -> list[Step]:
     """Return the commits reachable from a full id but not from others, parents before children.
 
-    `without` holds full ids, or rev-list's own words for many: `--all`, `--remotes=NAME`. Raises:
+    `without` holds full ids, or rev-list's own words for many: `--branches`, `--remotes=NAME`. Raises:
     history_missing when a commit, a parent or a tree of them is not in this clone.
     """
     listed = _listed(repository, until, without)
@@ -162,17 +170,18 @@ def _differences(repository: Repository, pairs: Sequence[tuple[str, str]]) -> li
     if not pairs:
         return []
     asked = "".join(f"{before} {after}\n" for before, after in pairs).encode("ascii")
-    ran = repository.call([*_DIFF, "--abbrev=64", "--", *JUDGED_PATHS], input=asked)
-    if ran.status:
-        raise history_missing("a tree of the range")
+    try:
+        listed = repository.list_files([*_DIFF, "--abbrev=64", "--", *JUDGED_PATHS], input=asked, times=2)
+    except GitFailed as failed:
+        raise history_missing("a tree of the range") from failed
     found: list[_Difference] = []
-    words = iter(ran.stdout.decode("utf-8", "surrogateescape").split("\0"))
+    words = iter(listed.decode("utf-8", "surrogateescape").split("\0"))
     for word in words:
         # A line with the two trees stands before the rows of each pair, also where there are none.
         *heads, facts = word.split("\n")
-        found.extend(_Difference({}, set()) for _ in heads)
+        found.extend(_Difference({}, set(), set()) for _ in heads)
         if facts:
-            found[-1].add(next(words), *_blobs(facts, repository.null_oid))
+            found[-1].add(next(words), facts, repository.null_oid)
     return found
 
 
@@ -193,4 +202,5 @@ def _step(commit: _Listed, differences: Sequence[_Difference]) -> Step:
         for path, after in now.items()
     }
     repeated = frozenset[str]().union(*(each.repeated for each in differences))
-    return Step(commit.oid, commit.parents, changed, repeated)
+    odd = frozenset[str]().union(*(each.odd for each in differences))
+    return Step(commit.oid, commit.parents, changed, repeated, odd)

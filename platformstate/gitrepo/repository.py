@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from platformstate.gitrepo import states
-from platformstate.gitrepo.children import Ran, failure, filter_environment, run_git
+from platformstate.gitrepo.children import (
+    Ran,
+    bounded_git,
+    failure,
+    filter_environment,
+    run_git,
+    running_git,
+)
+
+# Far more than any store has, far less than trees can name that hold each other many times.
+MAX_LISTED_BYTES: Final = 48 << 20
 
 
 class Settings:
@@ -122,6 +134,30 @@ class Repository:
         if check and ran.status:
             raise failure(argv, ran)
         return ran.stdout
+
+    def list_files(self, argv: Sequence[str], *, input: bytes = b"", times: int = 1) -> bytes:
+        """Run a reading git child that names files, so many `times` the usual; a failure raises.
+
+        Raises: text_too_large for more than can be held.
+        """
+        limit = MAX_LISTED_BYTES * times
+        ran = bounded_git(argv, cwd=self.place, limit=limit, input=input, flags=self.flags, extra=self.extra)
+        if ran.status:
+            raise failure(argv, ran)
+        return ran.stdout
+
+    @contextmanager
+    def running(self, argv: Sequence[str]) -> Iterator[Callable[[], bytes]]:
+        """Run a reading git child while the block does something else; what is yielded gives its output."""
+        with running_git(argv, cwd=self.place, flags=self.flags, extra=self.extra) as ended:
+
+            def output() -> bytes:
+                ran = ended()
+                if ran.status:
+                    raise failure(argv, ran)
+                return ran.stdout
+
+            yield output
 
     def head_ref(self) -> str | None:
         """Return the branch that HEAD names now, None when detached."""

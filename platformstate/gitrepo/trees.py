@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Final
 
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
 from platformstate.gitrepo.objects import blobs, missing_object
 from platformstate.gitrepo.repository import Repository
+
+_LIST_INDEX: Final = ("ls-files", "-s", "-z", "--full-name", "--")
 
 
 class _GitTree:
@@ -16,7 +21,11 @@ class _GitTree:
     def __init__(self, repository: Repository, prefix: str) -> None:
         self._repository = repository
         self._prefix = prefix
-        self._oids: dict[str, str] = {}
+        self._known: list[Entry] = []
+
+    @cached_property
+    def _oids(self) -> dict[str, str]:
+        return {entry.path: entry.oid for entry in self._known if entry.oid and entry.mode != "160000"}
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield path and bytes of each file that is there, in the order asked.
@@ -35,9 +44,8 @@ class _GitTree:
                 raise missing_object(path)
 
     def _kept(self, entries: list[Entry]) -> list[Entry]:
-        self._oids.update(
-            {entry.path: entry.oid for entry in entries if entry.oid and entry.mode != "160000"}
-        )
+        self._known += entries
+        self.__dict__.pop("_oids", None)
         return sorted(entries)
 
 
@@ -60,7 +68,9 @@ class CommitTree(_GitTree):
             self._listed[folder] = [entry for entry in found if entry.path.startswith(f"{folder}/")]
 
     def _list(self, *paths: str) -> list[Entry]:
-        listed = self._repository.run(["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *paths])
+        listed = self._repository.list_files(
+            ["ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *paths]
+        )
         found = []
         for row in _rows(listed):
             facts, _, path = row.partition("\t")
@@ -77,17 +87,30 @@ class IndexTree(_GitTree):
 
     def entries(self, under: str = "state") -> Sequence[Entry]:
         """Return the files at or below a path, sorted by path; of a conflict, our side."""
-        listed = self._repository.run(["ls-files", "-s", "-z", "--full-name", "--", under])
-        rows = [(*row.partition("\t")[0].split(" "), row.partition("\t")[2]) for row in _rows(listed)]
-        if all(stage == "0" for _, _, stage, _ in rows):
-            # A tree of ten thousand files is made here, and `_make` is a third of the price.
-            return self._kept([Entry._make((path, mode, oid)) for mode, oid, _, path in rows])
-        found: dict[str, tuple[int, Entry]] = {}
-        for mode, oid, stage, path in rows:
-            order = (0, 2, 3, 1).index(int(stage))
-            if path not in found or order < found[path][0]:
-                found[path] = (order, Entry(path, mode, oid))
-        return self._kept([entry for _, entry in found.values()])
+        return self._kept(_staged(_rows(self._repository.run([*_LIST_INDEX, under]))))
+
+    @contextmanager
+    def listing(self) -> Iterator[Callable[[], Sequence[Entry]]]:
+        """Let git list all of `state/` while the block does something else; call what it yields for the entries."""
+        with self._repository.running([*_LIST_INDEX, "state"]) as listed:
+            yield lambda: self._kept(_staged(_rows(listed())))
+
+
+def _staged(rows: Sequence[str]) -> list[Entry]:
+    """Return the entries of an index; mode, id and stage take as much room in each of its rows."""
+    if not rows:
+        return []
+    name = rows[0].index("\t") + 1
+    stage, new = name - 2, tuple.__new__
+    if {row[stage] for row in rows} == {"0"}:
+        # A tree of ten thousand files is made here; this way it takes a third of the time.
+        return [new(Entry, (row[name:], row[:6], row[7 : stage - 1])) for row in rows]
+    found: dict[str, tuple[int, Entry]] = {}
+    for row in rows:
+        path, order = row[name:], (0, 2, 3, 1).index(int(row[stage]))
+        if path not in found or order < found[path][0]:
+            found[path] = (order, Entry(path, row[:6], row[7 : stage - 1]))
+    return [entry for _, entry in found.values()]
 
 
 def _rows(listed: bytes) -> list[str]:

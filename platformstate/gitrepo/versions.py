@@ -29,6 +29,12 @@ def parents(repository: Repository, commit: str) -> list[str]:
     return listed.decode("ascii").split()[1:]
 
 
+def root_names(repository: Repository, commit: str) -> list[str]:
+    """Return the names in a commit's root folder as they stand there, whatever characters they hold."""
+    listed = repository.list_files(["ls-tree", "-z", "--name-only", "--full-tree", commit])
+    return listed.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
 def merge_heads(repository: Repository) -> list[str]:
     """Return the commits being merged in this worktree, none when no merge is in progress."""
     try:

@@ -63,6 +63,11 @@ class Staged(NamedTuple):
 _NOW: Final = {"GIT_COMMITTER_DATE": ""}
 
 
+def load_git() -> None:
+    """Import GitPython, for which there is time while git does something else."""
+    import git.cmd  # noqa: F401
+
+
 class Writer:
     """Writes objects, an index and refs of one repository; `durable` waits for the disk each time."""
 

@@ -15,7 +15,6 @@ from platformstate.entities.task import DEFAULT_PRIORITY
 from platformstate.policy.chain import Chain, CheckpointFacts, RunFacts
 from platformstate.policy.ground_truth import Found, Verdicts, ground_truth
 from platformstate.policy.lifecycle import STARTS_WORK, ready_command
-from platformstate.policy.walking import cursor
 
 RECENT: Final = 5
 # Of a step that is not done; whatever else it may have become has failed.
@@ -96,6 +95,8 @@ def next_step(run: RunFacts | None) -> dict[str, Any] | None:
     """Return the first pinned step that is not done, as the run's journal has it."""
     if run is None or run.pin is None or run.state is None:
         return None
+    from platformstate.policy.walking import cursor  # most runs pin no steps
+
     index = cursor(run.pin.steps, run.state.walk)
     if index is None:
         return None

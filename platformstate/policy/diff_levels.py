@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from platformstate.policy.diff_fields import ADDED, Difference
+from platformstate.entities.statuses import DONE_OR_LATER, OPEN
+from platformstate.policy.diff_fields import ADDED, CHANGED, REMOVED, Difference
 from platformstate.policy.evidence import PROVES
 
 VIOLATION, NEEDS_OPERATOR, CLAIMED, INFO = "violation", "needs_operator", "claimed", "info"
@@ -19,20 +20,26 @@ VIOLATING_FAMILIES: Final = frozenset({"transition", "append-only", "evidence", 
 class Attention(NamedTuple):
     """A rule: fields of a kind, by a pattern of their pointers, that reach a level.
 
-    `to` are the values that count, any where it is None; `op` is the way they came about.
+    `to` are the values that count, any where it is None, `since` those before; `ops` are the ways they came about.
     """
 
     kind: str
     pointer: str
     level: str
     to: frozenset[Any] | None = None
-    op: str | None = None
+    ops: tuple[str, ...] = (ADDED, REMOVED, CHANGED)
+    since: frozenset[Any] | None = None
 
 
 ATTENTION: Final = (
     Attention("task", r"/status", NEEDS_OPERATOR, frozenset({"review", "blocked"})),
     Attention("task", r"/acceptance/[^/]+/state", NEEDS_OPERATOR, frozenset({"waived"})),
-    Attention("task", r"/approvals_needed", NEEDS_OPERATOR, op=ADDED),
+    Attention("task", r"/status", NEEDS_OPERATOR, frozenset(OPEN), since=frozenset(DONE_OR_LATER)),
+    Attention("task", r"/status", NEEDS_OPERATOR, frozenset({"retired"}), since=frozenset(OPEN)),
+    Attention("task", r"/acceptance/[^/]+/(text|proof)", NEEDS_OPERATOR, ops=(CHANGED,)),
+    Attention("task", r"/base_commit", NEEDS_OPERATOR, ops=(REMOVED, CHANGED)),
+    Attention("task", r"/approvals_needed", NEEDS_OPERATOR),
+    Attention("task", r"/(scope/(allow|forbid)|stop_conditions)", NEEDS_OPERATOR, ops=(REMOVED, CHANGED)),
     Attention("job", r"/(trigger|target|bindings|runtime|policy)(/.*)?", NEEDS_OPERATOR),
     Attention("job", r"/enabled", NEEDS_OPERATOR, frozenset({True})),
     Attention("store", r"/live_database(/.*)?", NEEDS_OPERATOR),
@@ -67,7 +74,7 @@ def field_level(kind: str, found: Difference, after: Mapping[str, Any]) -> str:
 def _reached(kind: str, found: Difference, after: Mapping[str, Any]) -> Iterator[str]:
     for pointer, op, value in _leaves(kind, found):
         for rule in ATTENTION:
-            if rule.kind == kind and _holds(rule, pointer, op, value):
+            if rule.kind == kind and _holds(rule, pointer, op, value, found.before):
                 yield rule.level
         named = _MET.fullmatch(pointer) if kind == "task" and value == "met" else None
         if named is not None and not _is_proven(after, named[1]):
@@ -81,10 +88,14 @@ def _leaves(kind: str, found: Difference) -> Iterator[tuple[str, str, Any]]:
         yield from ((f"{found.pointer}/{name}", ADDED, value) for name, value in found.after.items())
 
 
-def _holds(rule: Attention, pointer: str, op: str, value: Any) -> bool:
-    if rule.op not in (None, op) or not re.fullmatch(rule.pointer, pointer, re.DOTALL):
+def _holds(rule: Attention, pointer: str, op: str, value: Any, before: Any) -> bool:
+    if op not in rule.ops or not re.fullmatch(rule.pointer, pointer, re.DOTALL):
         return False
-    return rule.to is None or (isinstance(value, (str, bool)) and value in rule.to)
+    return _counts(rule.to, value) and _counts(rule.since, before)
+
+
+def _counts(values: frozenset[Any] | None, value: Any) -> bool:
+    return values is None or (isinstance(value, (str, bool)) and value in values)
 
 
 def _is_proven(task: Mapping[str, Any], criterion: str) -> bool:

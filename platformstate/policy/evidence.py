@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from platformstate.core.places import place_of
-from platformstate.entities.choices import choices
-from platformstate.entities.shapes import EvidenceItem
+from platformstate.entities.choices import CHOICES
 from platformstate.errors import StateError, shown
 from platformstate.policy.parity import Parity, parity_finding
 
-TYPES: Final = choices(EvidenceItem, "type")
+TYPES: Final = CHOICES["EvidenceItem.type"]
 SHORT: Final = {"cmd": "command"}
 PROVES: Final[Mapping[str, tuple[str, ...]]] = {
     "doc": ("file", "commit"),

@@ -21,6 +21,10 @@ Verdicts = Mapping[tuple[str, int], Verdict]
 
 MAY_CHANGE: Final = ("intake", "refining")
 _ASKS: Final = ("text", "proof")
+_REWORD: Final = (
+    "restore it, and add another: platformctl task update {} --accept TEXT::PROOF; or reword it in commits "
+    "that stay apart (no squash): one with status: refining and the new text, a later one with status: ready"
+)
 _PROVE: Final = "platformctl task update {} --evidence {}=KIND:REF"
 
 
@@ -45,8 +49,10 @@ def criterion_changes(old: Meta, new: Document[Any], since: Sequence[Meta] = ())
     """Return what a change took from a task's criteria, or made of them after work on it began.
 
     At a merge `since` are the versions that the side of `old` began from: what that side left as it
-    was, the other side may have changed by steps of its own.
+    was, the other side may have changed by steps of its own. A task that ends as refining may have come
+    to it in the same change, as a squashed branch does; one that is ready again does not show that it did.
     """
+    may_change = old["status"] in MAY_CHANGE or new.meta["status"] in MAY_CHANGE
     now = {each["id"]: (place, each) for place, each in enumerate(new.meta.get("acceptance", ()))}
     found = []
     for criterion in old.get("acceptance", ()):
@@ -58,7 +64,7 @@ def criterion_changes(old: Meta, new: Document[Any], since: Sequence[Meta] = ())
             fix = f"restore it: {shown(criterion['text'])}"
             found.append(_problem(new, "/acceptance", "criterion_removed", message, fix))
             continue
-        if old["status"] not in MAY_CHANGE:
+        if not may_change:
             found += _reworded(criterion, new, *now[name])
         found += _met_again(criterion, new, *now[name])
     return found
@@ -85,19 +91,20 @@ def _reworded(criterion: Meta, new: Document[Any], place: int, after: Meta) -> I
     for key in _ASKS:
         if after[key] != criterion[key]:
             message = f"{key} of criterion {name} was {shown(criterion[key])!r}"
-            fix = f"restore it, and add another: platformctl task update {new.id} --accept TEXT::PROOF"
+            fix = _REWORD.format(new.id)
             yield _problem(new, f"/acceptance/{place}/{key}", "criterion_changed", message, fix)
 
 
 def _met_again(criterion: Meta, new: Document[Any], place: int, after: Meta) -> Iterator[Problem]:
-    """Yield a criterion that became met without a new item: what it had did not prove it when it was open."""
+    """Yield a criterion that is met by nothing new: what it had did not prove it while it was open, or as it was."""
     known = criterion.get("evidence", ())
-    if (criterion["state"], after["state"]) != ("open", "met") or not known:
+    was_open = criterion["state"] == "open"
+    asked_otherwise = any(after[key] != criterion[key] for key in _ASKS)
+    if after["state"] != "met" or not known or not (was_open or asked_otherwise):
         return
     if all(item in known for item in after.get("evidence", ())):
-        message = (
-            f"criterion {criterion['id']} was open with this evidence, and nothing new says that it is met"
-        )
+        was = "was open with" if was_open else "asked for something else with"
+        message = f"criterion {criterion['id']} {was} this evidence, and nothing new says that it is met"
         fix = _PROVE.format(new.id, criterion["id"])
         yield _problem(new, f"/acceptance/{place}/state", "evidence_broken", message, fix)
 

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 from platformstate.policy.chain import Chain, CheckpointFacts, RunFacts
 from platformstate.policy.steps import Walk
-from platformstate.policy.walking import cursor, where
 
 MAX_COMMANDS: Final = 20
 MAX_EVIDENCE: Final = 20
@@ -106,6 +105,8 @@ def _step_verdict(run: RunFacts, step: Mapping[str, Any] | None) -> tuple[str, s
         return f"the run's steps do not verify: {run.fault}", "contradicted"
     if run.pin is None or run.state is None:
         return "no steps are pinned", "unverifiable" if step is None else "contradicted"
+    from platformstate.policy.walking import cursor, where  # most runs pin no steps
+
     index = cursor(run.pin.steps, run.state.walk) if step is None else step["step_index"]
     if index is None:
         return "the journal verifies: every pinned step is done", "confirmed"

@@ -15,6 +15,8 @@ from platformstate.policy.steps import Event, StepState, Walk
 
 MAX_TABLE_BYTES: Final = 64 * 1024
 TAIL_LINES: Final = 20
+_OF_THE_END: Final = ("status", "reason", "exit_code", "actor", "task", "started_at", "ended_at")
+_OF_THE_WAY: Final = ("decisions", "approvals_requested", "artifacts")
 _FAILED: Final = CLOSED_UNDONE | {"open", "rejected", "not_started"}
 _GATE_ANSWERS: Final = {"GateApproved": "approved", "GateRejected": "rejected"}
 
@@ -31,11 +33,28 @@ class ReceiptFacts(NamedTuple):
 
 def render_receipt(state: RunState, pin: Pin | None, events: Sequence[Event], facts: ReceiptFacts) -> bytes:
     """Return the bytes of `run_receipt.json` of a run that has ended."""
-    header = state.header
+    header, said = state.header, told(state, events, facts.journal)
     receipt = {
         "schema": "run_receipt/1",
         "run": header["id"],
         "subject": header["subject"],
+        **{key: said[key] for key in _OF_THE_END},
+        "steps": None if pin is None else _counts(state, pin),
+        **{key: said[key] for key in _OF_THE_WAY},
+        "references": _references(state, pin, facts),
+        "journal": said["journal"],
+        "tool": dict(facts.tool),
+        "payload": dict(facts.payload),
+    }
+    if facts.job is not None:
+        receipt["job"] = dict(facts.job)
+    return pretty_json(receipt)
+
+
+def told(state: RunState, events: Sequence[Event], journal: bytes) -> dict[str, Any]:
+    """Return what the journal of a run that has ended makes its receipt say, without its pin."""
+    header = state.header
+    return {
         "status": state.status,
         "reason": state.reason,
         "exit_code": header.get("exit_code"),
@@ -43,25 +62,18 @@ def render_receipt(state: RunState, pin: Pin | None, events: Sequence[Event], fa
         "task": header.get("task"),
         "started_at": header.get("started_at"),
         "ended_at": header["ended_at"],
-        "steps": None if pin is None else _counts(state, pin),
         "decisions": [_decision(event) for event in state.walk.decisions],
         "approvals_requested": approvals(state.walk),
         "artifacts": [
             {key: event[key] for key in ("path", "bytes", "sha256")} for event in state.walk.artifacts
         ],
-        "references": _references(state, pin, facts),
         "journal": {
             "events": len(events),
-            "bytes": len(facts.journal),
-            "sha256": sha256(facts.journal).hexdigest(),
+            "bytes": len(journal),
+            "sha256": sha256(journal).hexdigest(),
             "h": events[-1]["h"],
         },
-        "tool": dict(facts.tool),
-        "payload": dict(facts.payload),
     }
-    if facts.job is not None:
-        receipt["job"] = dict(facts.job)
-    return pretty_json(receipt)
 
 
 def render_summary(state: RunState, pin: Pin | None, tails: Mapping[int, str]) -> str:

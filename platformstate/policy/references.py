@@ -7,6 +7,7 @@ paths of the tree, since a record's id is its path.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec import locate
@@ -17,10 +18,10 @@ from platformstate.core.kind import Shape
 from platformstate.errors import Problem, shown
 
 # field -> (kinds it stands in, code of a circle through it)
-CHAINS: Final[Mapping[str, tuple[str, str]]] = {
-    "depends_on": ("task", "task_dependency_cycle"),
-    "parent_run": ("run", "reference_cycle"),
-    "supersedes": ("checkpoint run", "reference_cycle"),
+CHAINS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "depends_on": (("task",), "task_dependency_cycle"),
+    "parent_run": (("run",), "reference_cycle"),
+    "supersedes": (("checkpoint", "run"), "reference_cycle"),
 }
 SUBJECT_FILES: Final[Mapping[str, str]] = {
     "task": "state/tasks/{}/task.md",
@@ -58,31 +59,50 @@ def cross_problems(
 def reference_problems(document: Document[Any], present: Collection[str]) -> Iterator[Problem]:
     """Yield each reference of a record that leads nowhere, to the wrong kind, or back to itself."""
     for reference in references(document):
-        if target_path(document, reference, present) == document.path:
+        target = target_path(document, reference, present)
+        if target == document.path:
             yield _problem(document, reference, "reference_self", f'names itself: "{reference.target}"')
-        elif not _exists(document, reference, present):
+        elif target is None:
             yield _missing(document, reference, present)
 
 
 def references(document: Document[Any]) -> Iterator[Reference]:
     """Yield every value of a record that its schema says names another record."""
-    yield from _walk(document.meta, KINDS[document.kind.name].shape, "")
+    naming = _naming(document.kind.name)
+    return iter(()) if naming is None else _walk(document.meta, naming, "")
 
 
-def _walk(value: Any, shape: Shape, pointer: str) -> Iterator[Reference]:
-    if shape.ref is not None and isinstance(value, str):
-        yield Reference(pointer, value, shape.ref, shape.same_subject)
-    elif isinstance(value, Mapping):
-        for key, inner in shape.keys.items():
+class _Naming(NamedTuple):
+    """What of a shape names records: here, or at the keys or items below."""
+
+    ref: str | None
+    same_subject: bool
+    keys: tuple[tuple[str, _Naming], ...]
+    items: _Naming | None
+
+
+@cache
+def _naming(kind: str) -> _Naming | None:
+    return _pruned(KINDS[kind].shape)
+
+
+def _pruned(shape: Shape) -> _Naming | None:
+    keys = tuple((key, below) for key, child in shape.keys.items() if (below := _pruned(child)))
+    items = None if shape.items is None else _pruned(shape.items)
+    found = _Naming(shape.ref, shape.same_subject, keys, items)
+    return found if shape.ref is not None or keys or items else None
+
+
+def _walk(value: Any, naming: _Naming, pointer: str) -> Iterator[Reference]:
+    if naming.ref is not None and isinstance(value, str):
+        yield Reference(pointer, value, naming.ref, naming.same_subject)
+    elif isinstance(value, dict):
+        for key, below in naming.keys:
             if key in value:
-                yield from _walk(value[key], inner, f"{pointer}/{key}")
-    elif isinstance(value, Sequence) and not isinstance(value, str) and shape.items is not None:
+                yield from _walk(value[key], below, f"{pointer}/{key}")
+    elif isinstance(value, list) and naming.items is not None:
         for index, item in enumerate(value):
-            yield from _walk(item, shape.items, f"{pointer}/{index}")
-
-
-def _exists(document: Document[Any], reference: Reference, present: Collection[str]) -> bool:
-    return target_path(document, reference, present) is not None
+            yield from _walk(item, naming.items, f"{pointer}/{index}")
 
 
 def target_path(document: Document[Any], reference: Reference, present: Collection[str]) -> str | None:
@@ -156,13 +176,13 @@ def _circles(
 ) -> Iterator[Problem]:
     """Yield one problem for each circle through a field, at its first judged member."""
     kinds, code = CHAINS[field]
-    edges = {
-        _node(document): _targets(document, field)
-        for document in every
-        if document.kind.name in kinds.split()
-    }
+
+    def bears(document: Document[Any]) -> bool:
+        return field in document.meta and document.kind.name in kinds
+
+    edges = {_node(document): _targets(document, field) for document in filter(bears, every)}
     told: set[frozenset[str]] = set()
-    for document in sorted(judged, key=lambda each: each.path):
+    for document in sorted(filter(bears, judged), key=lambda each: each.path):
         circle = circle_through(_node(document), edges)
         if circle is None or len(circle) < 2 or frozenset(circle) in told:
             continue

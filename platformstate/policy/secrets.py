@@ -6,12 +6,12 @@ four characters and its length are shown.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from typing import Final, NamedTuple
 
 from platformstate.errors import Problem
@@ -92,6 +92,8 @@ def _end_of_key(text: str, secret: Secret) -> int:
 
 def fingerprint(value: str) -> str:
     """Return the name under which a value is allowed: it does not tell the value."""
+    import hashlib  # a hook that finds nothing starts without it
+
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:ALLOWED_DIGITS]
 
 
@@ -101,8 +103,12 @@ def matches(text: str, begin: int = 0) -> Iterator[tuple[int, Secret]]:
     With each goes where its match starts: for an assignment that is the name, before the value.
     """
     lowered = text.lower()
-    for rule in RULES:
-        if any(literal in (lowered if rule.lower else text) for literal in rule.literals):
+    found = [each.rules for each in _finders() if each.pattern.search(lowered if each.lower else text)]
+    suspected = frozenset[str]().union(*found)
+    for rule in RULES if suspected else ():
+        if rule.name in suspected and any(
+            each in (lowered if rule.lower else text) for each in rule.literals
+        ):
             yield from _matches(rule, text, begin)
 
 
@@ -219,3 +225,40 @@ RULES: Final = (
         lower=True,
     ),
 )
+
+# The characters that are rare in state files, the rarest first: each literal holds one of them.
+_SIGNS: Final = "JI_:xwkc-"
+
+
+class _Finder(NamedTuple):
+    """A search for the literals that share a sign, and the rules that they belong to."""
+
+    pattern: re.Pattern[str]
+    lower: bool
+    rules: frozenset[str]
+
+
+@cache
+def _finders() -> list[_Finder]:
+    """Return the searches that together find every literal.
+
+    A search for one character is the fastest there is; the rest of a literal is looked at where it stands.
+    """
+    found = []
+    for sign, lower in product(_SIGNS, (False, True)):
+        literals = {
+            literal: rule.name
+            for rule in RULES
+            for literal in rule.literals
+            if rule.lower is lower and sign == next(filter(literal.__contains__, _SIGNS))
+        }
+        if literals:
+            around = "|".join(_around(sign, literal) for literal in literals)
+            found.append(_Finder(re.compile(f"{sign}(?:{around})"), lower, frozenset(literals.values())))
+    return found
+
+
+def _around(sign: str, literal: str) -> str:
+    """Return the expression that a literal stands around one of its characters, which was just matched."""
+    end = literal.index(sign) + 1
+    return f"(?<={re.escape(literal[:end])}){re.escape(literal[end:])}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from platformstate.core import places
@@ -20,6 +21,8 @@ from platformstate.core.tree import Entry
 from platformstate.errors import Problem
 
 FILE_MODE: Final = "100644"
+_MAX_NAME_BYTES: Final = 255
+_MAX_PATH_BYTES: Final = 900
 _FEW_TWINS: Final = 64
 LAID_OUT: Final = frozenset({"tasks", "jobs", "procedures", "evidence", "schemas", "templates"})
 
@@ -53,9 +56,20 @@ def path_problems(entries: Sequence[Entry], selected: Collection[str] | None = N
     judged = state if selected is None else [entry for entry in state if entry.path in selected]
     found = [problem for entry in judged if (problem := _entry_problem(entry)) is not None]
     if judged:
-        around = (*_repeated(state), *_case_collisions(state), *_embedded_repositories(state))
-        found.extend(problem for problem in around if selected is None or problem.path in selected)
+        found.extend(each for each in _around(state) if selected is None or each.path in selected)
     return tuple(sorted(set(found)))
+
+
+def _around(state: Sequence[Entry]) -> Iterator[Problem]:
+    """Yield what names are to each other. Most trees have no such names, which is seen at one look."""
+    paths = [entry.path for entry in state]
+    text = "\n".join(paths)
+    if len(set(paths)) < len(paths):
+        yield from _repeated(state)
+    if text != text.casefold():
+        yield from _case_collisions(state)
+    if "/artifacts/" in text:
+        yield from _embedded_repositories(state)
 
 
 def repeated_path(path: str) -> Problem:
@@ -87,11 +101,14 @@ def _mode_problem(entry: Entry) -> Problem | None:
 
 
 def _name_problem(path: str) -> Problem | None:
-    fault = _strict_name_fault
+    fault: Callable[[str], str] = _strict_name_fault
     if _in_artifacts(path):
         fault = _artifact_name_fault
     elif is_foreign(path):
         fault = _foreign_name_fault
+    # A name that no file system can hold breaks every checkout of the branch.
+    if (len(path) > _MAX_NAME_BYTES or not path.isascii()) and (reason := _length_fault(path)):
+        return _problem(path, "path_name_invalid", reason, "give it a shorter name, or take it out of state/")
     for component in path.split("/")[1:]:
         if reason := fault(component):
             message = f'the name "{component}" {reason}'
@@ -99,10 +116,22 @@ def _name_problem(path: str) -> Problem | None:
     return None
 
 
+def _length_fault(path: str) -> str:
+    """Return why a path, or a name in it, is too long for a file system, empty when it is not."""
+    data = path.encode("utf-8", "surrogateescape")
+    if len(data) > _MAX_PATH_BYTES:
+        return f"the path has {len(data)} bytes; at most {_MAX_PATH_BYTES} are allowed"
+    longest = max(map(len, data.split(b"/")))
+    if longest > _MAX_NAME_BYTES:
+        return f"a name in the path has {longest} bytes; at most {_MAX_NAME_BYTES} are allowed"
+    return ""
+
+
 def _in_artifacts(path: str) -> bool:
     return "/artifacts/" in path and not is_foreign(path)
 
 
+@lru_cache(maxsize=1024)  # the files of a folder come one after the other, and all repeat its path
 def _strict_name_fault(name: str) -> str:
     if name.lower() in _REPOSITORY_NAMES:
         return "belongs to a git repository"

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from json import JSONDecoder
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from platformstate.codec.journal import ZERO_HASH, chain_problems, layout_problems
-from platformstate.codec.json_text import plain_json
+from platformstate.codec.sound_journal import verified_rows
 from platformstate.errors import Problem, StateError
 from platformstate.runner.opening import explained, open_below
 
 Event = Mapping[str, Any]
-
-_MARK: Final = b',"h":"'
-_HASH_CHARACTERS: Final = 32
-_JOINT: Final = "},{"
-
-
-def _number(lexeme: str) -> float:
-    raise ValueError(f"{lexeme} is no integer")
-
-
-_READER: Final = JSONDecoder(parse_float=_number, parse_constant=_number)
 
 
 class ReadJournal(NamedTuple):
@@ -100,51 +87,3 @@ def corrupt(problems: Sequence[Problem], path: str) -> StateError:
         col=first.col,
         problems=tuple(problems),
     )
-
-
-def verified_rows(data: bytes) -> list[dict[str, Any]] | None:
-    """Return the events of whole journal lines whose chain holds; None when a closer look is needed.
-
-    A line less its hash is, byte for byte, what its writer hashed, and all lines are as a writer lays
-    them out. Anything else is for the strict reader to judge.
-    """
-    if data and not data.endswith(b"\n"):
-        return None
-    h = ZERO_HASH.encode("ascii")
-    lines = data.split(b"\n")[:-1]
-    try:
-        rows = _rows(lines)
-        for seq, (line, row) in enumerate(zip(lines, rows, strict=True)):
-            h = _next_hash(h, line)
-            if row["h"] != h.decode("ascii") or row["seq"] != seq:
-                return None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return rows
-
-
-def _rows(lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Return the objects of canonical lines. Raises ValueError for others.
-
-    They are read as one list where nothing within a line looks like the joint of two lines.
-    """
-    text = b",".join(lines).decode("utf-8")
-    rows: list[dict[str, Any]]
-    if text.count(_JOINT) == len(lines) - 1:
-        rows = _READER.decode(f"[{text}]")
-    else:
-        rows = [_READER.decode(line.decode("utf-8")) for line in lines]
-    if plain_json(rows) != f"[{text}]":
-        raise ValueError("not canonical")
-    return rows
-
-
-def _next_hash(before: bytes, line: bytes) -> bytes:
-    """Return the hash that a line has, as it follows from the one before. Raises ValueError if it does not."""
-    mark = line.index(_MARK)
-    begin = mark + len(_MARK)
-    end = begin + _HASH_CHARACTERS
-    h = line[begin:end]
-    if sha256(before + line[:mark] + line[end + 1 :]).hexdigest()[:_HASH_CHARACTERS].encode("ascii") != h:
-        raise ValueError("another hash")
-    return h

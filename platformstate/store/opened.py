@@ -155,7 +155,14 @@ class Store:
         """Return where the work outside `state/` stands now."""
         from platformstate.gitrepo.facts import work_facts
 
-        return work_facts(self.repository)
+        return work_facts(self.repository, self._load_writer)
+
+    def _load_writer(self) -> None:
+        """Import what commits: who asks where the work stands is about to write it down."""
+        if self._session.settings.commit and not self.dry_run:
+            from platformstate.gitrepo.writing import load_git
+
+            load_git()
 
     def write(self, decide: Callable[[], Change], *, independent: bool = False) -> Written:
         """Write and commit what `decide` wants, which is asked with the lock held.
@@ -203,6 +210,12 @@ def open_store(
     return store
 
 
+def _load_engine() -> None:
+    from platformstate.validation.loading import load_engine  # hardly a command opens a store and reads none
+
+    load_engine()
+
+
 def open_repository(
     directory: str | os.PathLike[str] = ".",
     *,
@@ -216,7 +229,7 @@ def open_repository(
 ) -> Store:
     """Open a repository that may have no store yet; `exists` says whether it has one."""
     refuse_environment()
-    repository = discover(Path(directory), reading=reading)
+    repository = discover(Path(directory), reading=reading, meanwhile=_load_engine)
     if repository.bare or repository.root is None:
         raise StateError(
             "repository_bare",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.core.places import place_of
 from platformstate.core.tree import Entry, Tree
@@ -16,27 +17,35 @@ if TYPE_CHECKING:
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.policy.claims import Lease
 
+_KEPT: Final = 4096
+
 
 class _LaidOver:
     """A tree with the files of a batch laid over it."""
 
     def __init__(self, below: Tree, store: Overlay) -> None:
         self._below, self._store = below, store
+        # A batch is one decision: what stands below it is read once, however many lines are about it.
+        self._listed = lru_cache(maxsize=_KEPT)(below.entries)
+        self._bytes = lru_cache(maxsize=_KEPT)(self._read_below)
+
+    def _read_below(self, path: str) -> bytes | None:
+        return next((data for _, data in self._below.read([path])), None)
 
     def entries(self, under: str = "state") -> Sequence[Entry]:
         """Return the files at or below a path, sorted by path; empty when nothing is there."""
         new = {path: Entry(path, "100644") for path in self._store.paths(under)}
         if not new:
-            return self._below.entries(under)
-        return sorted({**{entry.path: entry for entry in self._below.entries(under)}, **new}.values())
+            return self._listed(under)
+        return sorted({**{entry.path: entry for entry in self._listed(under)}, **new}.values())
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield path and bytes of each file that is there, in the order asked."""
         for path in paths:
             data = self._store.laid(path)
             if data is None:
-                yield from self._below.read([path])
-            else:
+                data = self._bytes(path)
+            if data is not None:
                 yield path, data
 
 
@@ -50,11 +59,11 @@ class Overlay(Store):
         self._paths: list[str] = []
         self._leases: list[Lease] = []
         self._facts: WorkFacts | None = None
+        self._laid_over = _LaidOver(super().tree(), self)
 
     def tree(self, rev: str | None = None) -> Tree:
         """Return the working files with the batch's over them, or those of a commit."""
-        below = super().tree(rev)
-        return _LaidOver(below, self) if rev is None else below
+        return self._laid_over if rev is None else super().tree(rev)
 
     def file_at(self, path: str) -> bytes | None:
         """Return a file's bytes as the batch leaves it, None when it is absent."""

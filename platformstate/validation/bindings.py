@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from platformstate.validation.loading import load_engine
+
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCES: Final = ("$ref", "$dynamicRef")
 _DATA: Final = ("const", "enum", "default", "examples")  # values, in which nothing refers to anything
@@ -24,6 +26,7 @@ def schema_faults(schema: dict[str, Any]) -> list[Fault]:
     remote = list(_remote(schema, ""))
     if remote:
         return remote
+    load_engine()
     import jsonschema_rs
 
     try:
@@ -35,6 +38,7 @@ def schema_faults(schema: dict[str, Any]) -> list[Fault]:
 
 def bindings_faults(schema: dict[str, Any], bindings: Mapping[str, Any]) -> list[Fault]:
     """Return where bindings break a good schema, sorted."""
+    load_engine()
     import jsonschema_rs
 
     validator = jsonschema_rs.Draft202012Validator(schema, offline=True)

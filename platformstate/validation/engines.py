@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from platformstate import packaged
 from platformstate.validation.formats import FORMATS
+from platformstate.validation.loading import load_engine
 
 Schema = dict[str, Any]
 At = tuple[str | int, ...]
@@ -49,6 +50,7 @@ def schema(kind: str) -> Schema:
 @cache
 def engine(kind: str) -> Engine:
     """Return the judge of a kind, compiled once in a process."""
+    load_engine()
     import jsonschema_rs
 
     whole = schema(kind)

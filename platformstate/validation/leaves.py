@@ -47,27 +47,37 @@ def _watch(shape: Shape) -> Watch | None:
     return watch if any(watch) else None
 
 
-def leaf_findings(watch: Watch, value: Any, at: At = ()) -> Iterator[Finding]:
+def leaf_findings(watch: Watch, value: Any) -> list[Finding]:
     """Return what is wrong at the watched places of a value, which may be of any type."""
-    if isinstance(value, dict):
+    found: list[Finding] = []
+    _look(watch, value, (), found)
+    return found
+
+
+def _look(watch: Watch, value: Any, at: At, found: list[Finding]) -> None:
+    """Add what is wrong here and below; most values are read often and have nothing wrong."""
+    if isinstance(value, str):
+        found.extend(_not_utc(value, at) if watch.instant and not is_utc(value) else ())
+    elif isinstance(value, dict):
         for key, below in watch.keys:
             if key in value:
-                yield from leaf_findings(below, value[key], (*at, key))
+                _look(below, value[key], (*at, key), found)
     elif isinstance(value, list):
-        yield from _same_ids(value, watch.distinct, at) if watch.distinct else ()
-        for position, item in enumerate(value if watch.items else ()):
-            yield from leaf_findings(cast(Watch, watch.items), item, (*at, position))
-    elif isinstance(value, float | str):
-        yield from _scalar(watch, value, at)
+        found.extend(_same_ids(value, watch.distinct, at) if watch.distinct else ())
+        for position, item in enumerate(value) if watch.items else ():
+            _look(cast(Watch, watch.items), item, (*at, position), found)
+    elif isinstance(value, float) and watch.whole_number:
+        found.append(_fraction(watch, value, at))
 
 
-def _scalar(watch: Watch, value: float | str, at: At) -> Iterator[Finding]:
-    if isinstance(value, float):
-        if watch.whole_number:
-            yield wrong_type(
-                at, value, {"type": list(watch.whole_number), "title": "a whole number, without a point"}
-            )
-    elif watch.instant and not is_utc(value) and is_instant(value):
+def _fraction(watch: Watch, value: float, at: At) -> Finding:
+    return wrong_type(
+        at, value, {"type": list(watch.whole_number), "title": "a whole number, without a point"}
+    )
+
+
+def _not_utc(value: str, at: At) -> Iterator[Finding]:
+    if is_instant(value):
         message = f"{at[-1]} {quoted(value)} is not written in UTC"
         fix = "write it with Z, or run platformctl fmt"
         yield Finding("instant_not_utc", at, message, fix, severity="warning")

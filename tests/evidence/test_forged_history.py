@@ -35,6 +35,21 @@ def commit_tree(memory: Memory, *parents: str) -> str:
     return memory.repo.git("commit-tree", memory.repo.git("write-tree").strip(), *named, "-m", "x").strip()
 
 
+def at_the_merge(memory: Memory, merge: str) -> dict[str, list[str]]:
+    """Return what each way of judging a merge says: as a range, by itself, and while it is in the index."""
+    git = memory.repo.git
+    first, *others = git("rev-parse", f"{merge}^@").split()
+    git("update-ref", "--no-deref", "HEAD", first)
+    git("read-tree", merge)
+    memory.repo.write(".git/MERGE_HEAD", "".join(f"{oid}\n" for oid in others))
+    ways = {"range": {"range": f"{first}..{merge}"}, "rev": {"rev": merge}, "staged": {"staged": True}}
+    return {way: errors(memory, **wish) for way, wish in ways.items()}
+
+
+def alike(*codes: str) -> dict[str, list[str]]:
+    return {way: list(codes) for way in ("range", "rev", "staged")}
+
+
 @pytest.fixture
 def based(memory: Memory) -> str:
     """The commit from which a branch forges: a task of two criteria, at work."""
@@ -51,12 +66,13 @@ def test_a_merge_takes_no_criterion_away_with_a_file_of_an_unrelated_parent(
     orphan = commit_tree(memory)
     merge = commit_tree(memory, *((based, orphan) if own_first else (orphan, based)))
     assert errors(memory, range=f"{based}..{merge}") == ["criterion_removed"]
+    assert at_the_merge(memory, merge) == alike("criterion_removed")
 
 
 def test_a_merge_rewords_no_criterion_with_a_file_of_an_unrelated_parent(memory: Memory, based: str) -> None:
     edit(memory, "proof: live", "proof: doc")
     merge = commit_tree(memory, based, commit_tree(memory))
-    assert errors(memory, range=f"{based}..{merge}") == ["criterion_changed"]
+    assert at_the_merge(memory, merge) == alike("criterion_changed")
 
 
 def test_a_merge_that_keeps_the_old_side_drops_no_criterion_of_the_other(memory: Memory, based: str) -> None:
@@ -70,6 +86,22 @@ def test_a_merge_that_keeps_the_old_side_drops_no_criterion_of_the_other(memory:
     repo.git("checkout", "-q", "aside")
     repo.git("merge", "-q", "-s", "ours", "-m", "drop it", "main")
     assert errors(memory, range=f"{since}..HEAD") == ["criterion_removed"]
+    assert at_the_merge(memory, memory.head()) == alike("criterion_removed")
+
+
+def test_a_merge_that_takes_one_side_loses_no_record_of_the_other(memory: Memory, based: str) -> None:
+    repo = memory.repo
+    repo.git("checkout", "-q", "-b", "aside")
+    repo.write("src/x.py", "x = 1\n")
+    repo.commit("aside")
+    repo.git("checkout", "-q", "main")
+    memory.create("gh-461")
+    memory.say("a step")
+    repo.git("checkout", "-q", "aside")
+    repo.git("merge", "-q", "-s", "ours", "-m", "drop it", "main")
+    told = at_the_merge(memory, memory.head())
+    assert {"record_deleted", "record_immutable_deleted"} <= set(told["rev"])
+    assert set(told["staged"]) == set(told["rev"]) <= set(told["range"])
 
 
 def test_a_merge_may_bring_what_was_reworded_legally_to_a_side_that_left_it_alone(
@@ -93,6 +125,7 @@ def test_a_merge_may_bring_what_was_reworded_legally_to_a_side_that_left_it_alon
     repo.git("merge", "-q", "-m", "bring main", "main")
     assert "text: Alive" in memory.text(PATH)
     assert errors(memory, range=f"{since}..HEAD") == []
+    assert at_the_merge(memory, memory.head()) == alike()
 
 
 def test_an_unreadable_version_of_another_branch_is_not_what_came_before(memory: Memory, based: str) -> None:

@@ -150,6 +150,24 @@ def test_an_unborn_branch_shows_everything_as_added(state: State) -> None:
             "/approvals_needed",
             "needs_operator",
         ),
+        (TASK, "the retry tests pass", "some tests pass", "/acceptance/ac1/text", "needs_operator"),
+        (TASK, "proof: test", "proof: doc", "/acceptance/ac1/proof", "needs_operator"),
+        (
+            OTHER_TASK,
+            "status: done",
+            "status: ready\nstatus_reason: it was not",
+            "/status",
+            "needs_operator",
+        ),
+        (OTHER_TASK, "status: done", "status: deployed", "/status", "info"),
+        (OTHER_TASK, "status: done", "status: retired", "/status", "info"),
+        (
+            TASK,
+            "status: ready",
+            "status: retired\nstatus_reason: not wanted",
+            "/status",
+            "needs_operator",
+        ),
     ],
 )
 def test_each_field_has_its_level(

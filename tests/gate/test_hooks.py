@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from platformstate.actions.hook_files import hook_text
-from platformstate.actions.hooks import hooks_status, install_hooks, uninstall_hooks
+from platformstate.actions.hook_proof import silent_hooks
+from platformstate.actions.hooks import hook_states, hooks_status, install_hooks, uninstall_hooks
 from platformstate.errors import StateError
+from platformstate.gitrepo import discover
 from tests.conftest import Platformctl, Repo
 from tests.forking import Ran
 from tests.gate.conftest import CHECKPOINT, TASK, State
@@ -327,3 +329,73 @@ def test_a_hook_starts_at_most_six_git_children(state: State, platformctl: Platf
     state.git("add", "-A")
     cost = platformctl("hooks", "run", "pre-commit", "-v").stderr.partition("cost: ")[2]
     assert int(cost.partition('"git":')[2].partition(",")[0]) <= 6
+
+
+def hook_findings(platformctl: Platformctl) -> list[str]:
+    checks = platformctl("doctor", "--json").document["data"]["checks"]
+    return [each["message"] for each in checks if each["code"].startswith("hooks_")]
+
+
+def test_doctor_starts_each_hook_and_nothing_that_it_chains(state: State, platformctl: Platformctl) -> None:
+    for name in NAMES:
+        foreign_hook(state, "#!/bin/sh\ntouch ran\n", name)
+    install_hooks(str(state.root), PROGRAM)
+    assert hook_findings(platformctl) == []
+    assert not (state.root / "ran").exists()
+    assert not (state.root / ".git/ran").exists()
+
+
+def test_a_probed_hook_refuses_so_that_the_variable_is_no_way_round(
+    hooked: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooked.replace(TASK, "status: ready", "status: review")
+    monkeypatch.setenv("PLATFORMSTATE_HOOK_PROBE", "x")
+    ran = committed(hooked, "-a")
+    assert (ran.status, "nothing was judged" in ran.stderr) == (1, True)
+
+
+def test_doctor_finds_a_hook_that_does_not_start(
+    hooked: State, platformctl: Platformctl, tmp_path: Path
+) -> None:
+    program = tmp_path / "platformctl"
+    program.write_text("#!/nowhere/python\n")
+    program.chmod(0o755)
+    install_hooks(str(hooked.root), str(program))
+    assert len(told := hook_findings(platformctl)) == len(NAMES)
+    assert all("/nowhere/python, which is not there" in each for each in told)
+    (tmp_path / "aside").write_text("#!/bin/sh\ntouch ran\n")
+    program.unlink()
+    program.symlink_to(PROGRAM)
+    assert hook_findings(platformctl) == []
+
+
+def test_doctor_starts_no_program_that_a_planted_hook_calls(
+    state: State, platformctl: Platformctl, tmp_path: Path
+) -> None:
+    program = tmp_path / "platformctl"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    install_hooks(str(state.root), str(program))
+    assert hook_findings(platformctl) == []
+    assert not (tmp_path / "ran").exists()
+
+
+def test_doctor_hears_a_hook_that_cannot_be_executed(hooked: State) -> None:
+    repository = discover(hooked.root)
+    hooks = hook_states(repository)
+    shutil.rmtree(hooked.root / ".git/hooks")
+    told = dict(silent_hooks(repository, hooks, PROGRAM))
+    assert told == {}  # they are gone, and call nothing: their state says so
+    install_hooks(str(hooked.root), PROGRAM)
+    (hooked.root / ".git/hooks/pre-push").chmod(0o644)
+    assert list(dict(silent_hooks(repository, hooks, PROGRAM))) == ["pre-push"]
+
+
+def test_a_folder_of_hooks_that_git_passes_over_is_told(hooked: State, platformctl: Platformctl) -> None:
+    hooked.git("config", "core.hooksPath", ".own")
+    hook = hooked.write(".own/pre-commit", "#!/bin/sh\nplatformctl hooks run pre-commit\n")
+    assert hook_findings(platformctl) != []
+    hook.chmod(0o755)
+    assert hook_findings(platformctl) == []
+    hooked.git("config", "core.hooksPath", str(hooked.root / ".git/hooks"))
+    assert hook_findings(platformctl) == []

@@ -164,6 +164,26 @@ def test_a_criterion_may_be_reworded_while_it_is_refined(work: State) -> None:
     assert findings(work) == []
 
 
+def test_a_squash_that_hides_the_rewording_is_refused_and_says_the_way_out(work: State) -> None:
+    for old, new in (("status: ready", "status: refining"), ("the retry tests pass", "some tests pass")):
+        work.replace(TASK, old, new)
+        work.commit(new)
+    work.git("checkout", "-q", "-b", "ends-in-refining", "main")
+    work.git("merge", "-q", "--squash", "work")
+    work.git("commit", "-q", "-m", "squashed")
+    assert findings(work) == []
+    work.git("checkout", "-q", "work")
+    work.replace(TASK, "status: refining", "status: ready")
+    work.commit("ready again")
+    assert findings(work) == []
+    work.git("checkout", "-q", "-b", "ends-in-ready", "main")
+    work.git("merge", "-q", "--squash", "work")
+    work.git("commit", "-q", "-m", "squashed")
+    (told,) = work.data(range="main..HEAD")["problems"]
+    assert told["code"] == "criterion_changed"
+    assert "no squash" in told["fix"]
+
+
 def test_a_reason_is_asked_of_a_hand_made_change(work: State) -> None:
     work.replace(TASK, "status: ready", "status: parked")
     assert work.found() == [f"{TASK}:7:9: transition_reason_missing"]
@@ -214,6 +234,15 @@ def test_a_jobs_run_may_go_when_its_ledger_names_it(work: State) -> None:
     assert [each for each in work.found(staged=True) if "_deleted" in each] == gone
     work.commit("pruned")
     assert [each for each in work.found(range=f"{kept}..HEAD") if "_deleted" in each] == gone
+
+
+@pytest.mark.parametrize("name", ["resolved_steps.json", "events.jsonl", "run_receipt.json", "run.md"])
+def test_of_a_jobs_run_that_its_ledger_names_no_part_may_go_alone(work: State, name: str) -> None:
+    work.remove(f"state/jobs/nightly-export/runs/20261120t013000z/{name}")
+    work.git("add", "-A")
+    assert work.data(staged=True)["counts"]["error"]
+    bad = work.commit("in part")
+    assert bad in {commit for _, commit in findings(work)}
 
 
 def test_a_deleted_record_is_told_once_in_its_commit(work: State) -> None:
@@ -283,7 +312,8 @@ def test_what_is_no_range_is_refused(work: State, text: str) -> None:
 def test_a_range_that_names_nothing_is_refused(work: State) -> None:
     assert refused(work.root, range="main..nope") == "ref_not_found"
     assert refused(work.root, range=f"{'a' * 40}..work") == "ref_not_found"
-    assert refused(work.root, range="--output=x..work") == "ref_not_found"
+    for text in ("--output=x..work", "^main..work", "main..work\n", "a\0b..work"):
+        assert refused(work.root, range=text) == "ref_not_found"
 
 
 def test_a_range_mixes_with_no_other_mode(work: State) -> None:
@@ -413,7 +443,7 @@ def test_many_commits_cost_no_child_each(work: State, platformctl: Platformctl) 
     ran = platformctl("validate", "--range", "main..work", "-v")
     cost = json.loads(ran.stderr.partition("cost: ")[2])
     assert (ran.status, cost["parsed"]) == (0, 2)
-    assert cost["git"] <= 10
+    assert cost["git"] <= 11
 
 
 def test_acts_of_an_operator_are_named(work: State) -> None:

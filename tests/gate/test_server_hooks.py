@@ -91,6 +91,17 @@ def test_which_refs_are_protected_is_the_servers_own_setting(state: State, serve
     assert run(state, "push", "origin", ":dev", ":master").status == 0
 
 
+def test_what_a_forge_keeps_of_a_fork_is_judged_when_a_branch_brings_it(state: State) -> None:
+    state.git("checkout", "-q", "-b", "work")
+    state.replace(CHECKPOINT, "pin the", "unpin the")
+    bad = state.commit("forced")
+    state.git("update-ref", "refs/pull/1/head", bad)
+    state.git("checkout", "-q", "main")
+    state.git("branch", "-q", "-D", "work")
+    pushed = ref_updates(f"{NULL} {bad} refs/heads/new\n")
+    assert [row["code"] for row in state.data(refs=pushed)["problems"]] == ["record_immutable_changed"]
+
+
 def test_a_new_branch_is_judged_from_where_it_leaves_the_known(state: State, server: Path) -> None:
     state.git("checkout", "-q", "-b", "work")
     edit(state)
@@ -283,7 +294,7 @@ def test_another_manager_that_calls_us_counts(state: State) -> None:
     assert (data["manager"], data["worktrees"][0]["runs"]) == ("pre-commit", True)
     state.git("config", "core.hooksPath", ".husky/_")
     assert not hooks_status(str(state.root)).data["worktrees"][0]["runs"]
-    state.write(".husky/_/pre-commit", "#!/bin/sh\n")
+    state.write(".husky/_/pre-commit", "#!/bin/sh\n").chmod(0o755)
     state.write(".husky/pre-commit", "platformctl hooks run pre-commit\n")
     data = hooks_status(str(state.root)).data
     assert (data["manager"], data["worktrees"][0]["runs"]) == ("husky", True)

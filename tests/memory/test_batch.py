@@ -11,6 +11,7 @@ import pytest
 from platformstate.actions.batch import Operation, run_batch
 from platformstate.actions.task_list import list_tasks
 from platformstate.actions.validate import Wish, validate_state
+from platformstate.cost import COST
 from platformstate.errors import StateError
 from platformstate.store import open_repository
 from tests.conftest import Platformctl, Repo
@@ -188,6 +189,14 @@ def test_a_batch_of_hundreds_is_one_commit_that_lists_them_in_order(memory: Memo
     assert [row["id"] for row in answer.data["results"]] == [f"t{number}" for number in range(1, 301)]
     assert memory.repo.git("log", "-1", "--format=%s").strip() == "batch: write 300 records"
     assert list_tasks(memory.store()).data["total"] == 300
+
+
+def test_a_batch_about_one_task_reads_its_folder_once(memory: Memory) -> None:
+    memory.create("a1", accept=["x::doc"])
+    lines = {"task": "a1", "kind": "progress", "done": ["x"]}
+    before = COST.read
+    run_batch(memory.store(), [Operation(number, "checkpoint.create", lines) for number in range(1, 41)])
+    assert COST.read - before < 60
 
 
 def test_a_refusal_in_the_middle_leaves_no_trace_of_the_lines_before_it(memory: Memory) -> None:

@@ -252,6 +252,34 @@ def test_a_criterion_is_neither_dropped_nor_made_easier(
     assert [problem.code for problem in criterion_changes(old, document(after, status))] == codes
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "codes"),
+    [
+        ("ready", "refining", []),
+        ("done", "refining", []),
+        ("ready", "ready", ["criterion_changed"]),
+        ("ready", "implementation", ["criterion_changed"]),
+        ("ready", "parked", ["criterion_changed"]),
+    ],
+)
+def test_a_squash_that_rewords_shows_that_it_went_back_only_where_it_ends_there(
+    was: str, now: str, codes: list[str]
+) -> None:
+    old = {"status": was, "acceptance": [CRITERION]}
+    found = criterion_changes(old, document([{**CRITERION, "text": "It exists"}], now))
+    assert [problem.code for problem in found] == codes
+    assert all("no squash" in problem.fix for problem in found)
+
+
+def test_a_met_criterion_that_asks_for_something_else_is_met_by_new_evidence_only() -> None:
+    item, other = ({"type": "commit", "ref": ref, "commit": ref * 40} for ref in "12")
+    old = {"status": "refining", "acceptance": [{**CRITERION, "state": "met", "evidence": [item]}]}
+    for evidence, codes in (([item], ["evidence_broken"]), ([item, other], [])):
+        now = {**CRITERION, "text": "It exists", "state": "met", "evidence": evidence}
+        found = criterion_changes(old, document([now], "refining"))
+        assert [problem.code for problem in found] == codes
+
+
 def test_a_recorded_item_that_cannot_be_verified_here_is_a_warning_only() -> None:
     item = {"type": "commit", "ref": "HEAD", "commit": "1" * 40}
     met = {**CRITERION, "proof": "doc", "state": "met", "evidence": [item]}

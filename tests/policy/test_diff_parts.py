@@ -165,6 +165,31 @@ def test_levels_are_a_table(kind: str, pointer: str, to: Any, level: str) -> Non
     assert field_level(kind, Difference(pointer, "changed", None, to), {}) == level
 
 
+@pytest.mark.parametrize(
+    ("field", "before", "after", "level"),
+    [
+        ("base_commit", "1" * 40, None, "needs_operator"),
+        ("base_commit", "1" * 40, "2" * 40, "needs_operator"),
+        ("base_commit", None, "1" * 40, "info"),
+        ("approvals_needed", ["drop the table"], None, "needs_operator"),
+        ("stop_conditions", ["the disk is full"], None, "needs_operator"),
+        ("stop_conditions", None, ["the disk is full"], "info"),
+        ("scope/allow", ["src/**"], ["src/**", "ops/**"], "needs_operator"),
+        ("scope/allow", None, ["src/**"], "info"),
+        ("scope/forbid", ["ops/**"], ["src/**"], "needs_operator"),
+        ("scope/forbid", None, ["ops/**"], "info"),
+    ],
+)
+def test_a_weakened_promise_needs_the_operator(field: str, before: object, after: object, level: str) -> None:
+    outer, _, inner = field.partition("/")
+
+    def said(value: object) -> dict[str, object]:
+        return {} if value is None else {outer: {inner: value} if inner else value}
+
+    found = differences(said(before), said(after), KINDS["task"].shape)
+    assert {field_level("task", each, {}) for each in found} == {level}
+
+
 def test_levels_of_new_records_and_their_order() -> None:
     assert added_level("job", {}) == added_level("procedure", {}) == "needs_operator"
     assert added_level("checkpoint", {"kind": "blocker", "confidence": "claimed"}) == "needs_operator"

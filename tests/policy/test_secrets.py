@@ -10,6 +10,8 @@ import pytest
 
 from platformstate.policy.secrets import (
     RULES,
+    Rule,
+    _finders,
     entropy,
     find_secrets,
     fingerprint,
@@ -167,3 +169,13 @@ def test_source_code_raises_at_most_one_false_alarm_in_ten_thousand_lines() -> N
         alarms += len(find_secrets(text, str(path)))
     assert lines > 100_000
     assert alarms <= lines / 10_000
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_literal_of_a_rule_is_searched_for(rule: Rule) -> None:
+    for literal in rule.literals:
+        text = f"x{literal}y"
+        assert any(
+            rule.name in finder.rules and finder.lower is rule.lower and finder.pattern.search(text)
+            for finder in _finders()
+        )

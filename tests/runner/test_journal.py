@@ -12,9 +12,9 @@ import pytest
 
 from platformstate.codec.journal import ZERO_HASH, chain_problems
 from platformstate.codec.jsonl import parse_lines
+from platformstate.codec.sound_journal import verified_rows
 from platformstate.errors import StateError
 from platformstate.runner import Journal, read_journal
-from platformstate.runner.chain import verified_rows
 from tests.runner.conftest import Driver, forked, until
 
 PATH = "state/procedures/demo/runs/20261120t101130z-7fq2ka/events.jsonl"

@@ -128,9 +128,8 @@ def test_both_engines_find_the_same_in_a_damaged_task(meta: dict[str, Any], data
         st.none() | st.booleans() | st.integers() | TEXTS | st.lists(TEXTS, max_size=2) | st.just({})
     )
     damaged = {**meta, key: wrong}
-    assert findings(damaged, engines.engine("task")(damaged)) == findings(
-        damaged, engines.reference("task")(damaged)
-    )
+    fast, reference = (findings(damaged, of("task")(damaged)) for of in (engines.engine, engines.reference))
+    assert sorted(fast, key=repr) == sorted(reference, key=repr)  # by place they are put where they are shown
 
 
 CHECKPOINTS = records(

@@ -8,7 +8,7 @@ from platformstate.core.document import Document
 from platformstate.entities.kinds import TASK
 from platformstate.errors import Problem
 from platformstate.packaged import read as packaged
-from platformstate.validation import judge, read, read_reference
+from platformstate.validation import Judged, judge, read, read_reference
 from tests.schemas.corpus import EXAMPLES, PLACES, RUN, told
 
 TASK_TEXT = (EXAMPLES / "task" / "valid" / "ready.md").read_text("utf-8")
@@ -158,7 +158,7 @@ def test_a_template_is_read_as_text_and_yaml_only() -> None:
 )
 def test_a_file_that_holds_no_record_is_not_judged(path: str) -> None:
     judged = read(b"\xff\x00 not text", path)
-    assert judged == (None, None, ())
+    assert judged == Judged(None, None, ())
 
 
 def test_a_record_that_no_file_holds_yet_is_judged() -> None:

@@ -14,7 +14,10 @@ MODULES: Final = {
     "G4": "g04_hook_with_state",
     "G6": "g06_validate",
     "G8": "g08_checkpoint",
+    "G9": "g09_each",
+    "G10": "g10_batch",
     "G13": "g13_show_and_brief",
+    "G14": "g14_many_writers",
     "G15": "g15_many_processes",
     "G16": "g16_untracked_cache",
     "G17": "g17_growth",
@@ -35,11 +38,8 @@ MODULES: Final = {
 LATER: Final = {
     "G5": "the cache does not exist yet",
     "G7": "the cache does not exist yet",
-    "G9": "it is not taken yet",
-    "G10": "it is not taken yet",
     "G11": "the cache does not exist yet",
     "G12": "the cache does not exist yet",
-    "G14": "it is not taken yet",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from tests.bench.figure import Figure, Ground, NotHere
 
-MODULES: Final = {"dagu": "Dagu"}
+MODULES: Final = {"dagu": "Dagu", "pre-commit": "pre-commit"}
 LATER: Final = "comparison with the other peers comes later"
 ALL: Final = "auto"
 NONE: Final = "none"
@@ -42,10 +42,11 @@ def asked(names: str) -> list[str]:
 
 def found(name: str) -> Peer:
     """Return a peer of this machine. Raises NotHere."""
-    place = os.environ.get(f"BENCH_{name.upper()}") or shutil.which(name)
+    module = name.replace("-", "_")
+    place = os.environ.get(f"BENCH_{module.upper()}") or shutil.which(name)
     if place is None:
         raise NotHere(f"{name} not on PATH")
-    home = import_module(f"tests.bench.peers.{name}")
+    home = import_module(f"tests.bench.peers.{module}")
     said = subprocess.run([place, *home.VERSION], capture_output=True, text=True, check=False)
     lines = (said.stdout + said.stderr).split("\n")
     return Peer(MODULES[name], Path(place), lines[0].strip() or "unknown", home.make)

@@ -1,0 +1,112 @@
+"""Judge the runs of a change: headers by their journals, journals by themselves and by what they pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from platformstate.codec.journal import chain_problems, layout_problems
+from platformstate.core import places
+from platformstate.core.document import Document
+from platformstate.errors import Problem
+from platformstate.policy.checkpoint_rules import checkpoint_problems
+from platformstate.policy.identity import journal_identity_problems
+from platformstate.policy.journal import journal_problems
+from platformstate.policy.run_header import header_problems, run_actor
+
+if TYPE_CHECKING:
+    from platformstate.actions.judging import Judging
+
+_Rows = tuple[tuple[int, dict[str, Any]], ...]
+
+
+def run_problems(judging: Judging, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
+    """Yield what is wrong with runs; a run whose journal or header has a finding has none at its receipt."""
+    selected = [document for document in documents if document.path in judging.selected]
+    found: list[Problem] = []
+    for document in selected:
+        if document.kind.name == "checkpoint":
+            yield from checkpoint_problems(document, _actor(judging, document.path))
+        elif document.kind.name == "run":
+            found += _header_problems(judging, document)
+    found += [problem for path in _journals(judging) for problem in _journal_problems(judging, path)]
+    yield from found
+    told = {problem.path.rpartition("/")[0] for problem in found}
+    for document in documents:
+        if document.kind.name == "receipt" and document.path.rpartition("/")[0] not in told:
+            yield from _receipt_problems(judging, document)
+
+
+def _journals(judging: Judging) -> frozenset[str]:
+    """Return the journals to judge: the selected ones, and those beside a selected pin."""
+    pins = {path for path in judging.selected if path.endswith("/resolved_steps.json")}
+    beside = {path.removesuffix("resolved_steps.json") + "events.jsonl" for path in pins}
+    return (judging.selected | beside) & judging.judged.keys()
+
+
+def _actor(judging: Judging, checkpoint: str) -> str | None:
+    folder = checkpoint.rpartition("/checkpoints/")[0]
+    rows = _rows(judging, f"{folder}/events.jsonl")
+    header = judging.judged.get(f"{folder}/run.md")
+    return run_actor(rows, header.document.meta if header and header.document else None)
+
+
+def _rows(judging: Judging, path: str) -> _Rows:
+    judged = judging.judged.get(path)
+    return judged.rows or () if judged else ()
+
+
+def _receipt_problems(judging: Judging, receipt: Document[Any]) -> Iterator[Problem]:
+    path = receipt.path.removesuffix("run_receipt.json") + "events.jsonl"
+    rows, data = _rows(judging, path), judging.data.get(path)
+    if judging.selected.isdisjoint((path, receipt.path)) or (path in judging.names and not rows):
+        return
+    from platformstate.policy.receipt_rules import receipt_problems
+
+    journal = data if isinstance(data, bytes) else b""
+    yield from receipt_problems(receipt, [event for _, event in rows], journal)
+
+
+def _header_problems(judging: Judging, header: Document[Any]) -> Iterator[Problem]:
+    path = header.path.removesuffix("run.md") + "events.jsonl"
+    if path in judging.names and (not _rows(judging, path) or _chain_problems(judging, path)):
+        return  # The journal has its own finding.
+    yield from header_problems(header, _rows(judging, path))
+
+
+def _journal_problems(judging: Judging, path: str) -> Iterator[Problem]:
+    rows = _rows(judging, path)
+    place = places.place_of(path)
+    if place is None or place.kind != "event" or judging.judged[path].rows is None:
+        return
+    yield from (
+        _chain_problems(judging, path)
+        or _layout_problems(judging, path)
+        or journal_problems(rows, path)
+        or _pin_problems(judging, path)
+    )
+    yield from journal_identity_problems(rows, path)
+
+
+def _layout_problems(judging: Judging, path: str) -> tuple[Problem, ...]:
+    data = judging.data[path]
+    if judging.judged[path].chained or isinstance(data, int):
+        return ()
+    return layout_problems(_rows(judging, path), data, path)
+
+
+def _chain_problems(judging: Judging, path: str) -> tuple[Problem, ...]:
+    return () if judging.judged[path].chained else chain_problems(_rows(judging, path), path)
+
+
+def _pin_problems(judging: Judging, path: str) -> Iterator[Problem]:
+    """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
+    pin = path.removesuffix("events.jsonl") + "resolved_steps.json"
+    judged, data = judging.judged.get(pin), judging.data.get(pin)
+    if judged is not None and judged.document is None:
+        return
+    from platformstate.policy.pin_rules import pin_problems  # few journals have a pin
+
+    value = None if judged is None or judged.document is None else judged.document.meta
+    rows = _rows(judging, path)
+    yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)
