@@ -313,4 +313,5 @@ _STORED: Final[dict[str, Callable[[bytes], Any]]] = {
     "bigint": int,
     "boolean": lambda text: int(text == b"true"),
     "bytea": lambda text: bytes.fromhex(text.decode("ascii")),
+    "raw": bytes,
 }

@@ -74,7 +74,7 @@ def test_a_copy_that_is_abandoned_leaves_the_connection_usable(database: Databas
 
 @pytest.mark.parametrize("number", [1, 3, 400])
 def test_a_column_is_written_alike_whether_its_values_repeat_or_not(number: int) -> None:
-    written = pg_binary.writers(["text", "integer"])
+    written = ["text", "integer"]
     rows = [(b"same" if number % 2 else None, b"%d" % place) for place in range(number)]
     whole = pg_binary.tuples(rows, written)
     assert whole == b"".join(pg_binary.tuples([row], written) for row in rows)
