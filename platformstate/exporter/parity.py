@@ -52,7 +52,7 @@ class Reader(Protocol):
         """Return blob and parser version of every file of the inventory."""
         ...
 
-    def drift(self) -> list[Drift]:
+    def drift(self, *, deep: bool = True) -> list[Drift]:
         """Return how the catalog differs from the expected one."""
         ...
 
@@ -126,7 +126,7 @@ def every_row(source: Source, entries: list[Entry]) -> Iterator[tuple[str, int, 
     for record, files, found in rows(source, entries):
         for row in found:
             yield record.unit.table, row.shard, row.hash, row.fields
-        for fields in inventory_rows(store, record.unit, files, len(found)):
+        for fields in inventory_rows(store, record, files):
             key = fields[: len(inventory.key)]
             yield "source_file", canonical.shard(key), canonical.row_hash("source_file", fields), fields
     if source.problems:

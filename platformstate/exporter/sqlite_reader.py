@@ -59,8 +59,8 @@ class SqliteReader:
         text = "SELECT path, lower(hex(blob_oid)), parser_version FROM source_file WHERE store_id = ?"
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(text, [self._store])}
 
-    def drift(self) -> list[Drift]:
-        """Return how the catalog differs from the expected one."""
+    def drift(self, *, deep: bool = True) -> list[Drift]:
+        """Return how the catalog differs from the expected one, definitions included."""
         return sqlite_catalog.drift(self._connection)
 
     def system_id(self) -> str:
