@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -157,13 +157,13 @@ def extra_name(path: str) -> str | None:
     return _RUN_EXTRAS.get(path.rpartition("/")[2])
 
 
-def inventory_rows(store: str, unit: Unit, files: Iterable[Entry], row_count: int) -> Iterator[Fields]:
-    """Yield the hashed columns of each file's row in the inventory; all of a unit's rows stand at its own path."""
+def inventory_rows(store: str, record: Record, files: Sequence[Entry]) -> list[Fields]:
+    """Return the hashed columns of each file's row in the inventory, the unit's own path first, as in `files`."""
+    unit, whose = record.unit, store.encode("ascii")
     own = unit.path.encode("utf-8")
-    whose = store.encode("ascii")
-    for entry in files:
+    blob, count = record.blob.encode("ascii"), b"%d" % len(record.parts)
+    found: list[Fields] = [(whose, own, blob, own, unit.table.encode("ascii"), count, _PARSER)]
+    for entry in files[1:]:
         blob = (entry.oid or "").encode("ascii")
-        if entry.path == unit.path:
-            yield whose, own, blob, own, unit.table.encode("ascii"), b"%d" % row_count, _PARSER
-        else:
-            yield whose, entry.path.encode("utf-8"), blob, own, None, b"0", _PARSER
+        found.append((whose, entry.path.encode("utf-8"), blob, own, None, b"0", _PARSER))
+    return found

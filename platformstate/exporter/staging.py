@@ -66,7 +66,7 @@ def refused(problems: list[Problem]) -> StateError:
 def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[str, int]:
     """Read, judge and stage everything. Raises: state_invalid, with all that was found."""
     seen: dict[bytes | None, str] = {}
-    watch = source.watch
+    watch, store = source.watch, source.wanted.store
     counted = dict.fromkeys(TABLES, 0)
     done = read = 0
     source.problems = []
@@ -81,8 +81,7 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
             TABLES[record.unit.table], [(*row.fields, row.hash) for row in found], watch.bytes - read
         )
         read = watch.bytes
-        inventory = [*inventory_rows(source.wanted.store, record.unit, files, len(found))]
-        writer.stage(SOURCE_FILE, inventory, FILE_BYTES * len(files))
+        writer.stage(SOURCE_FILE, inventory_rows(store, record, files), FILE_BYTES * len(files))
         done += len(files)
         told("copy", done, len(work.entries))
     with watch.parsing():
