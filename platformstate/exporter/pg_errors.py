@@ -28,6 +28,11 @@ _CODES: Final = {
     "28000": ("db_unreachable", "the server does not let this user in", "check pg_hba.conf and the user"),
     "3D000": ("db_unreachable", "there is no such database", "createdb, or name another"),
     "53300": ("db_unreachable", "the server has no free connection", "repeat the command later"),
+    "42P07": (
+        "db_migration_changed",
+        "{said}",
+        "the schema holds what is none of ours: name another with --schema",
+    ),
     "42P01": (
         "db_migration_pending",
         "{said}",
@@ -40,7 +45,7 @@ _CODES: Final = {
     ),
 }
 _LOCKED: Final = "55P03"
-_AGAIN: Final = ("40001", "40P01", "57P01", "57P02", "57P03")
+_AGAIN: Final = ("40001", "40P01", "57P01", "57P02", "57P03", "57P05")
 _UNREACHABLE: Final = "the server cannot be reached, or the connection was lost"
 
 

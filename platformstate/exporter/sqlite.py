@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,8 +32,12 @@ _FAULTS: Final = (
     ("read-only", "db_read_only", "the file may not be written"),
     ("file is not a database", "db_server_unsupported", "the file is no SQLite database"),
     ("malformed", "db_server_unsupported", "the file is a damaged SQLite database"),
+    ("already exists", "db_migration_changed", "the file has tables that are none of ours"),
+    ("no such table", "db_migration_changed", "the file lacks tables of ours"),
+    ("no such column", "db_migration_changed", "the file has tables that are none of ours"),
+    ("no column named", "db_migration_changed", "the file has tables that are none of ours"),
     ("unable to open", "db_unreachable", "the file cannot be opened"),
-    ("disk i/o error", "db_unreachable", "the file cannot be read"),
+    ("disk i/o error", "db_unreachable", "the file cannot be read or written"),
 )
 
 
@@ -86,7 +90,7 @@ class SqliteTarget:
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
-        there = self.path.exists()
+        there = os.path.exists(self.path)  # False for a name that no file can have
         if self._mode in ("read", "update") and not there:
             raise StateError(
                 "db_never_synced", f"{shown(self.path)} is not there", hint="platformctl db sync"
@@ -94,11 +98,15 @@ class SqliteTarget:
         place = f"{self.path.absolute().as_uri()}?mode={_MODES[self._mode]}"
         if self._mode == "plan" and not there:
             place = "file::memory:"
-        connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        if self._mode == "write" or place == "file::memory:":
-            self._migrate(connection)
+        with ExitStack() as opened:
+            connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
+            opened.callback(connection.close)
+            connection.text_factory = _decoded
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            if self._mode == "write" or place == "file::memory:":
+                self._migrate(connection)
+            opened.pop_all()
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -267,10 +275,15 @@ def _without_cursor(connection: sqlite3.Connection, store: str) -> tuple[bool, b
 Reader = Callable[[Any], "bytes | None"]
 
 
+def _decoded(text: bytes) -> str:
+    """Return a stored text, also one that a hand made invalid."""
+    return text.decode("utf-8", "surrogateescape")
+
+
 def _read_back(type: str) -> Reader:
     """Return what gives the canonical bytes of a stored value, also of one that was edited by hand."""
     if type == "bytea":
-        return lambda value: value.hex().encode("ascii") if isinstance(value, bytes) else _as_text(value)
+        return lambda value: value.hex().encode("ascii") if isinstance(value, bytes) else _odd(value)
     if type == "boolean":
         return lambda value: {0: b"false", 1: b"true"}.get(value, _as_text(value))
     return _as_text
@@ -279,7 +292,12 @@ def _read_back(type: str) -> Reader:
 def _as_text(value: Any) -> bytes | None:
     if value is None:
         return None
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+    return _odd(value) if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
+def _odd(value: Any) -> bytes | None:
+    """Return a value of a type that its column never has; it is equal to none that was exported."""
+    return None if value is None else b"\0" + repr(value).encode("utf-8", "surrogateescape")
 
 
 def _shown(field: bytes | None) -> str | None:

@@ -21,7 +21,8 @@ _WAYS: Final = (
 )
 # How a password stands in a connection string of either form, also one that is malformed.
 _IN_TEXT: Final = re.compile(
-    r"password\s*=\s*(?:'((?:[^'\\]|\\.)*)'?|([^\s'&]+))|://[^:/@\s]*:([^/\s]*)@|://[^:/@\s]*:([^@/\s]+)",
+    r"(?:password|oauth_client_secret|scram_(?:client|server)_key)\s*=\s*(?:'((?:[^'\\]|\\.)*)'?|([^\s'&]+))"
+    r"|://[^:/@\s]*:([^/\s]*)@|://(?!\[)[^:/@\s]*:(?!\d*(?:[/?,\s]|$))([^@/\s]+)",
     re.I,
 )
 
@@ -113,10 +114,11 @@ def _schema(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
 
 def check_schema(schema: str) -> str:
     """Return the name of a schema that needs no quoting. Raises: db_schema_name_invalid."""
-    if _SCHEMA_NAME.fullmatch(schema) is None:
+    if _SCHEMA_NAME.fullmatch(schema) is None or schema.startswith("pg_") or schema == "information_schema":
         raise StateError(
             "db_schema_name_invalid",
-            f"{shown(schema)} is no name of a schema: lower-case letters, digits and _, at most 63",
+            f"{shown(schema)} is no name of a schema: lower-case letters, digits and _, at most 63, none of the"
+            " server's own",
             hint="--schema platformstate",
         )
     return schema
