@@ -127,11 +127,18 @@ def _check(connection: Connection, *, writes: bool) -> None:
         raise StateError(
             "db_server_unsupported", fault, hint="createdb --encoding UTF8 --template template0 NAME"
         )
-    standby = facts.parameter_status("in_hot_standby") == "on"
-    if writes and (standby or facts.parameter_status("default_transaction_read_only") == "on"):
+    if writes:
+        refuse_standby(connection)
+        if facts.parameter_status("default_transaction_read_only") == "on":
+            connection.close()
+            raise StateError("db_read_only", "the server takes no writes", hint="name the primary server")
+
+
+def refuse_standby(connection: Connection) -> None:
+    """Refuse to write on a server that only follows another. Raises: db_read_only."""
+    if connection.info.parameter_status("in_hot_standby") == "on":
         connection.close()
-        what = "is a standby" if standby else "takes no writes"
-        raise StateError("db_read_only", f"the server {what}", hint="name the primary server")
+        raise StateError("db_read_only", "the server is a standby", hint="name the primary server")
 
 
 def server_version(connection: Connection) -> str:

@@ -13,7 +13,7 @@ from platformstate.errors import StateError
 from platformstate.exporter import pg_text
 from platformstate.exporter.layout import Table
 from platformstate.exporter.migrations import Applied
-from platformstate.exporter.pg_connect import Connection, connect, described, sql
+from platformstate.exporter.pg_connect import Connection, connect, described, refuse_standby, sql
 from platformstate.exporter.pg_errors import explained
 from platformstate.exporter.pg_writer import PostgresWriter
 from platformstate.exporter.rows import PARSER_VERSION
@@ -100,8 +100,8 @@ class PostgresTarget:
         """
         connection = self.connection
         with explained():
-            connection.execute(sql(f"BEGIN {how}"))
-            connection.execute(sql(self._settings(connection.info.server_version, hidden)))
+            settings = self._settings(connection.info.server_version, hidden)
+            connection.execute(sql(f"BEGIN {how}; {settings}"))
         return connection
 
     def _settings(self, version: int, hidden: bool) -> str:
@@ -200,6 +200,7 @@ class PostgresTarget:
 
     def remember(self, said: Verification) -> None:
         """Record a verification in a transaction of its own. Raises: db_permission_denied, db_read_only."""
+        refuse_standby(self.connection)
         connection = self.begin("ISOLATION LEVEL READ COMMITTED READ WRITE")
         try:
             with explained():
