@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from subprocess import DEVNULL
 from typing import Final, NamedTuple
 
 from platformstate.core.tree import Entry
@@ -85,12 +87,27 @@ def commits_between(repository: Repository, before: str, after: str) -> int | No
     return int(repository.run(["rev-list", "--count", f"{before}..{after}"]))
 
 
-def uncommitted_files(repository: Repository) -> int:
-    """Return how many state files of the work tree differ from HEAD; 0 without a work tree."""
+@contextmanager
+def uncommitted_files(repository: Repository) -> Iterator[Callable[[], int]]:
+    """Begin to count the state files of the work tree that differ from HEAD; what is given waits for the number.
+
+    Git looks at every file meanwhile, which takes it as long as a command that has nothing else to do.
+    """
     if repository.root is None:
-        return 0
+        yield lambda: 0
+        return
     argv = ["--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames", "-uall", "--", "state"]
-    return len(_texts(repository.run(argv, check=False)))
+    child = stream_git(
+        argv, cwd=repository.root, stdin=DEVNULL, flags=repository.flags, extra=repository.extra
+    )
+    said = child.stdout
+    assert said is not None
+    try:
+        yield lambda: len(_texts(said.read()))
+    finally:
+        said.close()
+        child.kill()
+        child.wait()
 
 
 def object_bytes(
