@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from platformstate.exporter.ports import Wishes
 from platformstate.exporter.source import Progress, silent
 from platformstate.exporter.sync import sync
 from platformstate.exporter.tables import TABLES
-from platformstate.exporter.target import DEFAULT_SCHEMA, Target
+from platformstate.exporter.target import Flags, Target, schema_of
 from platformstate.files.errors import explained
 
 
@@ -155,7 +155,23 @@ def _sqlite(place: Place, source: GitSource, path: Path, told: Progress) -> None
         sync(place.engine(opened, "export", sync_id), source, wishes, told)
 
 
-def grant_text(schema: str | None, owner: str, sync_role: str, read_role: str) -> Answer:
-    """Return the script that an administrator runs after each migration. Raises: usage_invalid."""
-    data: dict[str, Any] = {"sql": grants(schema or DEFAULT_SCHEMA, Roles(owner, sync_role, read_role))}
+def grant_text(
+    schema: str | None, owner: str, sync_role: str, read_role: str, *, directory: str | None = None
+) -> Answer:
+    """Return the script that an administrator runs after each migration; outside of a repository, too.
+
+    Raises: usage_invalid, db_schema_name_invalid.
+    """
+    named = schema_of(Flags(schema=schema), {} if directory is None else _config(directory))
+    data: dict[str, Any] = {"sql": grants(named, Roles(owner, sync_role, read_role))}
     return Answer(data)
+
+
+def _config(directory: str) -> dict[str, Sequence[str]]:
+    """Return what git config says of the target, nothing outside of a repository."""
+    try:
+        return Place(directory, Wish()).config()
+    except StateError as refused:
+        if refused.code != "repository_not_found":
+            raise
+        return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from platformstate.exporter.canonical import hashed_columns, row_hash
 from platformstate.exporter.layout import Table
 from platformstate.exporter.migrations import Applied, packaged, refuse_foreign
 from platformstate.exporter.rows import PARSER_VERSION
+from platformstate.exporter.sqlite_values import canonical_rows, decoded, shown_field
 from platformstate.exporter.state import Head, LastVerify, Server, Standing, Verification
 from platformstate.exporter.tables import TABLES
 
@@ -101,7 +102,7 @@ class SqliteTarget:
         with ExitStack() as opened:
             connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
             opened.callback(connection.close)
-            connection.text_factory = _decoded
+            connection.text_factory = decoded
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
             if self._mode == "write" or place == "file::memory:":
@@ -177,9 +178,9 @@ class SqliteTarget:
         with self.reading() as connection:
             return [
                 (
-                    tuple(_shown(fields[place]) for place in key),
+                    tuple(shown_field(fields[place]) for place in key),
                     row_hash(table.name, fields) if own else kept or b"",
-                    _shown(fields[source]) or "",
+                    shown_field(fields[source]) or "",
                 )
                 for kept, fields in canonical_rows(connection, table, store)
             ]
@@ -270,66 +271,3 @@ def _without_cursor(connection: sqlite3.Connection, store: str) -> tuple[bool, b
         [PARSER_VERSION, store],
     ).fetchone()
     return rows, bool(files), not other
-
-
-Reader = Callable[[Any], "bytes | None"]
-
-
-def _decoded(text: bytes) -> str:
-    """Return a stored text, also one that a hand made invalid."""
-    return text.decode("utf-8", "surrogateescape")
-
-
-def _read_back(type: str) -> Reader:
-    """Return what gives the canonical bytes of a stored value, also of one that was edited by hand."""
-    if type == "bytea":
-        return lambda value: value.hex().encode("ascii") if isinstance(value, bytes) else _odd(value)
-    if type == "boolean":
-        return lambda value: {0: b"false", 1: b"true"}.get(value, _as_text(value))
-    return _as_text
-
-
-def _as_text(value: Any) -> bytes | None:
-    if value is None:
-        return None
-    return _odd(value) if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
-
-
-def _odd(value: Any) -> bytes | None:
-    """Return a value of a type that its column never has; it is equal to none that was exported."""
-    return None if value is None else b"\0" + repr(value).encode("utf-8", "surrogateescape")
-
-
-def _shown(field: bytes | None) -> str | None:
-    return None if field is None else field.decode("utf-8", "surrogateescape")
-
-
-def canonical_rows(
-    connection: sqlite3.Connection, table: Table, store: str
-) -> Iterator[tuple[bytes | None, tuple[bytes | None, ...]]]:
-    """Yield each row's stored hash, None where the table keeps none, and its canonical fields."""
-    names = hashed_columns(table)
-    types = {column.name: column.type for column in table.columns}
-    readers = [_read_back(types[name]) for name in names]
-    kept = "row_hash" if "row_hash" in table.names else "NULL"
-    text = f"SELECT {kept}, {', '.join(names)} FROM {table.name} WHERE store_id = ?"
-    for row in connection.execute(text, [store]):
-        yield row[0], tuple(read(value) for read, value in zip(readers, row[1:], strict=True))
-
-
-def stored(types: Sequence[str], fields: Iterable[bytes | None]) -> list[Any]:
-    """Return canonical fields as SQLite keeps them."""
-    return [None if each is None else _STORED[type](each) for type, each in zip(types, fields, strict=True)]
-
-
-_STORED: Final[dict[str, Callable[[bytes], Any]]] = {
-    "text": bytes.decode,
-    "uuid": bytes.decode,
-    "jsonb": bytes.decode,
-    "timestamptz": bytes.decode,
-    "integer": int,
-    "bigint": int,
-    "boolean": lambda text: int(text == b"true"),
-    "bytea": lambda text: bytes.fromhex(text.decode("ascii")),
-    "raw": bytes,
-}

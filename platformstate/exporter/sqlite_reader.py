@@ -11,7 +11,8 @@ from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.parity import Fields, Shard
 from platformstate.exporter.pg_text import EVERY
-from platformstate.exporter.sqlite import canonical_rows, read_head
+from platformstate.exporter.sqlite import read_head
+from platformstate.exporter.sqlite_values import canonical_rows
 from platformstate.exporter.state import Head
 
 

@@ -11,7 +11,8 @@ from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_text import EVERY, staged_columns
 from platformstate.exporter.repairing import repair_sqlite
 from platformstate.exporter.rows import PARSER_VERSION, Fields
-from platformstate.exporter.sqlite import explained, stored
+from platformstate.exporter.sqlite import explained
+from platformstate.exporter.sqlite_values import stored
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
 BATCH_ROWS: Final = 500

@@ -64,7 +64,7 @@ def find(
     flags: Flags, environ: Mapping[str, str], config: Mapping[str, Sequence[str]], directory: Path
 ) -> Target | None:
     """Return the target, None when no source names one."""
-    schema = _schema(flags, config)
+    schema = schema_of(flags, config)
     given = [each for each in (flags.sqlite, flags.service, flags.dsn) if each is not None]
     if len(given) > 1:
         raise StateError(
@@ -106,7 +106,8 @@ def _service(name: str) -> str:
     return f"service='{escaped}'"
 
 
-def _schema(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
+def schema_of(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
+    """Return the schema that a flag or git config names, or the default one. Raises: db_schema_name_invalid."""
     named = config.get("schema", ())
     schema = DEFAULT_SCHEMA if not named else named[-1]
     return check_schema(schema if flags.schema is None else flags.schema)

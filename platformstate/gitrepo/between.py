@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import DEVNULL
@@ -15,6 +16,9 @@ from platformstate.gitrepo.repository import Repository
 
 _CHUNK_BYTES: Final = 1 << 20
 _PATHS_AT_ONCE: Final = 500
+_COMMITTER: Final = re.compile(rb"^committer .*> (-?[0-9]{1,99}) ", re.M)
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
 
 
 class Snapshot(NamedTuple):
@@ -43,8 +47,9 @@ def snapshot(repository: Repository, rev: str) -> Snapshot | None:
 
 
 def _committed_at(commit: bytes) -> int:
-    line = next(line for line in commit.split(b"\n") if line.startswith(b"committer "))
-    return int(line.split(b" ")[-2])
+    """Return the committer's time within the years 1 to 9999, 0 where there is none, as git reads one."""
+    found = _COMMITTER.search(commit.partition(b"\n\n")[0])
+    return min(max(int(found[1]), _FIRST_SECOND), _LAST_SECOND) if found else 0
 
 
 def full_ref(repository: Repository, name: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from platformstate.actions.db_export import ExportWish, export_commit, grant_text
+from platformstate.actions.db_migrate import MigrateWish, migrate_database
 from platformstate.actions.db_place import Wish
 from platformstate.actions.db_status import database_status
 from platformstate.errors import StateError
@@ -216,6 +217,37 @@ def test_a_path_that_no_index_holds_is_a_finding(mirror: Mirror) -> None:
             mirror.git("rm", "-q", "--cached", "--", long[:size])
     refused = mirror.refused()
     assert (refused.code, refused.problems[0].code) == ("state_invalid", "db_value_unstorable")
+
+
+DATES = {
+    "after the last year": b"253402300800 +0000",
+    "after all time": b"9" * 40 + b" +0000",
+    "before the first year": b"-" + b"9" * 17 + b" +0000",
+    "none": b"",
+}
+
+
+@pytest.mark.parametrize("date", DATES.values(), ids=DATES)
+def test_a_commit_of_no_year_is_a_commit(mirror: Mirror, date: bytes) -> None:
+    made = mirror.git("cat-file", "commit", "HEAD").encode()
+    head, _, rest = made.partition(b"\ncommitter Ann <ann@example.org> ")
+    made = head + b"\ncommitter Ann <ann@example.org> " + date + b"\n" + rest.partition(b"\n")[2]
+    argv = ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
+    oid = subprocess.run(argv, cwd=mirror.root, input=made, capture_output=True, check=True).stdout.decode()
+    mirror.git("update-ref", "refs/heads/main", oid.strip())
+    assert mirror.sync().data["to_commit"] == oid.strip()
+    assert mirror.equal()
+    assert mirror.sync().data["result"] == "up_to_date"
+
+
+def test_the_schema_of_git_config_is_that_of_what_is_printed(lite: Mirror, tmp_path: Path) -> None:
+    lite.git("config", "platformstate.db.schema", "mirror")
+    printed = migrate_database(str(lite.root), Wish(), MigrateWish(print_sql=True)).data
+    assert (printed["schema"], 'SCHEMA IF NOT EXISTS "mirror"' in printed["sql"]) == ("mirror", True)
+    roles = ("a", "b", "c")
+    assert '"mirror".task' in grant_text(None, *roles, directory=str(lite.root)).data["sql"]
+    assert '"other".task' in grant_text("other", *roles, directory=str(lite.root)).data["sql"]
+    assert '"platformstate".task' in grant_text(None, *roles, directory=str(tmp_path)).data["sql"]
 
 
 def test_a_ref_whose_name_is_no_text_is_refused(mirror: Mirror) -> None:
