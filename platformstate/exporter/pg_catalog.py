@@ -53,7 +53,11 @@ FROM {_IN_SCHEMA} JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid WHERE NOT t.
 UNION ALL SELECT c.relname::text, 'rule', r.rulename::text, r.ev_enabled::text
 FROM {_IN_SCHEMA} JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid WHERE r.rulename <> '_RETURN'
 UNION ALL SELECT c.relname::text, 'policy', p.polname::text, 'O'
-FROM {_IN_SCHEMA} JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid"""
+FROM {_IN_SCHEMA} JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid
+UNION ALL SELECT c.relname::text, 'reference', k.conname::text, 'O'
+FROM {_IN_SCHEMA} JOIN pg_catalog.pg_constraint k ON k.confrelid = c.oid AND k.contype = 'f'
+JOIN pg_catalog.pg_class r ON r.oid = k.conrelid
+WHERE r.relnamespace <> c.relnamespace OR NOT r.relname = ANY(%s::text[])"""
 _FIRES: Final = {"O": "", "D": " (disabled)", "R": " (of replicas)", "A": " (always)"}
 _DOES: Final = {"r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 _OTHER_ROWS: Final = """SELECT EXISTS (
@@ -102,7 +106,8 @@ def found(connection: Connection, schema: str, *, with_migrations: bool = True) 
     objects |= _columns(connection, schema, there, [r for r in relations.values() if r.name in VIEWS], owner)
     objects |= _keys(connection, schema, {name: relations[name].odd(owner) for name in there})
     objects |= _indexes(connection, schema, there)
-    for name, what, called, state in connection.execute(sql(_HANGING), [schema, schema, schema]):
+    asked = [schema, schema, schema, schema, sorted(ours)]
+    for name, what, called, state in connection.execute(sql(_HANGING), asked):
         if name in ours or name in VIEWS:
             objects[f"{name}.{what} {called}"] = f"{what} on {name}{_FIRES.get(state, '')}"
     if with_migrations:

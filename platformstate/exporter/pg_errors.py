@@ -9,6 +9,7 @@ from typing import Final
 import psycopg
 
 from platformstate.errors import Problem, StateError
+from platformstate.exporter.tables import TABLES
 
 _CODES: Final = {
     "42501": (
@@ -92,6 +93,10 @@ def _meaning(error: psycopg.Error) -> Exception:
 
 
 def _dangling(error: psycopg.Error) -> StateError:
+    if error.diag.table_name not in TABLES:
+        message = f"rows of {error.diag.table_name}, a table of somebody else, refer to what would vanish"
+        hint = "drop that reference, or let it cascade; platformctl db verify names it"
+        return StateError("db_migration_changed", f"{message}; nothing was written", hint=hint)
     message = f"a row of {error.diag.table_name} names a record that is not there"
     problem = Problem("state", 1, 1, "reference_dangling", message, "platformctl validate --rev COMMIT")
     return StateError("state_invalid", f"{message}; nothing was written", problems=(problem,))

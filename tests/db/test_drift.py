@@ -57,6 +57,13 @@ DRIFTS = {
         " REFERENCES task DEFERRABLE INITIALLY DEFERRED NOT VALID"),
         "task_run",
     ),
+    "a reference from elsewhere": (
+        (
+            "CREATE TABLE notes (store_id uuid, task_id text, CONSTRAINT held"
+            " FOREIGN KEY (store_id, task_id) REFERENCES task)"
+        ),
+        "task.reference held",
+    ),
     "references switched off": ("ALTER TABLE task_run DISABLE TRIGGER ALL", "task_run"),
     "a check more": ("ALTER TABLE task ADD CONSTRAINT short CHECK (length(title) < 999)", "task.check short"),
     "a check dropped": (f"ALTER TABLE job_run DROP CONSTRAINT {ORIGIN}", f"job_run.check {ORIGIN}"),

@@ -130,6 +130,23 @@ def test_tables_of_somebody_else_are_left_alone(fresh: Mirror) -> None:
     assert "task" in refused.value.message
 
 
+def test_a_table_of_somebody_else_that_holds_a_row_back_is_named(pg: Mirror) -> None:
+    pg.add_tasks(1)
+    pg.commit("one more")
+    pg.sync()
+    pg.sql(
+        "CREATE TABLE notes (store_id uuid, task_id text, FOREIGN KEY (store_id, task_id) REFERENCES task)"
+    )
+    pg.sql("INSERT INTO notes SELECT store_id, task_id FROM task")
+    shutil.rmtree(pg.root / "state/tasks/t-0")
+    pg.commit("one less")
+    refused = pg.refused()
+    assert (refused.code, refused.exit_status) == ("db_migration_changed", 4)
+    assert "notes" in refused.message
+    pg.sql("DROP TABLE notes")
+    assert pg.changes() == (0, 0, 1)
+
+
 # Settings of a database or a role.
 
 SETTINGS = (
