@@ -22,7 +22,6 @@ from platformstate.exporter.migrations import packaged, pending_sql
 from platformstate.exporter.target import Flags, passwords
 from tests.db.conftest import RUN, TASK, Mirror
 from tests.db.test_contention import role_without
-from tests.postgres import Database
 
 # Row security.
 
@@ -193,12 +192,12 @@ def test_a_schema_of_the_server_is_refused(lite: Mirror, name: str) -> None:
     assert refused.value.code == "db_schema_name_invalid"
 
 
-@pytest.mark.parametrize("name", ["select", "user", "a" * 63])
-def test_a_schema_may_be_named_like_a_word_of_sql(fresh: Mirror, name: str) -> None:
-    mirror = Mirror(fresh.root, fresh.wish._replace(target=fresh.wish.target._replace(schema=name)), None)
-    mirror.migrate()
-    mirror.sync()
-    assert mirror.equal()
+def test_a_schema_may_be_named_like_a_word_of_sql(fresh: Mirror) -> None:
+    for name in ("select", "a" * 63):
+        mirror = Mirror(fresh.root, fresh.wish._replace(target=fresh.wish.target._replace(schema=name)), None)
+        mirror.migrate()
+        mirror.sync()
+        assert mirror.equal()
 
 
 OPEN = (
@@ -245,16 +244,16 @@ DATES = {
 
 
 @pytest.mark.parametrize("date", DATES.values(), ids=DATES)
-def test_a_commit_of_no_year_is_a_commit(mirror: Mirror, date: bytes) -> None:
-    made = mirror.git("cat-file", "commit", "HEAD").encode()
+def test_a_commit_of_no_year_is_a_commit(lite: Mirror, date: bytes) -> None:
+    made = lite.git("cat-file", "commit", "HEAD").encode()
     head, _, rest = made.partition(b"\ncommitter Ann <ann@example.org> ")
     made = head + b"\ncommitter Ann <ann@example.org> " + date + b"\n" + rest.partition(b"\n")[2]
     argv = ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
-    oid = subprocess.run(argv, cwd=mirror.root, input=made, capture_output=True, check=True).stdout.decode()
-    mirror.git("update-ref", "refs/heads/main", oid.strip())
-    assert mirror.sync().data["to_commit"] == oid.strip()
-    assert mirror.equal()
-    assert mirror.sync().data["result"] == "up_to_date"
+    oid = subprocess.run(argv, cwd=lite.root, input=made, capture_output=True, check=True).stdout.decode()
+    lite.git("update-ref", "refs/heads/main", oid.strip())
+    assert lite.sync().data["to_commit"] == oid.strip()
+    assert lite.equal()
+    assert lite.sync().data["result"] == "up_to_date"
 
 
 def test_the_schema_of_git_config_is_that_of_what_is_printed(lite: Mirror, tmp_path: Path) -> None:
@@ -267,9 +266,9 @@ def test_the_schema_of_git_config_is_that_of_what_is_printed(lite: Mirror, tmp_p
     assert '"platformstate".task' in grant_text(None, *roles, directory=str(tmp_path)).data["sql"]
 
 
-def test_a_ref_whose_name_is_no_text_is_refused(mirror: Mirror) -> None:
-    subprocess.run([b"git", b"update-ref", b"refs/heads/w\xff", b"HEAD"], cwd=mirror.root, check=True)
-    assert mirror.refused(ref="refs/heads/w\udcff").code == "ref_not_found"
+def test_a_ref_whose_name_is_no_text_is_refused(lite: Mirror) -> None:
+    subprocess.run([b"git", b"update-ref", b"refs/heads/w\xff", b"HEAD"], cwd=lite.root, check=True)
+    assert lite.refused(ref="refs/heads/w\udcff").code == "ref_not_found"
 
 
 # Outputs.
@@ -330,7 +329,6 @@ RETYPED = (
     "blob_oid = lower(hex(blob_oid))",
     "title = CAST(x'ff41' AS TEXT)",
     "task_id = CAST(task_id AS BLOB)",
-    "doc = CAST(doc AS BLOB)",
 )
 
 
@@ -403,7 +401,7 @@ def test_a_file_that_was_cut_or_overwritten_is_refused(lite: Mirror) -> None:
         assert refused.value.code == "db_server_unsupported"
 
 
-def test_a_limit_of_the_size_of_files_leaves_the_old_rows(lite: Mirror, database: Database) -> None:
+def test_a_limit_of_the_size_of_files_leaves_the_old_rows(lite: Mirror) -> None:
     lite.sync()
     before = (lite.root / "../mirror.db").read_bytes()
     lite.add_tasks(120)
