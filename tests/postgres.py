@@ -67,6 +67,21 @@ class Server:
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
+    def follower(self) -> Server:
+        """Return a standby of this stopped server, not started."""
+        made = object.__new__(Server)
+        made.binaries, made.folder = self.binaries, self.folder
+        made.home = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        made.data = made.home / "data"
+        shutil.copytree(self.data, made.data)
+        with (made.data / "postgresql.conf").open("a") as conf:
+            conf.write(f"unix_socket_directories = '{made.home}'\nprimary_conninfo = '{self.conninfo()}'\n")
+        (made.data / "standby.signal").touch()
+        if os.geteuid() == 0:
+            for path in (made.home, *made.home.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+        return made
+
     def conninfo(self, database: str = "postgres") -> str:
         """Return how to reach one of its databases."""
         return f"host={self.home} port=5432 user=postgres dbname={database}"

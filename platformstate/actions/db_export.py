@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from platformstate.exporter.ports import Wishes
 from platformstate.exporter.source import Progress, silent
 from platformstate.exporter.sync import sync
 from platformstate.exporter.tables import TABLES
-from platformstate.exporter.target import DEFAULT_SCHEMA, Target
+from platformstate.exporter.target import Flags, Target, schema_of
 from platformstate.files.errors import explained
 
 
@@ -52,8 +53,9 @@ def _export(directory: str, wish: Wish, asked: ExportWish, told: Progress) -> An
     ref, found = place.commit(asked.ref, asked.at)
     source = GitSource(place.repository, ref, found, told)
     path = place.directory / (asked.sqlite or asked.jsonl or "")
-    _refuse_existing(path, asked.force)
-    with _beside(path, place) as draft:
+    with _writable(path):
+        _refuse_existing(path, asked)
+    with _writable(path), _beside(path, place) as draft:
         if asked.sqlite is not None:
             _sqlite(place, source, draft, told)
             expected = parity.expected_of(source)
@@ -74,12 +76,45 @@ def _export(directory: str, wish: Wish, asked: ExportWish, told: Progress) -> An
     return Answer(data)
 
 
-def _refuse_existing(path: Path, force: bool) -> None:
-    if path.is_dir() and not any(path.iterdir()):
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Turn the errors of an output's place into ours. Raises: usage_invalid, those of `explained`."""
+    with explained(str(path)):
+        try:
+            yield
+        except OSError as failed:
+            if failed.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+                raise
+            message = f"the output cannot be written: {failed.strerror}"
+            raise StateError(
+                "usage_invalid", message, hint="name a file in a folder that is there"
+            ) from failed
+
+
+def _refuse_existing(path: Path, asked: ExportWish) -> None:
+    """Refuse to replace something, and with `--force` anything that is no earlier output."""
+    path.parent.stat()
+    if not os.path.lexists(path) or (asked.jsonl is not None and _names(path) == set()):
         return
-    if path.exists() and not force:
-        message = "something is there already; nothing was written"
-        raise StateError("output_exists", message, hint="another name, or --force", path=str(path))
+    message, hint = "something is there already; nothing was written", "another name, or --force"
+    if asked.force:
+        if _is_output(path, folder=asked.jsonl is not None):
+            return
+        message, hint = "what is there is no output of an export, so that --force leaves it", "another name"
+    raise StateError("output_exists", message, hint=hint, path=str(path))
+
+
+def _is_output(path: Path, *, folder: bool) -> bool:
+    """Say whether an export may have written what is there: a file, or a folder of nothing but tables."""
+    if not folder:
+        return path.is_symlink() or path.is_file()
+    names = _names(path)
+    return names is not None and names <= {f"{name}.jsonl" for name in EVERY}
+
+
+def _names(path: Path) -> set[str] | None:
+    """Return the names in a folder, None for what is none or only leads to one."""
+    return set(os.listdir(path)) if path.is_dir() and not path.is_symlink() else None
 
 
 @contextmanager
@@ -88,15 +123,14 @@ def _beside(path: Path, place: Place) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{place.uuid()[:8]}")
     try:
         yield draft
-        with explained(str(path)):
-            if draft.exists():
-                _replace(draft, path)
+        if draft.exists():
+            _replace(draft, path)
     finally:
         _remove(draft)
 
 
 def _replace(draft: Path, path: Path) -> None:
-    if draft.is_dir() and path.exists():
+    if draft.is_dir() and path.is_dir():
         _remove(path)
     os.replace(draft, path)
 
@@ -121,7 +155,23 @@ def _sqlite(place: Place, source: GitSource, path: Path, told: Progress) -> None
         sync(place.engine(opened, "export", sync_id), source, wishes, told)
 
 
-def grant_text(schema: str | None, owner: str, sync_role: str, read_role: str) -> Answer:
-    """Return the script that an administrator runs after each migration. Raises: usage_invalid."""
-    data: dict[str, Any] = {"sql": grants(schema or DEFAULT_SCHEMA, Roles(owner, sync_role, read_role))}
+def grant_text(
+    schema: str | None, owner: str, sync_role: str, read_role: str, *, directory: str | None = None
+) -> Answer:
+    """Return the script that an administrator runs after each migration; outside of a repository, too.
+
+    Raises: usage_invalid, db_schema_name_invalid.
+    """
+    named = schema_of(Flags(schema=schema), {} if directory is None else _config(directory))
+    data: dict[str, Any] = {"sql": grants(named, Roles(owner, sync_role, read_role))}
     return Answer(data)
+
+
+def _config(directory: str) -> dict[str, Sequence[str]]:
+    """Return what git config says of the target, nothing outside of a repository."""
+    try:
+        return Place(directory, Wish()).config()
+    except StateError as refused:
+        if refused.code != "repository_not_found":
+            raise
+        return {}

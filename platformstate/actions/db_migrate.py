@@ -10,7 +10,6 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.db_place import Place, Wish, unseen
 from platformstate.exporter import target as targets
 from platformstate.exporter.migrations import Applied, Migration, packaged, pending_sql
-from platformstate.exporter.target import DEFAULT_SCHEMA
 
 
 class MigrateWish(NamedTuple):
@@ -55,7 +54,7 @@ def _only_reads(place: Place, asked: MigrateWish) -> bool:
 
 
 def _printed(place: Place) -> Answer:
-    schema = place.wish.target.schema or DEFAULT_SCHEMA
+    schema = targets.schema_of(place.wish.target, place.config())
     known = packaged("postgres")
     return _answer("postgres", schema, (), [], known, pending_sql(schema, known))
 

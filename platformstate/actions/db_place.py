@@ -107,7 +107,7 @@ class Place:
 
     def commit(self, ref: str | None, at: str | None) -> tuple[str, Snapshot]:
         """Return the full name of the ref and the commit to export. Raises: db_ref_required, ref_not_found."""
-        name = self._ref(ref, at)
+        name = _storable(self._ref(ref, at))
         rev = at or name
         found = snapshot(self.repository, rev)
         if found is None:
@@ -131,6 +131,15 @@ class Place:
                 "ref_not_found", f"{shown(ref)} is no ref here", hint="git fetch, or name --at COMMIT"
             )
         return ref if ref.startswith("refs/") else _HEADS + ref
+
+
+def _storable(ref: str) -> str:
+    """Return a ref's name. Raises: ref_not_found for bytes that are no UTF-8, which no database can hold."""
+    if not ref.isprintable():
+        raise StateError(
+            "ref_not_found", f"{shown(ref)} is no name that a database can hold", hint="rename it"
+        )
+    return ref
 
 
 @contextmanager

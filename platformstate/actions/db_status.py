@@ -91,12 +91,14 @@ def _repository(place: Place, source: GitSource, head: Head | None) -> dict[str,
     relation = None
     if head is not None:
         relation = source.kinship(head.commit, head.tree)
+    with uncommitted_files(place.repository) as counted:
+        uncommitted = counted()
     return {
         "ref": source.wanted.ref,
         "commit": source.wanted.commit,
         "relation": relation,
         "behind": None if head is None else behind(place, head),
-        "uncommitted": uncommitted_files(place.repository),
+        "uncommitted": uncommitted,
     }
 
 

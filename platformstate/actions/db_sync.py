@@ -49,10 +49,14 @@ def _sync(place: Place, asked: SyncWish, told: Progress) -> Answer:
     dry_run = place.wish.dry_run
     flags = {name: getattr(asked, name) for name in SyncWish._fields if name not in ("ref", "at")}
     wishes = Wishes(sync_id, place.actor, __version__, place.now(), **flags, dry_run=dry_run)
-    with place.opened("sync", sync_id, mode="plan" if dry_run else "write", target=target) as opened:
+    mode = "plan" if dry_run else "write"
+    with (
+        uncommitted_files(place.repository) as counted,
+        place.opened("sync", sync_id, mode=mode, target=target) as opened,
+    ):
         outcome = sync(place.engine(opened, "sync", sync_id), source, wishes, told)
         seconds = source.watch.seconds()
-        uncommitted = uncommitted_files(place.repository)
+        uncommitted = counted()
         data = _data(outcome, source, opened.engine, opened.schema, sync_id, uncommitted) | {
             "seconds": seconds
         }

@@ -117,7 +117,7 @@ def _compared(place: Place, opened: Any, names: Sequence[str], quick: bool, told
         source = GitSource(place.repository, head.ref, found, told)
         tables = (parity.quick if quick else parity.deep)(source, reader, names)
         system = reader.system_id() if not quick else ""
-        return Compared(head, source, opened.server(), tables, reader.drift(), system)
+        return Compared(head, source, opened.server(), tables, reader.drift(deep=not quick), system)
 
 
 def _refuse_tables(opened: Any, store: str) -> None:

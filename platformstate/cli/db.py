@@ -186,4 +186,5 @@ def grant_sql(
     """Print the grants of the three roles; connects to nothing."""
     from platformstate.actions.db_export import grant_text
 
-    present(invocation, grant_text(schema, owner, sync_role, read_role), db_text.sql_text)
+    answer = grant_text(schema, owner, sync_role, read_role, directory=invocation.directory)
+    present(invocation, answer, db_text.sql_text)

@@ -22,6 +22,8 @@ from platformstate.exporter.postgres import PostgresTarget, applied_migrations, 
 _REMEMBER = """INSERT INTO schema_migration (version, name, checksum, tool_version, ms)
 VALUES (%s, %s, decode(%s, 'hex'), %s, %s)"""
 
+_IS_THERE = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s"
+
 
 class Done(NamedTuple):
     """One migration that was applied, and how long it took."""
@@ -100,5 +102,8 @@ def _make(connection: Connection, target: PostgresTarget, migration: Migration, 
                 hint="apply the text of db migrate --print-sql, then adopt it",
             )
         return
-    connection.execute(sql(f'CREATE SCHEMA IF NOT EXISTS "{target.schema}"'))
+    if (
+        connection.execute(_IS_THERE, [target.schema]).fetchone() is None
+    ):  # an owner of the schema may lack the right
+        connection.execute(sql(f'CREATE SCHEMA "{target.schema}"'))
     connection.execute(sql(migration.sql))

@@ -119,5 +119,6 @@ def pending_sql(schema: str, pending: tuple[Migration, ...]) -> str:
         f"-- migration {each.version} {each.name}, sha256 {each.checksum}\nBEGIN;\n{each.sql}COMMIT;\n"
         for each in pending
     )
-    head = f'CREATE SCHEMA IF NOT EXISTS "{schema}";\nSET search_path = "{schema}", pg_catalog;\n'
+    create = f'CREATE SCHEMA IF NOT EXISTS "{schema}";\n' if pending[0].version == 1 else ""
+    head = f'{create}SET search_path = "{schema}", pg_catalog;\n'
     return "\n".join([head, *texts])

@@ -11,7 +11,7 @@ from platformstate.exporter import canonical
 from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.pg_text import EVERY
-from platformstate.exporter.rows import PARSER_VERSION, inventory_row
+from platformstate.exporter.rows import PARSER_VERSION, inventory_rows
 from platformstate.exporter.source import Source
 from platformstate.exporter.staging import refused, rows
 from platformstate.exporter.state import Head
@@ -52,7 +52,7 @@ class Reader(Protocol):
         """Return blob and parser version of every file of the inventory."""
         ...
 
-    def drift(self) -> list[Drift]:
+    def drift(self, *, deep: bool = True) -> list[Drift]:
         """Return how the catalog differs from the expected one."""
         ...
 
@@ -126,9 +126,7 @@ def every_row(source: Source, entries: list[Entry]) -> Iterator[tuple[str, int, 
     for record, files, found in rows(source, entries):
         for row in found:
             yield record.unit.table, row.shard, row.hash, row.fields
-        for entry in files:
-            count = len(found) if entry.path == record.unit.path else 0
-            fields = inventory_row(store, entry.path, entry.oid or "", record.unit, count)
+        for fields in inventory_rows(store, record, files):
             key = fields[: len(inventory.key)]
             yield "source_file", canonical.shard(key), canonical.row_hash("source_file", fields), fields
     if source.problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from platformstate.exporter.pg_errors import unreachable
 
 OLDEST: Final = 150000
 _LOCAL: Final = ("", "localhost", "127.0.0.1", "::1")
+# Where a service is that libpq may find and we do not: as far away as can be.
+_ELSEWHERE: Final = "elsewhere"
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -71,7 +74,8 @@ def parameters(conninfo: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _tls(given: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
     known = {**_of_environment(environ), **_of_service(given, environ), **given}
-    hosts = (known.get("hostaddr") or known.get("host", "")).split(",")
+    pairs = zip_longest(known.get("hostaddr", "").split(","), known.get("host", "").split(","), fillvalue="")
+    hosts = [address or host for address, host in pairs]
     if "sslmode" in known or all(host in _LOCAL or host[0] in "/@" for host in hosts):
         return {}
     own = Path(environ.get("HOME", "/"), ".postgresql", "root.crt")
@@ -99,7 +103,7 @@ def _of_service(given: Mapping[str, str], environ: Mapping[str, str]) -> dict[st
     for file in files if name else ():
         if os.path.isfile(file) and (found := _section(Path(file), name or "")):
             return found
-    return {}
+    return {"host": _ELSEWHERE} if name else {}
 
 
 def _section(file: Path, name: str) -> dict[str, str]:
@@ -127,11 +131,18 @@ def _check(connection: Connection, *, writes: bool) -> None:
         raise StateError(
             "db_server_unsupported", fault, hint="createdb --encoding UTF8 --template template0 NAME"
         )
-    standby = facts.parameter_status("in_hot_standby") == "on"
-    if writes and (standby or facts.parameter_status("default_transaction_read_only") == "on"):
+    if writes:
+        refuse_standby(connection)
+        if facts.parameter_status("default_transaction_read_only") == "on":
+            connection.close()
+            raise StateError("db_read_only", "the server takes no writes", hint="name the primary server")
+
+
+def refuse_standby(connection: Connection) -> None:
+    """Refuse to write on a server that only follows another. Raises: db_read_only."""
+    if connection.info.parameter_status("in_hot_standby") == "on":
         connection.close()
-        what = "is a standby" if standby else "takes no writes"
-        raise StateError("db_read_only", f"the server {what}", hint="name the primary server")
+        raise StateError("db_read_only", "the server is a standby", hint="name the primary server")
 
 
 def server_version(connection: Connection) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 import psycopg
 
 from platformstate.errors import Problem, StateError
+from platformstate.exporter.tables import TABLES
 
 _CODES: Final = {
     "42501": (
@@ -28,6 +29,11 @@ _CODES: Final = {
     "28000": ("db_unreachable", "the server does not let this user in", "check pg_hba.conf and the user"),
     "3D000": ("db_unreachable", "there is no such database", "createdb, or name another"),
     "53300": ("db_unreachable", "the server has no free connection", "repeat the command later"),
+    "42P07": (
+        "db_migration_changed",
+        "{said}",
+        "the schema holds what is none of ours: name another with --schema",
+    ),
     "42P01": (
         "db_migration_pending",
         "{said}",
@@ -40,7 +46,7 @@ _CODES: Final = {
     ),
 }
 _LOCKED: Final = "55P03"
-_AGAIN: Final = ("40001", "40P01", "57P01", "57P02", "57P03")
+_AGAIN: Final = ("40001", "40P01", "57P01", "57P02", "57P03", "57P05")
 _UNREACHABLE: Final = "the server cannot be reached, or the connection was lost"
 
 
@@ -87,6 +93,10 @@ def _meaning(error: psycopg.Error) -> Exception:
 
 
 def _dangling(error: psycopg.Error) -> StateError:
+    if error.diag.table_name not in TABLES:
+        message = f"rows of {error.diag.table_name}, a table of somebody else, refer to what would vanish"
+        hint = "drop that reference, or let it cascade; platformctl db verify names it"
+        return StateError("db_migration_changed", f"{message}; nothing was written", hint=hint)
     message = f"a row of {error.diag.table_name} names a record that is not there"
     problem = Problem("state", 1, 1, "reference_dangling", message, "platformctl validate --rev COMMIT")
     return StateError("state_invalid", f"{message}; nothing was written", problems=(problem,))

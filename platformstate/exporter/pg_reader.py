@@ -55,9 +55,10 @@ class PostgresReader:
         )
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(text, [self._store])}
 
-    def drift(self) -> list[Drift]:
-        """Return how the catalog differs from the expected one."""
-        return pg_catalog.drift(self._connection, self._schema)
+    def drift(self, *, deep: bool = True) -> list[Drift]:
+        """Return how the catalog differs from the expected one, and when `deep` views that show other rows."""
+        found = pg_catalog.drift(self._connection, self._schema)
+        return found or (pg_catalog.other_views(self._connection) if deep else [])
 
     def system_id(self) -> str:
         """Return the number that tells this cluster from every other."""

@@ -15,6 +15,8 @@ LOCK_AND_NOW: Final = (
 )
 EVERY: Final = {**TABLES, "source_file": SOURCE_FILE}
 _STAGED: Final = "pg_temp.staged_"
+# Of exactly the type that the server's function takes: one of the schema's that takes text would fit better.
+_UTF8: Final = "'UTF8'::name"
 _CANONICAL: Final = {
     "text": "{c}",
     "uuid": "{c}::text",
@@ -153,12 +155,12 @@ def _encoded(table: Table, names: tuple[str, ...]) -> str:
 
 def hash_of(table: Table) -> str:
     """Return a row's hash as SQL."""
-    return f"sha256(convert_to('{table.name},' || {_encoded(table, hashed_columns(table))}, 'UTF8'))"
+    return f"sha256(convert_to('{table.name},' || {_encoded(table, hashed_columns(table))}, {_UTF8}))"
 
 
 def shard_of(table: Table) -> str:
     """Return a row's shard as SQL."""
-    return f"get_byte(sha256(convert_to({_encoded(table, table.key)}, 'UTF8')), 0)"
+    return f"get_byte(sha256(convert_to({_encoded(table, table.key)}, {_UTF8})), 0)"
 
 
 def shards(table: Table) -> str:

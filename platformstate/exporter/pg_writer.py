@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import psycopg
@@ -16,10 +16,8 @@ from platformstate.exporter.repairing import repair_postgres
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
-# What waits before it is sent: little, so that the server works while rows are made; more of the inventory,
-# whose short rows come with those of every other table.
-BATCH_BYTES: Final = 1 << 17
-INVENTORY_BYTES: Final = 1 << 20
+# What waits before it is sent: little, so that the server works while rows are made.
+BATCH_BYTES: Final = 1 << 16
 _LEDGER: Final = """INSERT INTO sync_run (sync_id, store_id, ref, from_commit, to_commit, to_tree, relation, counts,
   schema_version, parser_version, tool_version, actor, started_at)
 VALUES (%s::uuid, %s::uuid, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'), %s, %s::jsonb,
@@ -44,12 +42,11 @@ class _Batch:
 
     def __init__(self, table: Table, stamps: Mapping[str, bytes]) -> None:
         types = {column.name: column.type for column in table.columns} | {"row_hash": "raw"}
-        self.writers = pg_binary.writers([types[name] for name in pg_text.staged_columns(table)])
+        self.types = [types[name] for name in pg_text.staged_columns(table)]
         self.statement = pg_text.copy_straight(table) if stamps else pg_text.copy_in(table)
         names = [name for name in pg_text.stamps(table) if stamps]
         self.after = [stamps[name] for name in names]
-        self.also = pg_binary.writers([_STAMPS[name] for name in names])
-        self.most = INVENTORY_BYTES if table.name == "source_file" else BATCH_BYTES
+        self.also = [_STAMPS[name] for name in names]
         self.rows: list[pg_binary.Fields] = []
         self.size = self.sent = 0
 
@@ -57,7 +54,7 @@ class _Batch:
         """Return what waits, and wait for more."""
         rows, self.rows, self.size = self.rows, [], 0
         self.sent += len(rows)
-        return pg_binary.tuples(rows, self.writers, self.after, self.also)
+        return pg_binary.tuples(rows, self.types, self.after, self.also)
 
 
 class PostgresWriter:
@@ -76,12 +73,12 @@ class PostgresWriter:
         self._batches: dict[str, _Batch] = {}
         self._copying = Copying(connection)
 
-    def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
-        """Add one row to what will be there; it is sent with the next batch of its table."""
+    def stage(self, table: Table, rows: Sequence[pg_binary.Fields], size: int) -> None:
+        """Add rows to what will be there, fields and hash; they are sent with the next batch of their table."""
         batch = self._batches.get(table.name) or self._begun(table)
-        batch.rows.append((*fields, *raw))
-        batch.size += sum(map(len, filter(None, fields)))
-        if batch.size >= batch.most:
+        batch.rows += rows
+        batch.size += size
+        if batch.size >= BATCH_BYTES:
             self._send(batch)
 
     def _begun(self, table: Table) -> _Batch:
@@ -108,9 +105,8 @@ class PostgresWriter:
         with explained(), self._connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE touched (unit text PRIMARY KEY) ON COMMIT DROP")
             with cursor.copy("COPY pg_temp.touched FROM STDIN (FORMAT BINARY)") as copy:
-                written = pg_binary.writers(["text"])
                 rows = [[unit.encode("utf-8")] for unit in units]
-                copy.write(b"".join([pg_binary.HEADER, pg_binary.tuples(rows, written), pg_binary.TRAILER]))
+                copy.write(b"".join([pg_binary.HEADER, pg_binary.tuples(rows, ["text"]), pg_binary.TRAILER]))
 
     def lock(self, head: Callable[[Connection], Head | None]) -> Head | None:
         """Wait for this store's turn, then return its cursor as it is now. Raises: Locked."""

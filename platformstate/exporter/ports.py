@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from platformstate.errors import StateError, Warned
 from platformstate.exporter.layout import Table
+from platformstate.exporter.rows import Fields
 from platformstate.exporter.state import Counts, Head, LedgerRow, Server, Standing
 from platformstate.exporter.work import Work
 
@@ -46,8 +47,8 @@ class Writer(Protocol):
 
     straight: bool
 
-    def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
-        """Add one row to what will be there."""
+    def stage(self, table: Table, rows: Sequence[Fields], size: int) -> None:
+        """Add rows to what will be there, fields and hash; their size, in bytes, says when to send them."""
         ...
 
     def flush(self) -> None:

@@ -13,7 +13,7 @@ from platformstate.errors import StateError
 from platformstate.exporter import pg_text
 from platformstate.exporter.layout import Table
 from platformstate.exporter.migrations import Applied
-from platformstate.exporter.pg_connect import Connection, connect, described, sql
+from platformstate.exporter.pg_connect import Connection, connect, described, refuse_standby, sql
 from platformstate.exporter.pg_errors import explained
 from platformstate.exporter.pg_writer import PostgresWriter
 from platformstate.exporter.rows import PARSER_VERSION
@@ -39,20 +39,22 @@ _LAST_VERIFY: Final = (
 )
 _OF_COMMIT: Final = " AND mode = 'deep' AND commit_oid = decode(%(commit)s, 'hex')"
 _NEWEST: Final = " ORDER BY finished_at DESC LIMIT 1"
-_MAY_MIGRATE: Final = """SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace
-  WHERE nspname = %(schema)s), has_database_privilege(current_database(), 'CREATE'))"""
-_MAY_SYNC: Final = """SELECT count(*) = cardinality(%(names)s::text[])
-  AND has_database_privilege(current_database(), 'TEMP')
+_MAY_MIGRATE: Final = """SELECT coalesce((SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM pg_namespace
+  WHERE nspname = %(schema)s), pg_catalog.has_database_privilege(current_database(), 'CREATE'))"""
+_MAY_SYNC: Final = """SELECT count(*) = pg_catalog.cardinality(%(names)s::text[])
+  AND pg_catalog.has_database_privilege(current_database(), 'TEMP')
 FROM pg_tables WHERE schemaname = %(schema)s AND tablename = ANY(%(names)s)
-  AND has_schema_privilege(schemaname, 'USAGE')
-  AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'INSERT')
-  AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'UPDATE')
-  AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'DELETE')"""
+  AND pg_catalog.has_schema_privilege(schemaname, 'USAGE')
+  AND pg_catalog.has_table_privilege(pg_catalog.format('%%I.%%I', schemaname, tablename), 'INSERT')
+  AND pg_catalog.has_table_privilege(pg_catalog.format('%%I.%%I', schemaname, tablename), 'UPDATE')
+  AND pg_catalog.has_table_privilege(pg_catalog.format('%%I.%%I', schemaname, tablename), 'DELETE')"""
 _HOLDER: Final = """SELECT a.pid, a.usename, a.application_name,
   extract(epoch FROM clock_timestamp() - a.xact_start)::integer
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND ((l.classid::bigint << 32) | l.objid::bigint) = ANY(%s) ORDER BY a.xact_start LIMIT 1"""
+
+_HAS_TRANSACTION_TIMEOUT: Final = 170000
 
 
 class Timeouts:
@@ -91,26 +93,37 @@ class PostgresTarget:
         """Return what may be told of the server."""
         return described(self.connection, self.schema)
 
-    def begin(self, how: str) -> Connection:
-        """Begin a transaction in which unqualified names are the schema's."""
+    def begin(self, how: str, *, hidden: bool = False) -> Connection:
+        """Begin a transaction in which unqualified names are the schema's.
+
+        Row security would hide rows; a statement that it touches is refused, or `hidden` rows stay so.
+        """
         connection = self.connection
         with explained():
-            connection.execute(sql(f"BEGIN {how}"))
-            connection.execute(sql(self._settings()))
+            settings = self._settings(connection.info.server_version, hidden)
+            connection.execute(sql(f"BEGIN {how}; {settings}"))
         return connection
 
-    def _settings(self) -> str:
-        return (
+    def _settings(self, version: int, hidden: bool) -> str:
+        """Return the settings of a transaction, whatever a database or a role has set."""
+        given = {
             # pg_catalog, left out, is looked in first: no function of the schema hides one of the server's.
-            f"SET LOCAL search_path = \"{self.schema}\", pg_temp; SET LOCAL TimeZone = 'UTC';"
-            f" SET LOCAL lock_timeout = {self.timeouts.lock_ms};"
-            f" SET LOCAL statement_timeout = {self.timeouts.statement_ms}"
-        )
+            "search_path": f'"{self.schema}", pg_temp',
+            "TimeZone": "'UTC'",
+            "lock_timeout": self.timeouts.lock_ms,
+            "statement_timeout": self.timeouts.statement_ms,
+            "idle_in_transaction_session_timeout": 0,
+            "row_security": "on" if hidden else "off",
+            "quote_all_identifiers": "off",
+        }
+        if version >= _HAS_TRANSACTION_TIMEOUT:
+            given["transaction_timeout"] = 0
+        return "; ".join(f"SET LOCAL {name} = {value}" for name, value in given.items())
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, hidden: bool = False) -> Iterator[Connection]:
         """Give a snapshot in which nothing is written, and roll it back."""
-        connection = self.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection = self.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", hidden=hidden)
         try:
             with explained():
                 yield connection
@@ -182,11 +195,12 @@ class PostgresTarget:
         """Give one snapshot to verify."""
         from platformstate.exporter.pg_reader import PostgresReader
 
-        with self.reading() as connection:
+        with self.reading(hidden=True) as connection:  # it reports row security, and what that hides
             yield PostgresReader(connection, self.schema, store)
 
     def remember(self, said: Verification) -> None:
         """Record a verification in a transaction of its own. Raises: db_permission_denied, db_read_only."""
+        refuse_standby(self.connection)
         connection = self.begin("ISOLATION LEVEL READ COMMITTED READ WRITE")
         try:
             with explained():

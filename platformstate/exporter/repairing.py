@@ -21,7 +21,7 @@ def repair_postgres(connection: Any, store: str) -> None:
 
 def repair_sqlite(connection: Any, store: str) -> None:
     """Do the same in a SQLite file, with the hashes computed here."""
-    from platformstate.exporter.sqlite import canonical_rows
+    from platformstate.exporter.sqlite_values import canonical_rows
 
     for table in TABLES.values():
         key = " AND ".join(f"{name} = ?" for name in table.key)

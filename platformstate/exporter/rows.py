@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from platformstate.core.places import place_of
+from platformstate.core.tree import Entry
 from platformstate.exporter import canonical
 from platformstate.exporter.canonical import Unstorable
 from platformstate.exporter.layout import Table
@@ -16,8 +17,8 @@ from platformstate.exporter.units import Unit
 PARSER_VERSION: Final = 1
 """Raised when a row of an unchanged file would look otherwise; a test of golden rows asks for it."""
 
-_PARSER_VERSION: Final = b"%d" % PARSER_VERSION
 _PARSER: Final = b"%d" % PARSER_VERSION
+Fields = tuple[bytes | None, ...]
 _NO_FILES: Final[Mapping[str, str]] = {}
 _RUN_EXTRAS: Final = {"run_receipt.json": "receipt", "resolved_steps.json": "steps"}
 
@@ -44,7 +45,7 @@ class Record(NamedTuple):
 class Row(NamedTuple):
     """One row: the canonical bytes of its hashed columns, the hash over them, and its shard."""
 
-    fields: tuple[bytes | None, ...]
+    fields: Fields
     hash: bytes
     shard: int
 
@@ -156,15 +157,13 @@ def extra_name(path: str) -> str | None:
     return _RUN_EXTRAS.get(path.rpartition("/")[2])
 
 
-def inventory_row(store: str, path: str, blob: str, unit: Unit, row_count: int) -> tuple[bytes | None, ...]:
-    """Return the hashed columns of one file's row in the inventory; its texts are of plain characters."""
-    own = path == unit.path
-    return (
-        store.encode("ascii"),
-        path.encode("utf-8"),
-        blob.encode("ascii"),
-        unit.path.encode("utf-8"),
-        unit.table.encode("ascii") if own else None,
-        b"%d" % row_count,
-        _PARSER,
-    )
+def inventory_rows(store: str, record: Record, files: Sequence[Entry]) -> list[Fields]:
+    """Return the hashed columns of each file's row in the inventory, the unit's own path first, as in `files`."""
+    unit, whose = record.unit, store.encode("ascii")
+    own = unit.path.encode("utf-8")
+    blob, count = record.blob.encode("ascii"), b"%d" % len(record.parts)
+    found: list[Fields] = [(whose, own, blob, own, unit.table.encode("ascii"), count, _PARSER)]
+    for entry in files[1:]:
+        blob = (entry.oid or "").encode("ascii")
+        found.append((whose, entry.path.encode("utf-8"), blob, own, None, b"0", _PARSER))
+    return found

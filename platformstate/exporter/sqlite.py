@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from platformstate.exporter.canonical import hashed_columns, row_hash
 from platformstate.exporter.layout import Table
 from platformstate.exporter.migrations import Applied, packaged, refuse_foreign
 from platformstate.exporter.rows import PARSER_VERSION
+from platformstate.exporter.sqlite_values import canonical_rows, decoded, shown_field
 from platformstate.exporter.state import Head, LastVerify, Server, Standing, Verification
 from platformstate.exporter.tables import TABLES
 
@@ -32,8 +33,12 @@ _FAULTS: Final = (
     ("read-only", "db_read_only", "the file may not be written"),
     ("file is not a database", "db_server_unsupported", "the file is no SQLite database"),
     ("malformed", "db_server_unsupported", "the file is a damaged SQLite database"),
+    ("already exists", "db_migration_changed", "the file has tables that are none of ours"),
+    ("no such table", "db_migration_changed", "the file lacks tables of ours"),
+    ("no such column", "db_migration_changed", "the file has tables that are none of ours"),
+    ("no column named", "db_migration_changed", "the file has tables that are none of ours"),
     ("unable to open", "db_unreachable", "the file cannot be opened"),
-    ("disk i/o error", "db_unreachable", "the file cannot be read"),
+    ("disk i/o error", "db_unreachable", "the file cannot be read or written"),
 )
 
 
@@ -86,7 +91,7 @@ class SqliteTarget:
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
-        there = self.path.exists()
+        there = os.path.exists(self.path)  # False for a name that no file can have
         if self._mode in ("read", "update") and not there:
             raise StateError(
                 "db_never_synced", f"{shown(self.path)} is not there", hint="platformctl db sync"
@@ -94,11 +99,15 @@ class SqliteTarget:
         place = f"{self.path.absolute().as_uri()}?mode={_MODES[self._mode]}"
         if self._mode == "plan" and not there:
             place = "file::memory:"
-        connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        if self._mode == "write" or place == "file::memory:":
-            self._migrate(connection)
+        with ExitStack() as opened:
+            connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
+            opened.callback(connection.close)
+            connection.text_factory = decoded
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            if self._mode == "write" or place == "file::memory:":
+                self._migrate(connection)
+            opened.pop_all()
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -169,9 +178,9 @@ class SqliteTarget:
         with self.reading() as connection:
             return [
                 (
-                    tuple(_shown(fields[place]) for place in key),
+                    tuple(shown_field(fields[place]) for place in key),
                     row_hash(table.name, fields) if own else kept or b"",
-                    _shown(fields[source]) or "",
+                    shown_field(fields[source]) or "",
                 )
                 for kept, fields in canonical_rows(connection, table, store)
             ]
@@ -262,55 +271,3 @@ def _without_cursor(connection: sqlite3.Connection, store: str) -> tuple[bool, b
         [PARSER_VERSION, store],
     ).fetchone()
     return rows, bool(files), not other
-
-
-Reader = Callable[[Any], "bytes | None"]
-
-
-def _read_back(type: str) -> Reader:
-    """Return what gives the canonical bytes of a stored value, also of one that was edited by hand."""
-    if type == "bytea":
-        return lambda value: value.hex().encode("ascii") if isinstance(value, bytes) else _as_text(value)
-    if type == "boolean":
-        return lambda value: {0: b"false", 1: b"true"}.get(value, _as_text(value))
-    return _as_text
-
-
-def _as_text(value: Any) -> bytes | None:
-    if value is None:
-        return None
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-
-
-def _shown(field: bytes | None) -> str | None:
-    return None if field is None else field.decode("utf-8", "surrogateescape")
-
-
-def canonical_rows(
-    connection: sqlite3.Connection, table: Table, store: str
-) -> Iterator[tuple[bytes | None, tuple[bytes | None, ...]]]:
-    """Yield each row's stored hash, None where the table keeps none, and its canonical fields."""
-    names = hashed_columns(table)
-    types = {column.name: column.type for column in table.columns}
-    readers = [_read_back(types[name]) for name in names]
-    kept = "row_hash" if "row_hash" in table.names else "NULL"
-    text = f"SELECT {kept}, {', '.join(names)} FROM {table.name} WHERE store_id = ?"
-    for row in connection.execute(text, [store]):
-        yield row[0], tuple(read(value) for read, value in zip(readers, row[1:], strict=True))
-
-
-def stored(types: Sequence[str], fields: Iterable[bytes | None]) -> list[Any]:
-    """Return canonical fields as SQLite keeps them."""
-    return [None if each is None else _STORED[type](each) for type, each in zip(types, fields, strict=True)]
-
-
-_STORED: Final[dict[str, Callable[[bytes], Any]]] = {
-    "text": bytes.decode,
-    "uuid": bytes.decode,
-    "jsonb": bytes.decode,
-    "timestamptz": bytes.decode,
-    "integer": int,
-    "bigint": int,
-    "boolean": lambda text: int(text == b"true"),
-    "bytea": lambda text: bytes.fromhex(text.decode("ascii")),
-}

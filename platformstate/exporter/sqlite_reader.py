@@ -11,7 +11,8 @@ from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.parity import Fields, Shard
 from platformstate.exporter.pg_text import EVERY
-from platformstate.exporter.sqlite import canonical_rows, read_head
+from platformstate.exporter.sqlite import read_head
+from platformstate.exporter.sqlite_values import canonical_rows
 from platformstate.exporter.state import Head
 
 
@@ -59,8 +60,8 @@ class SqliteReader:
         text = "SELECT path, lower(hex(blob_oid)), parser_version FROM source_file WHERE store_id = ?"
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(text, [self._store])}
 
-    def drift(self) -> list[Drift]:
-        """Return how the catalog differs from the expected one."""
+    def drift(self, *, deep: bool = True) -> list[Drift]:
+        """Return how the catalog differs from the expected one, definitions included."""
         return sqlite_catalog.drift(self._connection)
 
     def system_id(self) -> str:

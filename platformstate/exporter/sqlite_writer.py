@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from platformstate.exporter.layout import Table
 from platformstate.exporter.pg_text import EVERY, staged_columns
 from platformstate.exporter.repairing import repair_sqlite
-from platformstate.exporter.rows import PARSER_VERSION
-from platformstate.exporter.sqlite import explained, stored
+from platformstate.exporter.rows import PARSER_VERSION, Fields
+from platformstate.exporter.sqlite import explained
+from platformstate.exporter.sqlite_values import stored
 from platformstate.exporter.state import Counts, Head, LedgerRow
 
 BATCH_ROWS: Final = 500
@@ -37,23 +38,26 @@ class SqliteWriter:
                 connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
             connection.execute("BEGIN")
 
-    def stage(self, table: Table, fields: tuple[bytes | None, ...], *raw: bytes) -> None:
-        """Add one row to what will be there."""
+    def stage(self, table: Table, rows: Sequence[Fields], size: int) -> None:
+        """Add rows to what will be there, fields and hash; a batch is a number of them, whatever their size."""
         name = table.name
         if name not in self._types:
-            types = {column.name: column.type for column in table.columns}
-            columns = staged_columns(table)
-            self._types[name] = [types[each] for each in columns if each != "row_hash"]
-            self._waiting[name], self.staged[name] = [], 0
-            key = ", ".join(table.key)
-            with explained(self._path):
-                self._connection.execute(
-                    f"CREATE TEMP TABLE staged_{name} ({', '.join(columns)}, PRIMARY KEY ({key}))"
-                )
-        self._waiting[name].append([*stored(self._types[name], fields), *raw])
-        self.staged[name] += 1
+            self._begin(table)
+        self._waiting[name] += [stored(self._types[name], row) for row in rows]
+        self.staged[name] += len(rows)
         if len(self._waiting[name]) >= BATCH_ROWS:
             self._send(table)
+
+    def _begin(self, table: Table) -> None:
+        name, columns = table.name, staged_columns(table)
+        types = {column.name: column.type for column in table.columns} | {"row_hash": "raw"}
+        self._types[name] = [types[each] for each in columns]
+        self._waiting[name], self.staged[name] = [], 0
+        key = ", ".join(table.key)
+        with explained(self._path):
+            self._connection.execute(
+                f"CREATE TEMP TABLE staged_{name} ({', '.join(columns)}, PRIMARY KEY ({key}))"
+            )
 
     def _send(self, table: Table) -> None:
         rows, self._waiting[table.name] = self._waiting[table.name], []

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
+from typing import Final
 
 from platformstate.core.tree import Entry
 from platformstate.errors import Problem, StateError
 from platformstate.exporter.bookkeeping import SOURCE_FILE
 from platformstate.exporter.ports import Writer
-from platformstate.exporter.rows import BadValue, Record, Row, inventory_row, rows_of
+from platformstate.exporter.rows import BadValue, Record, Row, inventory_rows, rows_of
 from platformstate.exporter.source import Progress, Source
 from platformstate.exporter.tables import TABLES
 from platformstate.exporter.work import Work, orphans
+
+# What a file weighs in a batch of the inventory: little, so that its short rows come with many others.
+FILE_BYTES: Final = 64
 
 
 def rows(source: Source, entries: list[Entry]) -> Iterator[tuple[Record, list[Entry], list[Row]]]:
@@ -62,8 +66,9 @@ def refused(problems: list[Problem]) -> StateError:
 def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[str, int]:
     """Read, judge and stage everything. Raises: state_invalid, with all that was found."""
     seen: dict[bytes | None, str] = {}
+    watch, store = source.watch, source.wanted.store
     counted = dict.fromkeys(TABLES, 0)
-    done = 0
+    done = read = 0
     source.problems = []
     for record, files, found in rows(source, work.entries):
         if problem := twice(seen, record, found):
@@ -72,10 +77,14 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
         if source.problems:
             continue
         counted[record.unit.table] += len(found)
-        _stage(writer, record, files, found, source.wanted.store)
+        writer.stage(
+            TABLES[record.unit.table], [(*row.fields, row.hash) for row in found], watch.bytes - read
+        )
+        read = watch.bytes
+        writer.stage(SOURCE_FILE, inventory_rows(store, record, files), FILE_BYTES * len(files))
         done += len(files)
         told("copy", done, len(work.entries))
-    with source.watch.parsing():
+    with watch.parsing():
         source.problems += orphans(work, source)
     if source.problems:
         raise refused(source.problems)
@@ -83,13 +92,3 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
     if work.units is not None:
         writer.touched(work.units)
     return counted
-
-
-def _stage(writer: Writer, record: Record, files: list[Entry], found: list[Row], store: str) -> None:
-    unit = record.unit
-    table = TABLES[unit.table]
-    for row in found:
-        writer.stage(table, row.fields, row.hash)
-    for entry in files:
-        count = len(found) if entry.path == unit.path else 0
-        writer.stage(SOURCE_FILE, inventory_row(store, entry.path, entry.oid or "", unit, count))

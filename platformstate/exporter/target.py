@@ -21,7 +21,8 @@ _WAYS: Final = (
 )
 # How a password stands in a connection string of either form, also one that is malformed.
 _IN_TEXT: Final = re.compile(
-    r"password\s*=\s*(?:'((?:[^'\\]|\\.)*)'?|([^\s'&]+))|://[^:/@\s]*:([^/\s]*)@|://[^:/@\s]*:([^@/\s]+)",
+    r"(?:password|oauth_client_secret|scram_(?:client|server)_key)\s*=\s*(?:'((?:[^'\\]|\\.)*)'?|([^\s'&]+))"
+    r"|://[^:/@\s]*:([^/\s]*)@|://(?!\[)[^:/@\s]*:(?!\d*(?:[/?,\s]|$))([^@/\s]+)",
     re.I,
 )
 
@@ -63,7 +64,7 @@ def find(
     flags: Flags, environ: Mapping[str, str], config: Mapping[str, Sequence[str]], directory: Path
 ) -> Target | None:
     """Return the target, None when no source names one."""
-    schema = _schema(flags, config)
+    schema = schema_of(flags, config)
     given = [each for each in (flags.sqlite, flags.service, flags.dsn) if each is not None]
     if len(given) > 1:
         raise StateError(
@@ -105,7 +106,8 @@ def _service(name: str) -> str:
     return f"service='{escaped}'"
 
 
-def _schema(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
+def schema_of(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
+    """Return the schema that a flag or git config names, or the default one. Raises: db_schema_name_invalid."""
     named = config.get("schema", ())
     schema = DEFAULT_SCHEMA if not named else named[-1]
     return check_schema(schema if flags.schema is None else flags.schema)
@@ -113,10 +115,11 @@ def _schema(flags: Flags, config: Mapping[str, Sequence[str]]) -> str:
 
 def check_schema(schema: str) -> str:
     """Return the name of a schema that needs no quoting. Raises: db_schema_name_invalid."""
-    if _SCHEMA_NAME.fullmatch(schema) is None:
+    if _SCHEMA_NAME.fullmatch(schema) is None or schema.startswith("pg_") or schema == "information_schema":
         raise StateError(
             "db_schema_name_invalid",
-            f"{shown(schema)} is no name of a schema: lower-case letters, digits and _, at most 63",
+            f"{shown(schema)} is no name of a schema: lower-case letters, digits and _, at most 63, none of the"
+            " server's own",
             hint="--schema platformstate",
         )
     return schema

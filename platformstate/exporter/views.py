@@ -81,3 +81,10 @@ def create_views(engine: str) -> str:
     criterion = _CRITERION_POSTGRES if engine == "postgres" else _CRITERION_SQLITE
     lag = _SYNC_LAG.replace("{true}", words[0]).replace("{false}", words[1])
     return "\n".join((_OPEN_TASK, criterion, _LATEST_CHECKPOINT, _JOB_RUN, lag))
+
+
+def queries(engine: str) -> dict[str, str]:
+    """Return the query of each view."""
+    texts = create_views(engine).split(";\n")
+    pairs = (each.strip().removeprefix("CREATE VIEW ").split(" AS\n", 1) for each in texts if each.strip())
+    return dict(pairs)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from subprocess import DEVNULL
 from typing import Final, NamedTuple
 
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
+from platformstate.gitrepo.children import stream_git
 from platformstate.gitrepo.objects import contents, look_up
 from platformstate.gitrepo.repository import Repository
 
 _CHUNK_BYTES: Final = 1 << 20
 _PATHS_AT_ONCE: Final = 500
+_COMMITTER: Final = re.compile(rb"^committer .*> (-?[0-9]{1,99}) ", re.M)
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
 
 
 class Snapshot(NamedTuple):
@@ -40,8 +47,9 @@ def snapshot(repository: Repository, rev: str) -> Snapshot | None:
 
 
 def _committed_at(commit: bytes) -> int:
-    line = next(line for line in commit.split(b"\n") if line.startswith(b"committer "))
-    return int(line.split(b" ")[-2])
+    """Return the committer's time within the years 1 to 9999, 0 where there is none, as git reads one."""
+    found = _COMMITTER.search(commit.partition(b"\n\n")[0])
+    return min(max(int(found[1]), _FIRST_SECOND), _LAST_SECOND) if found else 0
 
 
 def full_ref(repository: Repository, name: str) -> str | None:
@@ -84,12 +92,27 @@ def commits_between(repository: Repository, before: str, after: str) -> int | No
     return int(repository.run(["rev-list", "--count", f"{before}..{after}"]))
 
 
-def uncommitted_files(repository: Repository) -> int:
-    """Return how many state files of the work tree differ from HEAD; 0 without a work tree."""
+@contextmanager
+def uncommitted_files(repository: Repository) -> Iterator[Callable[[], int]]:
+    """Begin to count the state files of the work tree that differ from HEAD; what is given waits for the number.
+
+    Git looks at every file meanwhile, which takes it as long as a command that has nothing else to do.
+    """
     if repository.root is None:
-        return 0
+        yield lambda: 0
+        return
     argv = ["--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames", "-uall", "--", "state"]
-    return len(_texts(repository.run(argv, check=False)))
+    child = stream_git(
+        argv, cwd=repository.root, stdin=DEVNULL, flags=repository.flags, extra=repository.extra
+    )
+    said = child.stdout
+    assert said is not None
+    try:
+        yield lambda: len(_texts(said.read()))
+    finally:
+        said.close()
+        child.kill()
+        child.wait()
 
 
 def object_bytes(

@@ -105,7 +105,7 @@ def _compared(ground: Ground, asked: Wanted, skipped: list[dict[str, str]]) -> l
             continue
         try:
             rows = list(_printed(_taken(ground, peer.make(ground, peer.program)), ground.scale))
-        except RuntimeError as failure:
+        except (NotHere, RuntimeError) as failure:
             skipped.append({"name": peer.title, "reason": f"it does not work here: {failure}"})
             continue
         compared.append({"name": peer.title, "version": peer.version, "figures": rows})

@@ -162,7 +162,26 @@ def test_a_peer_that_is_here_does_the_same_work(tmp_path: Path) -> None:
     assert [row["floor"]["name"] for row in peer["figures"]] == ["dagu start"]
 
 
+DLT = """#!/bin/sh
+case $1 in
+  --version) echo "stand-in 2.0" ;;
+  *dlt_load.py) [ $(cat "$3" "$4" | wc -l) -gt 120 ] && echo 1234.5 ;;
+esac
+"""
+
+
+def test_a_peer_that_loads_gets_the_rows_that_were_loaded(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    for name in ("dlt", "python"):
+        (tmp_path / name).write_text(DLT)
+        (tmp_path / name).chmod(0o755)
+    ran = bench("--smoke", "ONLY=G1", "PEERS=dlt", f"OUT={out}", BENCH_DLT=str(tmp_path / "dlt"))
+    (peer,) = json.loads(out.read_text())["peers"]
+    assert (peer["name"], peer["version"]) == ("dlt", "stand-in 2.0"), ran.stderr
+    assert [row["floor"]["median"] for row in peer["figures"]] == [1234.5]
+
+
 def test_a_peer_that_nobody_knows_is_refused() -> None:
     ran = bench("--smoke", "PEERS=dogu")
     assert ran.returncode == 2
-    assert "PEERS=dogu: auto, none, or of dagu" in ran.stderr
+    assert "PEERS=dogu: auto, none, or of dagu, dlt" in ran.stderr

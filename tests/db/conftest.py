@@ -37,6 +37,7 @@ class Mirror(Repo):
     """A repository and the database that it is synced to."""
 
     engine = "postgres"
+    NOWHERE = Wish()
 
     def __init__(self, root: Path, wish: Wish, database: Database | None) -> None:
         super().__init__(root)
@@ -45,6 +46,15 @@ class Mirror(Repo):
 
     def sync(self, *, dry_run: bool = False, **flags: Any) -> Answer:
         return sync_database(str(self.root), self.wish._replace(dry_run=dry_run), SyncWish(**flags))
+
+    def at(self, root: Path) -> Mirror:
+        """Return another repository that is synced to the same database."""
+        wish = self.wish
+        if wish.target.sqlite is not None:
+            wish = wish._replace(target=Flags(sqlite=str((self.root / wish.target.sqlite).resolve())))
+        other = Mirror(root, wish, self.database)
+        other.engine = self.engine
+        return other
 
     def verify(self, **flags: Any) -> Answer:
         return verify_database(str(self.root), self.wish, VerifyWish(**flags))

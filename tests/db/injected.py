@@ -19,10 +19,12 @@ POINTS = ("db.copied", "db.locked", "db.merged", "db.before-commit", "db.committ
 Meets = Callable[[str], None]
 
 
-def sync_that_meets(mirror: Mirror, meets: Meets, told: Progress = silent, **flags: Any) -> Outcome:
+def sync_that_meets(
+    mirror: Mirror, meets: Meets, told: Progress = silent, ref: str | None = None, **flags: Any
+) -> Outcome:
     """Sync; `meets` is called with the name of each failpoint that is reached."""
     place = Place(str(mirror.root), mirror.wish)
-    ref, found = place.commit(None, None)
+    ref, found = place.commit(ref, None)
     sync_id = place.uuid()
     wishes = Wishes(sync_id, "tester", __version__, place.now(), **flags)
     with place.opened("sync", sync_id, mode="write") as opened:

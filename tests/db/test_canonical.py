@@ -14,10 +14,12 @@ import pytest
 from platformstate.exporter import canonical
 from platformstate.exporter.canonical import Unstorable, field, json_text
 from platformstate.exporter.layout import Column, Table
+from platformstate.exporter.migrations import packaged
+from platformstate.exporter.pg_catalog import drift, other_views
 from platformstate.exporter.pg_text import hash_of, shard_of, text_of
 from platformstate.exporter.rows import BadValue, Part, Record, rows_of
 from platformstate.exporter.units import unit_of
-from tests.postgres import Binaries, Server, found_binaries
+from tests.postgres import Server, found_binaries
 
 STORE = "00000000-0000-4000-8000-000000000001"
 BLOB = "056fe87307b773855cd52169a9d30069351f0395"
@@ -167,28 +169,42 @@ def random_values(chance: random.Random, count: int) -> Iterator[list[Any]]:
         yield [STORE, key, *(None if chance.random() < 0.1 else each for each in row)]
 
 
-@pytest.mark.parametrize("binaries", found_binaries(), ids=lambda binaries: binaries.name)
-def test_every_server_computes_the_same_hashes(binaries: Binaries) -> None:
-    rows = list(random_values(random.Random(binaries.name), 2_000))
+@pytest.fixture(scope="module", params=found_binaries(), ids=lambda binaries: binaries.name)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of each version that is here."""
+    made = Server(request.param)
+    yield made
+    made.remove()
+
+
+def test_every_server_has_the_same_catalog_of_our_tables(server: Server) -> None:
+    with psycopg.connect(server.conninfo()) as connection:
+        connection.execute("CREATE SCHEMA s")
+        connection.execute("SET LOCAL search_path = s, pg_temp")
+        for migration in packaged("postgres"):
+            connection.execute(migration.sql)  # type: ignore[arg-type]
+        assert drift(connection, "s", with_migrations=False) == []
+        assert other_views(connection) == []
+        connection.rollback()
+
+
+def test_every_server_computes_the_same_hashes(server: Server) -> None:
+    rows = list(random_values(random.Random(server.binaries.name), 2_000))
     types = [column.type for column in PROBE.columns]
-    server = Server(binaries)
-    try:
-        with psycopg.connect(server.conninfo(), autocommit=True) as connection:
-            columns = ", ".join(f"{column.name} {column.type}" for column in PROBE.columns)
-            connection.execute(f"CREATE TABLE probe ({columns})")  # type: ignore[arg-type]
-            fields = [[field(value, type) for value, type in zip(row, types, strict=True)] for row in rows]
-            texts = [[None if each is None else each.decode() for each in row] for row in fields]
-            for row in texts:
-                row[-1] = None if row[-1] is None else "\\x" + row[-1]
-            with connection.cursor() as cursor:
-                cursor.executemany("INSERT INTO probe VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", texts)
-            connection.execute(HOSTILE)
-            shown = ", ".join(text_of(column) for column in PROBE.columns)
-            found = connection.execute(
-                f"SELECT {hash_of(PROBE)}, {shard_of(PROBE)}, {shown} FROM probe t ORDER BY t.k"  # type: ignore[arg-type]
-            ).fetchall()
-    finally:
-        server.remove()
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        columns = ", ".join(f"{column.name} {column.type}" for column in PROBE.columns)
+        connection.execute(f"CREATE TABLE probe ({columns})")  # type: ignore[arg-type]
+        fields = [[field(value, type) for value, type in zip(row, types, strict=True)] for row in rows]
+        texts = [[None if each is None else each.decode() for each in row] for row in fields]
+        for row in texts:
+            row[-1] = None if row[-1] is None else "\\x" + row[-1]
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO probe VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", texts)
+        connection.execute(HOSTILE)
+        shown = ", ".join(text_of(column) for column in PROBE.columns)
+        found = connection.execute(
+            f"SELECT {hash_of(PROBE)}, {shard_of(PROBE)}, {shown} FROM probe t ORDER BY t.k"  # type: ignore[arg-type]
+        ).fetchall()
     for ours, theirs in zip(fields, found, strict=True):
         assert [None if each is None else each.encode() for each in theirs[2:]] == ours
         assert theirs[0] == canonical.row_hash("probe", ours)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from platformstate.exporter.target import Flags
 from tests.db.conftest import CHECKPOINT, JOURNAL, LEDGER, OTHER, RUN, TASK, Mirror
 
 
@@ -22,12 +21,7 @@ def clone(mirror: Mirror, tmp_path: Path, *flags: str) -> Mirror:
     """Clone a mirror's repository and sync the clone to the same database."""
     target = tmp_path / "clone"
     mirror.git("clone", "-q", *flags, f"file://{mirror.root}", str(target))
-    wish = mirror.wish
-    if wish.target.sqlite is not None:
-        wish = wish._replace(target=Flags(sqlite=str((mirror.root / wish.target.sqlite).resolve())))
-    copied = Mirror(target, wish, mirror.database)
-    copied.engine = mirror.engine
-    return copied
+    return mirror.at(target)
 
 
 def warned(answer: Any) -> list[str]:

@@ -138,7 +138,7 @@ def test_an_index_that_was_dropped_and_a_trigger_that_was_added(mirror: Mirror) 
     else:
         mirror.sql("CREATE TRIGGER spy BEFORE UPDATE ON task BEGIN SELECT 1; END")
     answer = mirror.verify()
-    assert [row["object"] for row in answer.data["drift"]] == ["spy", "task.index task_status"]
+    assert [row["object"] for row in answer.data["drift"]] == ["task.index task_status", "task.trigger spy"]
     assert answer.error is not None
     assert answer.error.code == "db_parity_differs"
 

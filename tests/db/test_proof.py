@@ -181,31 +181,6 @@ def test_a_function_that_hides_the_servers_own_is_not_called(pg: Mirror) -> None
     assert pg.equal()
 
 
-DRIFTS = {
-    "a column more": ("ALTER TABLE task ADD COLUMN more text", "task.more"),
-    "null allowed": ("ALTER TABLE task ALTER COLUMN body DROP NOT NULL", "task.body"),
-    "another type": ("ALTER TABLE task_run ALTER COLUMN attempt TYPE bigint", "task_run.attempt"),
-    "a reference dropped": (
-        "ALTER TABLE task_run DROP CONSTRAINT task_run_store_id_task_id_fkey",
-        "task_run",
-    ),
-    "a view dropped": ("DROP VIEW v_sync_lag", "v_sync_lag"),
-}
-
-
-def test_a_catalog_that_was_changed_is_drift(pg: Mirror) -> None:
-    pg.sync()
-    for statement, name in DRIFTS.values():
-        pg.sql(statement)
-        answer = pg.verify(quick=True)
-        assert name in [row["object"] for row in answer.data["drift"]]
-        assert answer.error is not None
-        pg.sql("DROP SCHEMA platformstate CASCADE")
-        pg.migrate()
-        pg.sync()
-    assert pg.equal()
-
-
 def test_a_column_that_was_dropped_is_told_without_a_verification(pg: Mirror) -> None:
     pg.sync()
     pg.sql("ALTER TABLE task DROP COLUMN owner CASCADE")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from platformstate.actions.db_place import Wish
+from platformstate.actions.db_status import database_status
 from platformstate.errors import StateError
-from platformstate.exporter.migrations import Applied, Migration, refuse_foreign
+from platformstate.exporter.migrations import Applied, Migration, packaged, refuse_foreign
 from platformstate.exporter.pg_connect import parameters
 from platformstate.exporter.pg_text import migration_lock, store_lock
 from platformstate.exporter.target import Flags
 from tests.db.conftest import Mirror
+from tests.db.pooler import Pooler
 from tests.postgres import Database, Server, found_binaries
 
 STORE = "00000000-0000-4000-8000-000000000001"
@@ -42,6 +46,10 @@ TLS = {
     "a file of certificates": ("host=h", {"SSL_CERT_FILE": "/f"}, ("verify-full", "/f")),
     "of the environment": ("dbname=d", {"PGHOST": "db.example.org"}, ("verify-full", "system")),
     "said by the environment": ("host=h", {"PGSSLMODE": "disable"}, (None, None)),
+    "one without an address": ("host=db.example.org,b hostaddr=,", {}, ("verify-full", "system")),
+    "an unknown service": ("service=nobody-knows-it", {}, ("verify-full", "system")),
+    "a service of the environment": ("", {"PGSERVICE": "nobody-knows-it"}, ("verify-full", "system")),
+    "local addresses": ("host=a,b hostaddr=127.0.0.1,::1", {}, (None, None)),
     "localhost": ("host=localhost", {}, (None, None)),
     "loopback": ("host=127.0.0.1,::1", {}, (None, None)),
     "a socket": ("host=/run/postgresql", {}, (None, None)),
@@ -64,10 +72,8 @@ def test_a_server_elsewhere_is_verified_unless_it_is_said_otherwise(
     assert (found.get("sslmode"), found.get("sslrootcert")) == expected
 
 
-def test_a_service_file_may_say_that_there_is_no_tls(tmp_path: object) -> None:
-    from pathlib import Path
-
-    file = Path(str(tmp_path)) / "services"
+def test_a_service_file_may_say_that_there_is_no_tls(tmp_path: Path) -> None:
+    file = tmp_path / "services"
     file.write_text("[other]\nhost=localhost\n[s]\nhost=db.example.org\nsslmode=disable\n")
     environ = {"HOME": "/nowhere", "PGSERVICEFILE": str(file)}
     assert "sslmode" not in parameters("service=s", environ)
@@ -144,6 +150,68 @@ def test_a_dry_run_of_a_migration_writes_nothing(fresh: Mirror) -> None:
     data = Mirror(fresh.root, wish, fresh.database).migrate().data
     assert (data["applied"], [each["version"] for each in data["pending"]]) == ([], [1])
     assert fresh.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'platformstate'") == []
+
+
+# Between us and a server.
+
+
+@pytest.fixture
+def pooled(fresh: Mirror) -> Iterator[tuple[Mirror, Pooler]]:
+    """A mirror that is reached through a pooler."""
+    assert fresh.database is not None
+    home = Path(fresh.database.conninfo.split()[0].removeprefix("host="))
+    with tempfile.TemporaryDirectory(prefix="pool-", dir="/tmp") as folder:
+        pooler = Pooler(home, Path(folder))
+        conninfo = fresh.database.conninfo.replace(f"host={home}", f"host={folder}")
+        yield Mirror(fresh.root, Wish(Flags(dsn=conninfo)), fresh.database), pooler
+        pooler.close()
+
+
+def test_a_pooler_may_give_each_transaction_another_session(pooled: tuple[Mirror, Pooler]) -> None:
+    mirror, pooler = pooled
+    assert len(mirror.migrate().data["applied"]) == len(packaged("postgres"))
+    for number in range(3):
+        mirror.edit(f"Edit {number}")
+        mirror.sync()
+        assert mirror.equal()
+    mirror.sql("UPDATE task SET title = 'x'")
+    mirror.sync(repair=True)
+    assert mirror.verify(evidence=True).data["recorded"] is True
+    assert set(pooler.turns) == {0, 1}
+
+
+@pytest.fixture
+def standby(root: Path) -> Iterator[tuple[Mirror, Mirror]]:
+    """A mirror, and the same one at a server that follows the first."""
+    first = Server(found_binaries()[0], wal_level="replica", max_wal_senders="2")
+    mirror = Mirror(root, Wish(Flags(dsn=first.conninfo())), Database(first.conninfo(), "postgres"))
+    mirror.migrate()
+    mirror.sync()
+    first.stop("fast")
+    second = first.follower()
+    first.start()
+    second.start()
+    yield mirror, Mirror(root, Wish(Flags(dsn=second.conninfo())), None)
+    second.remove()
+    first.remove()
+
+
+@pytest.mark.soak
+def test_a_standby_is_verified_and_not_written(standby: tuple[Mirror, Mirror]) -> None:
+    mirror, other = standby
+    for act in (other.sync, other.migrate):
+        with pytest.raises(StateError) as refused:
+            act()
+        assert (refused.value.code, refused.value.exit_status) == ("db_read_only", 7)
+    assert other.sync(dry_run=True).data["result"] == "up_to_date"
+    answer = other.verify()
+    assert (answer.error, answer.data["ok"], answer.data["recorded"]) == (None, True, False)
+    assert [warning.code for warning in answer.warnings] == ["db_read_only"]
+    assert database_status(str(other.root), other.wish).error is None
+    with pytest.raises(StateError) as refused:
+        other.verify(evidence=True)
+    assert "recorded" in refused.value.message
+    assert mirror.equal()
 
 
 # Collations.

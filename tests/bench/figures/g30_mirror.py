@@ -2,196 +2,75 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Final
 
-from tests.bench.figure import ANY, Goal, Ground, NotHere, Taken
+from tests.bench.figure import ANY, Goal, Ground, Taken
+from tests.bench.mirror import Mirror, opened, timed
 from tests.bench.stores import SCALES, Store, git
 
-TASKS = {"smoke": 60, "1k": 1_000, "10k": 10_000}
-EDITED = 10
-PEAK_MB = 300.0
-EMPTIED = ("task", "job", "procedure", "evidence", "packet_template", "run_event", "source_file", "sync_run")
-BARE = "import click, psycopg, sys; psycopg.connect(sys.argv[1]).execute('SELECT 1').fetchone()"
+EDITED: Final = 10
+PEAK_MB: Final = 300.0
+BARE: Final = "import click, psycopg, sys; psycopg.connect(sys.argv[1]).execute('SELECT 1').fetchone()"
 
 
 def make(ground: Ground) -> Sequence[Taken]:
     """Return the figures. Raises: NotHere without psycopg or a server's binaries."""
-    from tests.postgres import Server, found_binaries
-
-    found = found_binaries()
-    if importlib.util.find_spec("psycopg") is None or not found:
-        raise NotHere("psycopg and PostgreSQL's binaries are needed: pip install 'platformstate[test]'")
-    root = _store(ground)
-    server = Server(found[0])
-    try:
-        return list(_figures(ground, root, server))
-    finally:
-        server.remove()
+    with opened(ground) as mirror:
+        return list(_figures(mirror))
 
 
-def _store(ground: Ground) -> Path:
-    """Return a repository with many tasks."""
-    from platformstate import packaged
-
-    root = ground.folder / "mirror"
-    shutil.copytree(packaged.folder("examples") / "store" / "state", root / "state")
-    text = (root / "state/tasks/gh-460/task.md").read_text()
-    for number in range(TASKS.get(ground.scale, 1_000)):
-        path = root / f"state/tasks/t-{number}/task.md"
-        path.parent.mkdir()
-        path.write_text(text.replace("id: gh-460", f"id: t-{number}"))
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", "-A")
-    git(root, "commit", "-q", "-m", "bench: many tasks")
-    return root
-
-
-def _figures(ground: Ground, root: Path, server: Any) -> Iterator[Taken]:
-    target = ("--dsn", server.conninfo())
-    _ours(ground, root, "db", "migrate", *target)
-    loads = [_loaded(root, server) for _ in range(ground.rounds)]
-    loaded = {name: min(each[name] for each in loads) for name in ("database", "total")}
+def _figures(mirror: Mirror) -> Iterator[Taken]:
+    half, whole = _peak(mirror, "HEAD~1"), _peak(mirror, "HEAD")
+    yield Taken("G30", "peak memory", {ANY: Goal("<=", 1.0)}, "MB", whole, PEAK_MB, "300 MB")
     yield Taken(
-        "G30",
-        "database time of a full load",
-        {ANY: Goal("<=", 1.3)},
-        "ms",
-        loaded["database"] * 1000,
-        _copied(ground, server) * 1000,
-        "psql \\copy of the same rows",
+        "G30", "peak memory, twice the rows", {ANY: Goal("<=", 1.2)}, "MB", whole, half, "half of them"
     )
-    floor = _best(ground, lambda: _naive(ground, root, server))
-    yield Taken(
-        "G30",
-        "full load",
-        {ANY: Goal("<=", 1.5)},
-        "ms",
-        loaded["total"] * 1000,
-        floor * 1000,
-        "cat-file, CSafeLoader, \\copy",
-    )
-    bare = _best(ground, lambda: _bare(ground, root, server))
-    idle = _best(ground, lambda: _ours(ground, root, "db", "sync", *target))
-    yield Taken(
-        "G30", "no-op", {ANY: Goal("<=", 2.5)}, "ms", idle * 1000, bare * 1000, "click + psycopg + rev-parse"
-    )
-    lost = _best(ground, lambda: _lost(ground, root, server, target))
-    yield Taken("G30", "lost cursor", {ANY: Goal("<=", 3.0)}, "ms", lost * 1000, idle * 1000, "no-op")
-    edited = _best(ground, lambda: _edited(ground, root, target))
-    yield Taken("G30", "10 changed files", {ANY: Goal("<=", 2.0)}, "ms", edited * 1000, idle * 1000, "no-op")
-    peak = ground.ours("G30", "db", "sync", "--rebuild", *target, store=Store(root, SCALES["smoke"], 0, 0))
-    yield Taken("G30", "peak memory", {ANY: Goal("<=", 1.0)}, "MB", peak.run(0).rss, PEAK_MB, "300 MB")
-    verified = _timed(lambda: _ours(ground, root, "db", "verify", *target))
-    yield Taken(
-        "G30",
-        "deep verify",
-        {ANY: Goal("<=", 2.0)},
-        "ms",
-        verified * 1000,
-        loaded["total"] * 1000,
-        "full load",
-    )
+    rounds = [(mirror.loaded(), mirror.copied(), mirror.naive()) for _ in range(mirror.ground.rounds)]
+    loads, copies, naives = zip(*rounds, strict=True)
+    copied, total = min(copies), min(each["total"] for each in loads)
+    database = min(each["database"] for each in loads)
+    yield _ms("database time of a full load", 1.3, database, copied, "psql \\copy of the same rows")
+    yield _ms("full load", 1.5, total, min(naives) + copied, "cat-file, CSafeLoader, \\copy")
+    bare, idle = mirror.best(lambda: _bare(mirror)), mirror.best(lambda: mirror.ours("db", "sync"))
+    yield _ms("no-op", 2.5, idle, bare, "click + psycopg + rev-parse")
+    yield _ms("lost cursor", 3.0, mirror.best(lambda: _lost(mirror)), idle, "no-op")
+    yield _ms("10 changed files", 2.0, mirror.best(lambda: _edited(mirror)), idle, "no-op")
+    yield _ms("deep verify", 2.0, mirror.best(lambda: mirror.ours("db", "verify")), total, "full load")
 
 
-def _loaded(root: Path, server: Any) -> dict[str, float]:
-    """Load everything into empty tables, in this process, and return the seconds of each part."""
-    _psql(server, "TRUNCATE " + ", ".join(f"platformstate.{name}" for name in EMPTIED) + " CASCADE")
-    seconds: dict[str, float] = _answer(root, server)["seconds"]
-    return seconds
+def _ms(name: str, bound: float, ours: float, floor: float, floor_name: str) -> Taken:
+    return Taken("G30", name, {ANY: Goal("<=", bound)}, "ms", ours * 1000, floor * 1000, floor_name)
 
 
-def _naive(ground: Ground, root: Path, server: Any) -> float:
-    """Return the seconds of what no load can avoid: read every blob, parse it, hash it, and copy the rows."""
-    argv = [str(ground.command.parent / "python"), str(Path(__file__).parent.parent / "naive_load.py")]
-    started = time.perf_counter()
-    subprocess.run(argv, cwd=root, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started + _copied(ground, server, rounds=1)
+def _peak(mirror: Mirror, commit: str) -> float:
+    """Return the megabytes that a process needs to load a commit into empty tables."""
+    mirror.empty()
+    store = Store(mirror.root, SCALES["smoke"], 0, 0)
+    argv = ("db", "sync", "--at", commit, "--dsn", mirror.conninfo)
+    return mirror.ground.ours("G30", *argv, store=store).run(0).rss
 
 
-def _lost(ground: Ground, root: Path, server: Any, target: Sequence[str]) -> float:
-    _psql(server, "DELETE FROM platformstate.store_head")
-    return _timed(lambda: _ours(ground, root, "db", "sync", *target))
+def _bare(mirror: Mirror) -> float:
+    python = str(mirror.ground.command.parent / "python")
+
+    def both() -> None:
+        subprocess.run([python, "-c", BARE, mirror.conninfo], check=True)
+        subprocess.run(["git", "rev-parse", "HEAD"], cwd=mirror.root, check=True, capture_output=True)
+
+    return timed(both)
 
 
-def _psql(server: Any, statement: str) -> None:
-    argv = [str(server.folder / "psql"), "-q", "-h", str(server.home), "-U", "postgres", "-c", statement]
-    subprocess.run(argv, check=True, capture_output=True)
+def _lost(mirror: Mirror) -> float:
+    mirror.psql("DELETE FROM platformstate.store_head")
+    return mirror.ours("db", "sync")
 
 
-def _answer(root: Path, server: Any) -> dict[str, Any]:
-    from platformstate.actions.db_place import Wish
-    from platformstate.actions.db_sync import SyncWish, sync_database
-    from platformstate.exporter.target import Flags
-
-    return sync_database(str(root), Wish(Flags(dsn=server.conninfo())), SyncWish()).data
-
-
-def _copied(ground: Ground, server: Any, rounds: int = 0) -> float:
-    """Return the seconds in which psql copies the same rows into the same empty tables."""
-    names = ("task", "source_file")
-    psql = [
-        str(server.folder / "psql"),
-        "-q",
-        "-h",
-        str(server.home),
-        "-U",
-        "postgres",
-        "-v",
-        "ON_ERROR_STOP=1",
-    ]
-    for name in names:
-        file = ground.folder / f"{name}.copy"
-        make = (
-            f"CREATE TABLE IF NOT EXISTS plain_{name} (LIKE platformstate.{name} INCLUDING ALL);",
-            f"\\copy platformstate.{name} to '{file}'",
-        )
-        for line in make:
-            subprocess.run([*psql, "-c", line], check=True, capture_output=True)
-
-    def copy() -> None:
-        for name in names:
-            subprocess.run([*psql, "-c", f"TRUNCATE plain_{name}"], check=True)
-        lines = "".join(f"\\copy plain_{name} from '{ground.folder / name}.copy'\n" for name in names)
-        started = time.perf_counter()
-        subprocess.run(psql, input=lines.encode(), check=True)
-        seconds.append(time.perf_counter() - started)
-
-    seconds: list[float] = []
-    for _ in range(rounds or ground.rounds):
-        copy()
-    return min(seconds)
-
-
-def _ours(ground: Ground, root: Path, *argv: str) -> None:
-    subprocess.run([str(ground.command), *argv], cwd=root, check=True, capture_output=True)
-
-
-def _bare(ground: Ground, root: Path, server: Any) -> None:
-    python = ground.command.parent / "python"
-    subprocess.run([str(python), "-c", BARE, server.conninfo()], check=True)
-    subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True)
-
-
-def _edited(ground: Ground, root: Path, target: Sequence[str]) -> float:
+def _edited(mirror: Mirror) -> float:
     """Edit and commit ten files, and return the seconds of the sync alone."""
     for number in range(EDITED):
-        path = root / f"state/tasks/t-{number}/task.md"
+        path = mirror.root / f"state/tasks/t-{number}/task.md"
         path.write_text(path.read_text() + "more\n")
-    git(root, "commit", "-q", "-a", "-m", "bench: edit")
-    return _timed(lambda: _ours(ground, root, "db", "sync", *target))
-
-
-def _timed(act: Any) -> float:
-    started = time.perf_counter()
-    said = act()
-    return said if isinstance(said, float) else time.perf_counter() - started
-
-
-def _best(ground: Ground, act: Any) -> float:
-    return min(_timed(act) for _ in range(ground.rounds))
+    git(mirror.root, "commit", "-q", "-a", "-m", "bench: edit")
+    return mirror.ours("db", "sync")

@@ -10,14 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.bench.figure import Figure, Ground, NotHere
+from tests.bench.figure import Figure, Ground, NotHere, Taken
 
-MODULES: Final = {"dagu": "Dagu", "pre-commit": "pre-commit"}
+MODULES: Final = {"dagu": "Dagu", "dlt": "dlt", "pre-commit": "pre-commit"}
 LATER: Final = "comparison with the other peers comes later"
 ALL: Final = "auto"
 NONE: Final = "none"
 
-Maker = Callable[[Ground, Path], Sequence[Figure]]
+Maker = Callable[[Ground, Path], Sequence[Figure | Taken]]
 
 
 class Peer(NamedTuple):
