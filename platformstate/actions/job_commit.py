@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.job_ledger import head_tree, read_ledger, uncommitted
+from platformstate.actions.job_ledger import head_tree, is_about, read_ledger, uncommitted
 from platformstate.core.places import receipt_path, run_folder
 from platformstate.core.tree import Tree
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import is_line
@@ -35,6 +36,24 @@ def commit_runs(store: Store, jobs: Sequence[str]) -> Written:
     Raises: what a write raises; the lines are durable in their files whatever becomes of it.
     """
     return store.write(lambda: _change(store, sorted(set(jobs))))
+
+
+def commit_each(store: Store, jobs: Sequence[str]) -> tuple[Written | None, dict[str, StateError]]:
+    """Commit the same of jobs of which one may be broken, and return what keeps each such job's files out.
+
+    Raises: what a write raises that is not about one of the jobs.
+    """
+    left, refused = set(jobs), dict[str, StateError]()
+    while left:
+        try:
+            return commit_runs(store, sorted(left)), refused
+        except StateError as error:
+            job = next((name for name in left if is_about(name, error)), None)
+            if job is None:
+                raise
+            left.remove(job)
+            refused[job] = error
+    return None, refused
 
 
 def _change(store: Store, jobs: Sequence[str]) -> Change:

@@ -15,7 +15,7 @@ from platformstate.files.locks import locked
 from platformstate.policy.job_receipt import Firing
 from platformstate.policy.ledger import fingerprint, range_line
 from platformstate.runner import Claim, JobFiles, Signals, become_subreaper, listening
-from platformstate.runner.forked import Places, Report, problem
+from platformstate.runner.forked import Places, Report, refusal
 
 if TYPE_CHECKING:
     from platformstate.actions.run_site import RunSite
@@ -51,7 +51,7 @@ def _conduct(
     try:
         conduct = begin(store, firing, decided.pin, claimed=claimed)
     except StateError as refused:
-        report({"problem": problem(firing.job, refused.code, refused.message, firing.run)})
+        report({"problem": refusal(firing.job, refused, firing.run)})
         return
     try:
         conduct.signals = signals
@@ -94,4 +94,4 @@ def conduct_settling(store: Store, site: RunSite, report: Report) -> None:
         except StateError as refused:
             if refused.code != "run_locked":
                 job = site.subject.partition("/")[2]
-                report({"problem": problem(job, refused.code, refused.message, site.run)})
+                report({"problem": refusal(job, refused, site.run)})

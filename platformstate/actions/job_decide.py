@@ -28,6 +28,7 @@ from platformstate.policy.due import (
     due_slots,
     hold,
     paused_spans,
+    trigger_of,
 )
 from platformstate.policy.job_receipt import Firing
 from platformstate.policy.job_rules import misfire_rules
@@ -88,8 +89,9 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     decided = Decided(store, spec.id)
     if not spec.is_valid:
         decided.invalid.append(refusal(spec.problems))
-    trigger = _trigger(spec)
+    trigger = _trigger(store, spec)
     if trigger is None or trigger["kind"] != "cron":
+        _close(decided, trigger, now)
         decided.is_idle = spec.is_valid and not any(open_sites(store, spec.id))
         return decided
     at = _standing(store, spec.id, trigger, now)
@@ -103,17 +105,33 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     unfinished = at.claims.held or at.claims.void
     decided.is_idle = spec.is_valid and not (at.slots or cursor.open is not None or unfinished)
     if not store.dry_run:
-        _note(at, cursor)
+        _note(at, cursor, trigger)
         at.claims.clear(at.files, {firing.run for firing, _ in decided.firings})
     return decided
 
 
-def _trigger(spec: JobSpec) -> dict[str, Any] | None:
-    """Return the schedule of a spec, also of one that is broken elsewhere; None where it is not known."""
+def _trigger(store: Store, spec: JobSpec) -> dict[str, Any] | None:
+    """Return the schedule of a spec, also of one that is broken elsewhere; None where it is not known.
+
+    Of one whose schedule cannot be read it is the last one that could be: its slots do not run.
+    """
     trigger = spec.said.get("trigger")
-    if any(each.pointer.startswith("/trigger") for each in spec.errors):
-        return None
-    return whole_trigger(trigger) if isinstance(trigger, Mapping) else None
+    if isinstance(trigger, Mapping) and not any(each.pointer.startswith("/trigger") for each in spec.errors):
+        return whole_trigger(trigger)
+    return trigger_of(JobFiles(store.repository.common_dir, spec.id).cursor())
+
+
+def _close(decided: Decided, trigger: Mapping[str, Any] | None, now: datetime) -> None:
+    """Write the range that was open when a job's schedule was taken away."""
+    files = JobFiles(decided.store.repository.common_dir, decided.name)
+    said = files.cursor() or {}
+    if trigger is None or said.get("open") is None:
+        return
+    cursor = cursor_of(said, read_ledger(WorkTree(decided.store.root), decided.name), trigger, now)
+    if cursor.open is not None:
+        _record(decided, _range(decided, cursor, cursor.open))
+    if not decided.store.dry_run:
+        files.write_cursor({**said, "open": None})
 
 
 def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime) -> _Standing:
@@ -126,9 +144,9 @@ def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime
     return _Standing(files, lines, said, cursor, claims, sorted(due))
 
 
-def _note(at: _Standing, cursor: Cursor) -> None:
+def _note(at: _Standing, cursor: Cursor, trigger: Mapping[str, Any]) -> None:
     mark = {"paused": at.said["paused"]} if "paused" in at.said else {}
-    now = {**cursor.as_json(), **mark}
+    now = {**cursor.as_json(), "trigger": trigger, **mark}
     if now != at.said:
         at.files.write_cursor(now)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.core.places import STATE, ledger_path
 from platformstate.core.tree import Tree
-from platformstate.errors import StateError
+from platformstate.errors import Problem, StateError
 from platformstate.files import Folder, WorkTree
 from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
 from platformstate.files.errors import explained
@@ -116,6 +116,24 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 line=number,
             )
         yield number, row
+
+
+def is_about(name: str, refused: StateError) -> bool:
+    """Say whether an error is about a file of one job, so that the others may go on."""
+    return (refused.path or "").startswith(f"{STATE}jobs/{name}/")
+
+
+def of_all(refused: Sequence[StateError]) -> StateError | None:
+    """Return the first of the errors about single jobs, with the places of all; None when there is none."""
+    if not refused:
+        return None
+    first = refused[0]
+    first.problems = tuple(found for each in refused for found in each.problems or (_placed(each),))
+    return first
+
+
+def _placed(error: StateError) -> Problem:
+    return Problem(str(error.path), error.line or 1, error.col or 1, error.code, error.message, error.hint)
 
 
 def head_tree(store: Store) -> Tree | None:

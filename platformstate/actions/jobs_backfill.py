@@ -15,8 +15,8 @@ from platformstate.actions.job_gate import Asked, Gate, gate_of
 from platformstate.actions.job_ledger import read_ledger
 from platformstate.actions.job_overlap import enter, wait_for_place
 from platformstate.actions.job_specs import resolve_job
-from platformstate.core.instants import instant, moment
-from platformstate.errors import StateError, shown
+from platformstate.core.instants import instant, moment, moment_of
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
 from platformstate.policy.journal import TERMINAL
@@ -74,10 +74,14 @@ def _slots(gate: Gate, start: str, end: str, limit: int) -> list[datetime]:
         raise StateError(
             "job_trigger_invalid", f"{gate.name} has no schedule", hint=f"platformctl jobs run {gate.name}"
         )
-    # A slot that has not come yet is its schedule's: nothing fires before its time.
-    first, last = _moment("--from", start), min(_moment("--to", end), moment(gate.store.now()))
+    first, last = moment_of("--from", start), moment_of("--to", end)
+    if last < first:
+        message = f"--to {end} lies before --from {start}"
+        raise StateError("usage_invalid", message, hint=f"--from {end} --to {start}")
     from datetime import timedelta
 
+    # A slot that has not come yet is its schedule's: nothing fires before its time.
+    last = min(last, moment(gate.store.now()))
     found = fires_after(trigger["cron"], trigger["timezone"], first - timedelta(seconds=1), **trigger["dst"])
     slots = list(islice(takewhile(lambda slot: slot <= last, found), limit + 1))
     if len(slots) > limit:
@@ -87,14 +91,6 @@ def _slots(gate: Gate, start: str, end: str, limit: int) -> list[datetime]:
             hint="take a shorter stretch, or say --limit N",
         )
     return slots
-
-
-def _moment(flag: str, text: str) -> datetime:
-    try:
-        return moment(text)
-    except ValueError as wrong:
-        message = f"{flag} {shown(text)} is no instant such as 2026-11-20T10:11:30Z"
-        raise StateError("usage_invalid", message) from wrong
 
 
 def _row(store: Store, name: str, slot: datetime, rerun_failed: bool) -> dict[str, Any]:

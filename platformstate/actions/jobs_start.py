@@ -16,7 +16,7 @@ from platformstate.core.instants import moment
 from platformstate.errors import StateError
 from platformstate.files.locks import locked_within
 from platformstate.runner import JobFiles
-from platformstate.runner.forked import Flock, Places, fork, problem
+from platformstate.runner.forked import Flock, Places, fork, problem, refusal
 
 if TYPE_CHECKING:
     from platformstate.policy.job_receipt import Firing
@@ -37,7 +37,7 @@ def start_due(store: Store, specs: Sequence[JobSpec], done: Pass, flock: Flock, 
             _decide(store, spec, done, flock, places)
             done.waiting += _waiting(store, spec.id)
         except StateError as refused:
-            done.problems.append(problem(spec.id, refused.code, refused.message))
+            done.problems.append(refusal(spec.id, refused))
 
 
 def _settle(store: Store, name: str, flock: Flock, places: Places) -> None:
@@ -54,7 +54,7 @@ def _decide(store: Store, spec: JobSpec, done: Pass, flock: Flock, places: Place
             return
         decided = decide_job(store, spec, moment(store.now()))
     done.recorded += [recorded_row(line) for line in decided.recorded]
-    done.problems += [problem(spec.id, one.code, one.message) for one in decided.invalid]
+    done.problems += [refusal(spec.id, one) for one in decided.invalid]
     if decided.is_idle:
         done.idle.add(spec.id)
     if store.dry_run:

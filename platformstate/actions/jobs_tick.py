@@ -114,13 +114,13 @@ class Ledger:
         """Commit when so many lines came since the last time that a commit is due for them alone."""
         if done.appended - self._counted >= MAX_LINES:
             self._counted = done.appended
-            self._commit()
+            self._commit(done)
 
     def told(self, done: Pass, commit: bool = False) -> dict[str, Any]:
         """Commit the lines when it is time to, and return what a pass did."""
         pending = [] if self._store.dry_run else self._pending()
         if pending and (commit or done.has_failed_run or _is_due(self._store, pending)):
-            pending = [] if self._commit() else pending
+            pending = self._pending() if self._commit(done) else pending
         self.pending = {str(line["job"]) for line in pending}
         appended = 0 if self._store.dry_run else done.appended
         rows = ("now", "started", "recorded", "reconciled", "waiting", "problems")
@@ -136,13 +136,20 @@ class Ledger:
 
         return pending_lines(self._store, self._names)
 
-    def _commit(self) -> bool:
-        from platformstate.actions.job_commit import commit_runs
+    def _commit(self, done: Pass) -> bool:
+        """Commit what can be; a job whose files cannot be committed is a problem of the pass, once."""
+        from platformstate.actions.job_commit import commit_each
+        from platformstate.runner.forked import refusal
 
         try:
-            written = commit_runs(self._store, self._names)
+            written, refused = commit_each(self._store, self._names)
         except StateError:
             return False  # the lines are durable; whatever stands in the way, a later commit takes them along
+        known = {(row["job"], row["code"]) for row in done.problems}
+        rows = [refusal(job, error) for job, error in refused.items()]
+        done.problems += [row for row in rows if (row["job"], row["code"]) not in known]
+        if written is None:
+            return False
         self._said = {"committed": written.state == "committed", "commit": written.commit}
         return written.state == "committed"
 

@@ -80,14 +80,21 @@ def fork(work: Callable[[Report], None], *, job: str = "", places: Places | None
         status = 0
     except StateError as refused:
         status = 0
-        write_report(writer, {"problem": problem(job, refused.code, refused.message)})
+        write_report(writer, {"problem": refusal(job, refused)})
     finally:
         os._exit(status)
 
 
 def problem(job: str, code: str, message: str, run: str | None = None) -> dict[str, Any]:
     """Return what a pass tells of something that kept it from its work."""
-    return {"job": job, "run": run, "code": code, "message": message}
+    said = {"job": job, "run": run, "code": code, "message": message}
+    return {**said, "path": None, "line": None, "hint": None}
+
+
+def refusal(job: str, refused: StateError, run: str | None = None) -> dict[str, Any]:
+    """Return what a pass tells of an error of ours: with its place, and what to do."""
+    place = {"path": refused.path, "line": refused.line, "hint": refused.hint or None}
+    return {**problem(job, refused.code, refused.message, run), **place}
 
 
 def write_report(writer: int, said: Mapping[str, Any]) -> None:
