@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
-from platformstate.runner.opening import explained, read_whole
+from platformstate.runner.opening import explained, is_locked, read_whole
 from platformstate.runner.processes import inherited_descriptor
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -53,7 +53,7 @@ def holders(paths: list[Path]) -> list[dict[str, Any]]:
     found = []
     for path in paths:
         data = read_whole(path)
-        if data is None or not _is_taken(path):
+        if data is None or not is_locked(path):
             continue
         try:
             said = json.loads(data)
@@ -62,14 +62,3 @@ def holders(paths: list[Path]) -> list[dict[str, Any]]:
         if isinstance(said, dict):
             found.append(said)
     return sorted(found, key=lambda said: str(said.get("at", "")))
-
-
-def _is_taken(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
