@@ -73,11 +73,6 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
     return Claims(frozenset(taken), frozenset(again), frozenset(void), held, tuple(stranded))
 
 
-def stranded_runs(store: Store, job: str, lines: Iterable[Line]) -> tuple[Stranded, ...]:
-    """Return the runs of a job that died in other worktrees and have no line here."""
-    return claims_of(store, JobFiles(store.repository.common_dir, job), lines, None).stranded
-
-
 _VOID: Final = "void"
 _ENDED: Final = "ended"
 _HELD: Final = "held"

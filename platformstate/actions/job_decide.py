@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.actions.job_claims import Claims, claims_of
 from platformstate.actions.job_firing import claim, firing_of
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from platformstate.store import Store
 
 Line = Mapping[str, Any]
+_BY_HAND: Final = {"kind": "manual"}
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Decided:
     overlap: Overlap | None = None
     recorded: list[dict[str, Any]] = field(default_factory=list)
     invalid: list[StateError] = field(default_factory=list)
+    lost: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
     is_idle: bool = False
 
     @property
@@ -90,11 +93,12 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     if not spec.is_valid:
         decided.invalid.append(refusal(spec.problems))
     trigger = _trigger(store, spec)
+    at = _standing(store, spec.id, trigger or _BY_HAND, now)
+    _look_elsewhere(decided, at.claims)
     if trigger is None or trigger["kind"] != "cron":
         _close(decided, trigger, now)
-        decided.is_idle = spec.is_valid and not any(open_sites(store, spec.id))
+        decided.is_idle = spec.is_valid and not (at.claims.held or any(open_sites(store, spec.id)))
         return decided
-    at = _standing(store, spec.id, trigger, now)
     cursor = at.cursor
     if at.slots or cursor.open is not None:
         decided.passed = gate_of(store, spec.id, Asked(at_trusted=True), spec=spec)
@@ -140,8 +144,22 @@ def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime
     said = files.cursor() or {}
     cursor = cursor_of(said, lines, trigger, now)
     claims = claims_of(store, files, lines, cursor.open)
-    due = {*due_slots(trigger, cursor, now)} - claims.taken | {slot for slot in claims.again if slot <= now}
+    coming = due_slots(trigger, cursor, now) if trigger["kind"] == "cron" else ()
+    due = {*coming} - claims.taken | {slot for slot in claims.again if slot <= now}
     return _Standing(files, lines, said, cursor, claims, sorted(due))
+
+
+def _look_elsewhere(decided: Decided, claims: Claims) -> None:
+    """Account for the runs that died in other worktrees: those whose worktree is gone end here."""
+    store, name = decided.store, decided.name
+    if not claims.stranded:
+        return
+    from platformstate.actions.job_stranded import REASON, record_lost
+
+    decided.lost = [] if store.dry_run else record_lost(store, name, claims)
+    ended = {row["run"] for row in decided.lost}
+    left = [one.run for one in claims.stranded if one.run not in ended]
+    decided.waiting = [{"job": name, "run": run, "reason": REASON} for run in left]
 
 
 def _note(at: _Standing, cursor: Cursor, trigger: Mapping[str, Any]) -> None:

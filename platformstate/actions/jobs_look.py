@@ -15,6 +15,7 @@ from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_settle import unsettled
 from platformstate.actions.job_specs import JobSpec, read_spec, resolve_job, working_job
+from platformstate.actions.job_stranded import stranded_rows
 from platformstate.actions.run_site import read_run
 from platformstate.core.instants import instant, moment
 from platformstate.entities.kinds import JOB
@@ -158,6 +159,7 @@ def _status(store: Store, name: str) -> dict[str, Any]:
         "running": running,
         "waiting": waiting,
         "crashed": [run for run in dead if run not in {row["run"] for row in waiting}],
+        "elsewhere": stranded_rows(store, name),
         "last": last_run(lines),
         "streak": {"status": last, "count": streak(lines)},
         "pending_lines": _pending(store, name),

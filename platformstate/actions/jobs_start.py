@@ -54,6 +54,8 @@ def _decide(store: Store, spec: JobSpec, done: Pass, flock: Flock, places: Place
             return
         decided = decide_job(store, spec, moment(store.now()))
     done.recorded += [recorded_row(line) for line in decided.recorded]
+    done.reconciled += decided.lost
+    done.waiting += decided.waiting
     done.problems += [refusal(spec.id, one) for one in decided.invalid]
     if decided.is_idle:
         done.idle.add(spec.id)

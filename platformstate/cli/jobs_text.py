@@ -181,11 +181,18 @@ def _status_row(job: Mapping[str, Any]) -> list[str]:
     marks += [f"{row['run']} runs since {row['since']}" for row in job["running"]]
     marks += [f"{row['run']} waits: {row['reason']}" for row in job["waiting"]]
     marks += [f"{run} crashed" for run in job["crashed"]]
+    marks += [f"{row['run']} {_stranded(row['worktree'])}" for row in job["elsewhere"]]
     marks += [f"{_counted(job['pending_lines'], 'line')} to commit"] if job["pending_lines"] else []
     last, streak = job["last"], job["streak"]
     ended = f"{last['status']} {last['ended_at']}" if last else "never ran"
     ended += f" ({streak['count']} in a row)" if streak["count"] > 1 else ""
     return [job["id"], f"next {job['next_at']}" if job["next_at"] else "", ended, ", ".join(marks)]
+
+
+def _stranded(worktree: str | None) -> str:
+    if worktree is None:
+        return "waits for its branch to be checked out"
+    return f"crashed in another worktree: platformctl -C {shlex.quote(worktree)} jobs tick"
 
 
 def history_text(data: Mapping[str, Any]) -> str:
