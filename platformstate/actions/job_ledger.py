@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from platformstate.store.change import FileChange
 
 _NEW_FLAGS: Final = APPEND_FLAGS | os.O_CREAT
+_PARSED: Final[
+    dict[str, tuple[bytes, list[dict[str, Any]]]]
+] = {}  # by path: bytes, and the lines that they are
 
 
 def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
@@ -89,9 +92,31 @@ def read_ledger(tree: Tree, job: str) -> list[dict[str, Any]]:
     """
     rows = []
     for path in ledger_files(tree, job):
-        data = next((data for _, data in tree.read([path])), b"") or b""
-        rows += [(row["at"], path, number, row) for number, row in _lines(data, path)]
+        rows += [
+            (row["at"], path, number, row) for number, row in enumerate(_rows(_whole(tree, path), path), 1)
+        ]
     return [row for *_, row in sorted(rows, key=lambda found: found[:3])]
+
+
+def remember_ledger(tree: Tree, job: str) -> None:
+    """Parse a job's ledger now, so that this process and those that it forks parse only what is added."""
+    for path in ledger_files(tree, job):
+        data = _whole(tree, path)
+        _PARSED[path] = (data, _rows(data, path))
+
+
+def _rows(data: bytes, path: str) -> list[dict[str, Any]]:
+    """Return the lines of one file; of one that only grew since it was remembered the new ones are parsed."""
+    known, rows = _PARSED.get(path, (b"", []))
+    if not data.startswith(known):
+        known, rows = b"", []
+    return [*rows, *_lines(data[len(known) :], path, len(rows) + 1)]
+
+
+def _whole(tree: Tree, path: str) -> bytes:
+    """Return a ledger's bytes up to its last line's end."""
+    data = next((data for _, data in tree.read([path])), b"") or b""
+    return data[: data.rfind(b"\n") + 1]
 
 
 def ledger_files(tree: Tree, job: str) -> list[str]:
@@ -101,9 +126,8 @@ def ledger_files(tree: Tree, job: str) -> list[str]:
     return sorted(path for path in names if is_ledger_name(path.rpartition("/")[2].removesuffix(".jsonl")))
 
 
-def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    whole = data[: data.rfind(b"\n") + 1]
-    for number, text in enumerate(whole.split(b"\n")[:-1], 1):
+def _lines(whole: bytes, path: str, first: int) -> Iterator[dict[str, Any]]:
+    for number, text in enumerate(whole.split(b"\n")[:-1], first):
         row = None
         with suppress(ValueError, RecursionError):
             row = json.loads(text)
@@ -115,7 +139,7 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 path=path,
                 line=number,
             )
-        yield number, row
+        yield row
 
 
 def is_about(name: str, refused: StateError) -> bool:
