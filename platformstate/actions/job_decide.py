@@ -72,6 +72,20 @@ class Decided:
         assert self.gate.target is not None
         return self.gate.target.pin
 
+    @property
+    def waiting_in(self) -> Overlap:
+        """What its firings met where they wait for a place."""
+        assert self.overlap is not None
+        return self.overlap
+
+    def let_go(self) -> None:
+        """Let go of claims and place in this process: who conducts them holds them, or they are due again."""
+        for _, claimed in self.firings:
+            if claimed is not None:
+                claimed.started()
+        if self.overlap is not None:
+            self.overlap.leave()
+
 
 class _Standing(NamedTuple):
     """Where a job's slots stand: the cursor, what its claims say, and the slots that are due, ascending."""

@@ -11,9 +11,10 @@ from platformstate.actions.jobs_resting import Watch
 from platformstate.core.instants import moment
 from platformstate.errors import StateError
 from platformstate.policy.journal import TERMINAL
-from platformstate.runner.forked import Flock, Places
+from platformstate.runner.forked import Flock
 
 if TYPE_CHECKING:
+    from platformstate.actions.job_specs import JobSpec
     from platformstate.store import Store
 
 MAX_LINES: Final = 100
@@ -70,21 +71,30 @@ def tick(store: Store, *, jobs: Sequence[str] = (), parallel: int = 4, commit: b
     watch = Watch(store, every=bool(jobs) or store.dry_run)
     specs = watch.chosen(jobs)
     names = [spec.id for spec in specs]
-    done, flock, places = Pass(store.now()), Flock(), Places(parallel)
+    done, ledger = Pass(store.now()), Ledger(store, names)
     if specs:
-        from platformstate.actions.jobs_start import start_due  # what starts runs is not needed to find none
-
-        start_due(store, specs, done, flock, places)
-    ledger = Ledger(store, names)
-    while len(flock):
-        for report in flock.reports(_POLL_S):
-            done.take(report)
-        ledger.commit_full(done)
-    places.close()
+        _start_and_wait(store, specs, parallel, done, ledger)
     answer = _answer(done, ledger, commit)
     if not jobs and not store.dry_run:
         watch.rest(done.idle - ledger.pending, moment(done.now))
     return answer
+
+
+def _start_and_wait(
+    store: Store, specs: Sequence[JobSpec], parallel: int, done: Pass, ledger: Ledger
+) -> None:
+    from platformstate.actions.jobs_start import Starts  # what starts runs is not needed to find none
+
+    flock = Flock(parallel)
+    starts = Starts(flock)
+    starts.enlist(store, specs)
+    starts.go_on(done)
+    while len(flock) or not starts.is_empty:
+        for report in flock.reports(starts.pause_s or _POLL_S):
+            done.take(report)
+        ledger.commit_full(done)
+        starts.go_on(done)
+    flock.close()
 
 
 def recorded_row(line: dict[str, Any]) -> dict[str, Any]:

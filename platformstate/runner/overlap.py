@@ -17,7 +17,7 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Place(NamedTuple):
-    """A place that is ours; the descriptor is one that the steps' processes inherit."""
+    """A place that is ours."""
 
     path: Path
     descriptor: int
@@ -33,8 +33,11 @@ class Place(NamedTuple):
         os.close(self.descriptor)
 
 
-def take(paths: list[Path]) -> Place | None:
-    """Take the first free one of a group's places; None when all are taken."""
+def take(paths: list[Path], *, inherited: bool = True) -> Place | None:
+    """Take the first free one of a group's places; None when all are taken.
+
+    One that is `inherited` is kept by the steps' processes, too.
+    """
     for path in paths:
         with explained(str(path)):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def take(paths: list[Path]) -> Place | None:
         except BlockingIOError:
             os.close(descriptor)
             continue
-        return Place(path, inherited_descriptor(descriptor))
+        return Place(path, inherited_descriptor(descriptor) if inherited else descriptor)
     return None
 
 
