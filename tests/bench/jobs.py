@@ -59,6 +59,17 @@ def one_job(ground: Ground, name: str, argv: str = '["true"]') -> Store:
     return store
 
 
+def minute_job(ground: Ground, name: str) -> Store:
+    """Return a store of its own with the approved job `minutely`, whose slots are for a backfill to run."""
+    store = small_store(ground, name)
+    _write(
+        store, "minutely", SPEC.format(id="minutely", trigger='kind: cron, cron: "* * * * *", timezone: UTC')
+    )
+    _land(store)
+    run_ours(ground, store, "jobs", "approve", "minutely")
+    return store
+
+
 def _specs(number: int) -> Iterator[tuple[str, str]]:
     for at in range(number):
         zone = ZONES[at % len(ZONES)]
