@@ -50,11 +50,23 @@ def cron_jobs(jobs: JobScene, points: tuple[str, ...]) -> dict[str, str]:
     return names
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("killed_in", ["home", "side"])
 def test_a_conductor_killed_anywhere_and_ticks_of_two_worktrees_make_one_effect(
     jobs: JobScene, killed_in: str
 ) -> None:
-    names = cron_jobs(jobs, POINTS)
+    require_one_effect_each(jobs, POINTS, killed_in)
+
+
+def test_a_conductor_killed_before_its_first_step_and_ticks_of_two_worktrees_make_one_effect(
+    jobs: JobScene,
+) -> None:
+    require_one_effect_each(jobs, ("conduct.pin-renamed", "conduct.started"), "side")
+
+
+def require_one_effect_each(jobs: JobScene, points: tuple[str, ...], killed_in: str) -> None:
+    """Kill a conductor at each point, one of the other worktree at its end, and tick in both."""
+    names = cron_jobs(jobs, points)
     home, side = jobs.repo.root, worktree(jobs)
     here, there = (home, side) if killed_in == "home" else (side, home)
     for point, name in names.items():
