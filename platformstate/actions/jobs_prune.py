@@ -118,7 +118,7 @@ def _retention(store: Store, name: str, commit: str | None) -> Mapping[str, Any]
     Raises: the error that a faulty spec is.
     """
     spec = None if commit is None else read_spec(store, store.tree(commit), name)
-    return (spec or working_job(store, name)).whole["retention"]  # type: ignore[no-any-return]
+    return dict((spec or working_job(store, name)).whole["retention"])
 
 
 def _is_old(age: timedelta, place: int, status: str, keeps: Mapping[str, Any]) -> bool:
