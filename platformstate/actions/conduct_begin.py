@@ -62,13 +62,13 @@ def _refuse_found_secrets(store: Store, site: RunSite, data: bytes) -> None:
 
 
 def _write_pin(store: Store, site: RunSite, data: bytes, kept: bytes | None) -> None:
-    """Make a run's folder with its pinned steps, durably."""
+    """Make a run's folder with its pinned steps, durable with the journal that follows."""
     points, durability = store.session.failpoints, store.session.settings.durability
     with Folder.at(store.root, site.folder, durability=durability) as folder:
         folder.create(".ps-resolved_steps.json", data, durability)
         points.reach("conduct.pin-temp")
         folder.rename(".ps-resolved_steps.json", "resolved_steps.json")
-        folder.sync(durability)
+        # The name is durable with that of the journal, which comes into the same folder before anything starts.
     if kept is not None:
         with Folder.at(store.root, f"{site.folder}/artifacts", durability=durability) as folder:
             folder.create("procedure.md", kept, durability)

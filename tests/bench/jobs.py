@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from platformstate.actions.init import BLOCKS
 from tests.bench.conducts import run_ours, small_store
 from tests.bench.figure import Ground
 from tests.bench.stores import Store, git
@@ -65,6 +66,8 @@ def minute_job(ground: Ground, name: str) -> Store:
     _write(
         store, "minutely", SPEC.format(id="minutely", trigger='kind: cron, cron: "* * * * *", timezone: UTC')
     )
+    (store.root / "state/.gitignore").write_bytes(BLOCKS[".gitignore"])  # as `init` writes it
+    git(store.root, "add", "state/.gitignore")
     _land(store)
     run_ours(ground, store, "jobs", "approve", "minutely")
     return store

@@ -19,6 +19,7 @@ MANY: Final = 2_000
 STRETCHES: Final = 4  # START is taken between them, since a machine does not stay as fast as it was
 MOST: Final = {"files": 8, "commits": 25, "MB": 6.0, "MB after gc": 1.5}
 MB: Final = 1 << 20
+STATUS: Final = ("git", "status", "--porcelain")
 AT_MOST: Final = {ANY: Goal("<=", 1.0)}
 
 
@@ -26,9 +27,11 @@ def make(ground: Ground) -> Sequence[Taken]:
     """Return the figures."""
     number = RUNS.get(ground.scale, MANY)
     store = minute_job(ground, "many-runs")
-    before, empty = _kept(store), _status(ground, store)
+    before, empty = _kept(store), store.copy(ground.folder / "no-runs")
     took, start = _backfilled(ground, store, number)
-    after, full = _kept(store), _status(ground, store)
+    after = _kept(store)
+    status = [Candidate(name, STATUS, one.root) for name, one in (("empty", empty), ("full", store))]
+    times = timed(status, ground.rounds)
     git(store.root, "gc", "-q", "--prune=now")
     packed = _kept(store)
     return [
@@ -46,8 +49,8 @@ def make(ground: Ground) -> Sequence[Taken]:
             f"git status after {number:,} runs",
             {ANY: Goal("<=", 2.0)},
             "ms",
-            full,
-            empty,
+            times["full"].median,
+            times["empty"].median,
             "the empty store",
         ),
         *_grown(number, before, after, packed),
@@ -94,11 +97,6 @@ def _backfilled(ground: Ground, store: Store, number: int) -> tuple[float, float
 def _minute(number: int) -> str:
     day, minute = divmod(number, 24 * 60)
     return f"2026-01-{1 + day:02d}T{minute // 60:02d}:{minute % 60:02d}:00Z"
-
-
-def _status(ground: Ground, store: Store) -> float:
-    candidate = Candidate("git status", ("git", "status", "--porcelain"), store.root)
-    return timed([candidate], ground.rounds)[candidate.name].median
 
 
 def _kept(store: Store) -> dict[str, float]:
