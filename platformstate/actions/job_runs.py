@@ -53,8 +53,8 @@ def open_sites(store: Store, job: str) -> Iterator[RunSite]:
     tree = WorkTree(store.root)
     ended = {line["run"] for line in read_ledger(tree, job) if line["status"] in TERMINAL}
     for run in tree.names(f"{STATE}jobs/{job}/runs"):
-        site = site_of(store, f"job/{job}", run)
-        if run not in ended and has_begun(site) and not _is_told_elsewhere(store, job, run):
+        site = None if run in ended else site_of(store, f"job/{job}", run)
+        if site is not None and has_begun(site) and not _is_told_elsewhere(store, job, run):
             yield site
 
 
