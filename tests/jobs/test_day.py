@@ -94,7 +94,8 @@ class Day:
         self.jobs.land()
 
 
-@pytest.mark.parametrize("number", [10, pytest.param(200, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [10, 200])
 def test_each_slot_of_a_day_is_run_once_or_recorded(jobs: JobScene, number: int) -> None:
     day = Day(jobs, number)
     for at, now in enumerate(TICKS):

@@ -73,8 +73,9 @@ def _grown(
 def _backfilled(ground: Ground, store: Store, number: int) -> tuple[float, float]:
     """Run the slots of a job in stretches; return their milliseconds, and the median of START between them."""
     took, starts = 0.0, []
-    each = number // STRETCHES
-    for stretch in range(STRETCHES):
+    stretches = 1 if ground.smoke else STRETCHES
+    each = number // stretches
+    for stretch in range(stretches):
         first, last = (_minute(stretch * each + offset) for offset in (1, each))
         starts += timed([floors.importing("START")], max(1, ground.rounds // 2))["START"].walls
         took += run_ours(
