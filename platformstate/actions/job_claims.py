@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.actions.job_firing import has_marked
+from platformstate.actions.job_ledger import read_ledger
 from platformstate.actions.run_site import RunSite, has_begun, site_of
 from platformstate.core.instants import moment, stamp
+from platformstate.files import WorkTree
 from platformstate.policy.due import OpenRange
 from platformstate.policy.journal import TERMINAL
 from platformstate.runner import JobFiles
@@ -40,9 +42,13 @@ class Claims(NamedTuple):
     held: bool
     stranded: tuple[Stranded, ...]
 
-    def clear(self, files: JobFiles, fired: Collection[str]) -> None:
-        """Remove the claims of what was decided otherwise by now; those of what fires are ours."""
-        for run in self.void - set(fired):
+    def clear(self, files: JobFiles, kept: Collection[str]) -> None:
+        """Remove the claims of what was decided otherwise by now.
+
+        Those of what fires are ours; those of slots that a clock set back made future ones are all that tells
+        of them, for the cursor is beyond.
+        """
+        for run in self.void - set(kept):
             files.release(run)
 
 
@@ -95,13 +101,21 @@ def _standing(store: Store, files: JobFiles, run: str, worktree: str) -> str | S
     root = _root_of(store, worktree)
     if not has_marked(site) and not _has_journal(site, root):
         return _VOID
-    return _HELD if root == store.root or site.lease.is_held() else Stranded(run, root)
+    if root == store.root or site.lease.is_held():
+        return _HELD
+    return _ENDED if root is not None and _is_told(root, files.job, run) else Stranded(run, root)
 
 
 def _root_of(store: Store, worktree: str) -> Path | None:
     from platformstate.gitrepo.versions import worktree_root
 
     return worktree_root(store.repository, worktree)
+
+
+def _is_told(root: Path, job: str, run: str) -> bool:
+    """Say whether a worktree's ledger has the line of a run; who wrote it died before it could note that."""
+    lines = read_ledger(WorkTree(root), job)
+    return any(line["run"] == run and line["status"] in TERMINAL for line in lines)
 
 
 def _has_journal(site: RunSite, root: Path | None) -> bool:

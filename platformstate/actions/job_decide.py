@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from platformstate.actions.job_claims import Claims, claims_of
 from platformstate.actions.job_firing import claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import append_line, read_ledger
+from platformstate.actions.job_ledger import TOLD_BY, last_told, read_ledger, record_line
 from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import open_sites
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 Line = Mapping[str, Any]
 _BY_HAND: Final = {"kind": "manual"}
+_MARKS: Final = ("paused", TOLD_BY)  # what else stands in a cursor's file
 
 
 @dataclass
@@ -124,7 +125,8 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     decided.is_idle = spec.is_valid and not (at.slots or cursor.open is not None or unfinished)
     if not store.dry_run:
         _note(at, cursor, trigger)
-        at.claims.clear(at.files, {firing.run for firing, _ in decided.firings})
+        to_come = {slot_run_id(slot) for slot in at.claims.again if slot > now}
+        at.claims.clear(at.files, {firing.run for firing, _ in decided.firings} | to_come)
     return decided
 
 
@@ -156,8 +158,9 @@ def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime
     files = JobFiles(store.repository.common_dir, name)
     lines = read_ledger(WorkTree(store.root), name)
     said = files.cursor() or {}
-    cursor = cursor_of(said, lines, trigger, now)
-    claims = claims_of(store, files, lines, cursor.open)
+    told = [*lines, *last_told(store, files)]
+    cursor = cursor_of(said, told, trigger, now)
+    claims = claims_of(store, files, told, cursor.open)
     coming = due_slots(trigger, cursor, now) if trigger["kind"] == "cron" else ()
     due = {*coming} - claims.taken | {slot for slot in claims.again if slot <= now}
     return _Standing(files, lines, said, cursor, claims, sorted(due))
@@ -177,9 +180,10 @@ def _look_elsewhere(decided: Decided, claims: Claims) -> None:
 
 
 def _note(at: _Standing, cursor: Cursor, trigger: Mapping[str, Any]) -> None:
-    mark = {"paused": at.said["paused"]} if "paused" in at.said else {}
-    now = {**cursor.as_json(), "trigger": trigger, **mark}
-    if now != at.said:
+    said = at.files.cursor() or {}
+    marks = {name: said[name] for name in _MARKS if name in said}
+    now = {**cursor.as_json(), "trigger": trigger, **marks}
+    if now != said:
         at.files.write_cursor(now)
 
 
@@ -273,5 +277,5 @@ def _claim(decided: Decided, fires: Sequence[datetime], at: _Standing) -> None:
 
 def _record(decided: Decided, line: dict[str, Any]) -> None:
     if not decided.store.dry_run:
-        append_line(decided.store, decided.name, line)
+        record_line(decided.store, decided.name, line)
     decided.recorded.append(line)

@@ -16,11 +16,13 @@ from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
 from platformstate.files.errors import explained
 from platformstate.gitrepo import CommitTree
 from platformstate.policy.ledger import file_name, is_ledger_name, is_line, line_text, writer_name
+from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
     from platformstate.store import Store
     from platformstate.store.change import FileChange
 
+TOLD_BY: Final = "told_by"
 _NEW_FLAGS: Final = APPEND_FLAGS | os.O_CREAT
 _PARSED: Final[
     dict[str, tuple[bytes, list[dict[str, Any]]]]
@@ -53,6 +55,33 @@ def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
             opened.sync(durability)
     points.reach("jobs.ledger")
     return path
+
+
+def record_line(store: Store, job: str, line: Mapping[str, Any]) -> None:
+    """Append a line about slots that do not run, having noted in which worktree; the job's lock is held.
+
+    Whoever writes it may die before the cursor says so: `last_told` lets another worktree see it.
+    """
+    files = JobFiles(store.repository.common_dir, job)
+    said, here = files.cursor() or {}, store.repository.worktree
+    if said.get(TOLD_BY) != here:
+        files.write_cursor({**said, TOLD_BY: here})
+    append_line(store, job, line)
+
+
+def last_told(store: Store, files: JobFiles) -> list[dict[str, Any]]:
+    """Return the ledger of the other worktree that last wrote about slots of a job; nothing if it is gone."""
+    from platformstate.gitrepo.versions import worktree_root
+
+    where = (files.cursor() or {}).get(TOLD_BY, store.repository.worktree)
+    if where == store.repository.worktree:
+        return []
+    root = worktree_root(store.repository, str(where))
+    if root is None or not root.is_dir():
+        return []
+    with suppress(StateError):  # it is that worktree's to mend
+        return read_ledger(WorkTree(root), files.job)
+    return []
 
 
 def ledger_writer(store: Store) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.actions.job_conductor import conduct_firings, conduct_settling
 from platformstate.actions.job_decide import Decided, decide_job
-from platformstate.actions.job_ledger import append_line
+from platformstate.actions.job_ledger import record_line
 from platformstate.actions.job_overlap import PAUSE_S, begin_waiting, is_over
 from platformstate.actions.job_runs import waiting_runs
 from platformstate.actions.job_settle import settled_now
@@ -194,7 +194,7 @@ def _given_up(decided: Decided) -> dict[str, Any]:
         by=overlap.holder,
     )
     with locked(JobFiles(store.repository.common_dir, decided.name).lock):
-        append_line(store, decided.name, line)
+        record_line(store, decided.name, line)
         for _, claimed in decided.firings:
             assert claimed is not None
             claimed.give_up()
