@@ -66,8 +66,8 @@ def minute_job(ground: Ground, name: str) -> Store:
     _write(
         store, "minutely", SPEC.format(id="minutely", trigger='kind: cron, cron: "* * * * *", timezone: UTC')
     )
-    (store.root / "state/.gitignore").write_bytes(BLOCKS[".gitignore"])  # as `init` writes it
-    git(store.root, "add", "state/.gitignore")
+    (store.root / ".gitignore").write_bytes(BLOCKS[".gitignore"])  # as `init` writes it
+    git(store.root, "add", ".gitignore")
     _land(store)
     run_ours(ground, store, "jobs", "approve", "minutely")
     return store
