@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,8 @@ def _run(
     while waiting or len(flock):
         while waiting and flock.has_room:
             row = waiting.popleft()
-            remember_ledger(WorkTree(store.root), gate.name)
+            with suppress(StateError):  # a conductor tells of a ledger that cannot be read
+                remember_ledger(WorkTree(store.root), gate.name)
             flock.start(partial(_conduct, store, gate, row), job=row["slot"])
         for report in flock.reports(1.0):
             said = _refused(report["problem"]) if "problem" in report else report
