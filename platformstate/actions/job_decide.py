@@ -15,7 +15,7 @@ from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import open_sites
 from platformstate.actions.job_specs import JobSpec
-from platformstate.core.instants import instant
+from platformstate.core.instants import instant, moment
 from platformstate.entities.job import whole_trigger
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
@@ -34,7 +34,7 @@ from platformstate.policy.job_receipt import Firing
 from platformstate.policy.job_rules import misfire_rules
 from platformstate.policy.job_spec import BOUNDARIES, refusal
 from platformstate.policy.ledger import range_line, slot_run_id, unfired_line
-from platformstate.policy.misfire import settle
+from platformstate.policy.misfire import parted, settle
 from platformstate.policy.pin import Pin
 from platformstate.runner import Claim, JobFiles
 
@@ -227,17 +227,17 @@ def _range(decided: Decided, cursor: Cursor, opened: OpenRange) -> dict[str, Any
 def _fire(decided: Decided, at: _Standing, now: datetime) -> Cursor:
     """Record what does not fire, then claim what does; the newest slot becomes the cursor."""
     store, schedule = decided.store, at.cursor.schedule
-    missed = asleep(at.slots, paused_spans(at.lines))
+    missed = set(asleep(at.slots, paused_spans(at.lines)))
     cursor = at.cursor
     if missed:
-        cursor = _held(decided, at, Blocked("skipped_paused", None), missed, now)
+        cursor = _held(decided, at, Blocked("skipped_paused", None), sorted(missed), now)
     if cursor.open is not None:
         _record(decided, _range(decided, cursor, cursor.open))
-    due = settle(
-        (slot for slot in at.slots if slot not in set(missed)), now, misfire_rules(decided.gate.whole)
-    )
+    slots = [slot for slot in at.slots if slot not in missed]
+    due = settle(slots, now, misfire_rules(decided.gate.whole))
     by = slot_run_id(due.fires[-1]) if due.fires else None
-    for unfired in due.unfired:
+    handled = moment(at.cursor.slot)
+    for unfired in (part for whole in due.unfired for part in parted(whole, slots, at.claims.taken, handled)):
         stands = by if unfired.status == "coalesced" else None
         line = unfired_line(
             decided.name, unfired, at=store.now(), actor=store.actor, schedule=schedule, by=stands
