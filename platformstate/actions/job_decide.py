@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 Line = Mapping[str, Any]
 _BY_HAND: Final = {"kind": "manual"}
-_MARKS: Final = ("paused", TOLD_BY)  # what else stands in a cursor's file
+_MARKS: Final[Sequence[str]] = ("paused", TOLD_BY)  # what else stands in a cursor's file
 
 
 @dataclass
