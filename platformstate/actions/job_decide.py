@@ -181,7 +181,7 @@ def _look_elsewhere(decided: Decided, claims: Claims) -> None:
 
 def _note(at: _Standing, cursor: Cursor, trigger: Mapping[str, Any]) -> None:
     said = at.files.cursor() or {}
-    marks = {name: said[name] for name in _MARKS if name in said}
+    marks: dict[str, Any] = {name: said[name] for name in _MARKS if name in said}
     now: dict[str, Any] = {**cursor.as_json(), "trigger": trigger, **marks}
     if now != said:
         at.files.write_cursor(now)
