@@ -59,7 +59,7 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
     wherever the cursor stands, unless it has been recorded as one that did not run.
     """
     ran = {line["run"]: line["slot"] for line in lines if line["status"] in TERMINAL}
-    ranges = [(line["at"], line["slot"], line["to"]) for line in lines if "to" in line and line["slot"]]
+    ranges = [(line["slot"], line["to"]) for line in lines if "to" in line and line["slot"]]
     taken = {moment(slot) for slot in ran.values() if slot}
     again, void, stranded, held = set(), set(), [], False
     for run in files.claimed():
@@ -122,9 +122,9 @@ def _has_journal(site: RunSite, root: Path | None) -> bool:
     return root is not None and (not root.is_dir() or has_begun(replace(site, root=root)))
 
 
-def _is_recorded(said: Line, ranges: Iterable[tuple[str, str, str]], opened: OpenRange | None) -> bool:
-    """Say whether a claim's slot was written down later, or waits to be, in a range that did not run."""
+def _is_recorded(said: Line, ranges: Iterable[tuple[str, str]], opened: OpenRange | None) -> bool:
+    """Say whether a claim's slot was written down since, or waits to be; clocks that go back say nothing."""
     slot = said["slot"]
     if opened is not None and opened.slot <= slot <= opened.to:
         return True
-    return any(start <= slot <= end and at >= said["at"] for at, start, end in ranges)
+    return any(start <= slot <= end for start, end in ranges)
