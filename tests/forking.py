@@ -39,6 +39,11 @@ class Command:
         status = self._forks.ask({"wait": self.pid})
         return Ran(status, *((self._out / name).read_text() for name in ("stdout", "stderr")))
 
+    @property
+    def printed(self) -> str:
+        """What it has printed on stdout so far."""
+        return (self._out / "stdout").read_text()
+
     def kill(self, whom: str) -> None:
         """Kill the conductor `alone`, with its child's `group`, or `all` that descends from it."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -21,9 +21,9 @@ from platformstate.actions.task_folder import (
     unreadable,
 )
 from platformstate.core import ids
-from platformstate.core.instants import moment
+from platformstate.core.instants import moment_of
 from platformstate.core.places import subject_folder
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError
 from platformstate.policy.brief import Known, brief_of, last_sign_of_life
 from platformstate.policy.brief_sections import Signs
 from platformstate.policy.brief_text import DEFAULT_TOKENS, brief_text
@@ -67,7 +67,8 @@ def brief_task(
     cannot be read make the brief partial, with error state_invalid. Raises: task_not_found,
     run_not_found, id_ambiguous, ref_not_found, usage_invalid.
     """
-    _refuse_bad_instant(now)
+    if now is not None:
+        moment_of("--now", now)
     source = _source(store, at, refs)
     if at is None:
         source = _with_lease(store, task, source)
@@ -195,13 +196,3 @@ def _folder_at(tree: CommitTree, prefix: str) -> TaskFolder:
         if folder.task is not None or folder.problems:
             return folder
     return read_task_folder(tree, task_requests.task_id_in(tree, prefix))
-
-
-def _refuse_bad_instant(now: str | None) -> None:
-    try:
-        if now is not None:
-            moment(now)
-    except ValueError as bad:
-        raise StateError(
-            "usage_invalid", f"--now {shown(now)!r} is no instant", hint="--now 2026-11-20T10:11:30Z"
-        ) from bad

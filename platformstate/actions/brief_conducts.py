@@ -89,7 +89,7 @@ def _here(store: Store, places: Sequence[Place], problems: list[Problem]) -> dic
 
 def _ended(store: Store, runs: Mapping[_Name, KnownRun]) -> dict[_Name, RunFacts]:
     """Return what lies beside runs that have ended: of all of them git is asked once."""
-    from platformstate.actions.conduct_open import is_pinned
+    from platformstate.actions.run_copies import is_pinned
     from platformstate.policy.standing import RunFacts
 
     if not runs:

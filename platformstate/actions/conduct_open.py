@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.conduct_terms import Terms
+from platformstate.actions.run_copies import is_behind, is_pinned, refuse_behind
 from platformstate.actions.run_site import KnownRun, RunSite, corrupt
 from platformstate.core.instants import moment
 from platformstate.core.places import checkpoint_path
@@ -305,24 +306,6 @@ def _committed_at(conduct: Conduct, count: int) -> float | None:
     return monotonic() - max(0.0, age.total_seconds())
 
 
-def is_pinned(store: Store, site: RunSite, state: RunState) -> bool:
-    """Say whether a conduct of a run began in this clone on this host, with this very pin.
-
-    What came with the tree can name our clone and host; only the file beside the lock cannot be brought.
-    """
-    from platformstate.store.place import place_of_work
-
-    here = place_of_work(store.repository)
-    holder, recorded, position = state.holder, state.walk.pin, site.lease.position()
-    return (
-        holder is not None
-        and recorded is not None
-        and position is not None
-        and (holder["clone"], holder["host"]) == (here.clone, here.host)
-        and position.steps_sha256 == recorded["steps_sha256"]
-    )
-
-
 def opened(store: Store, known: KnownRun, command: str) -> Conduct:
     """Take a run's lock and open its journal, as verified. Raises: run_locked, run_journal_corrupt.
 
@@ -340,10 +323,17 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         closing.enter_context(journal)
         conduct = Conduct(store, site, known.pin, lock, journal, known.folding)
         conduct.take()
-        conduct.pinned_here = is_pinned(store, site, conduct.state)
+        conduct.pinned_here = is_pinned(store, site, conduct.state) and not _is_stale(conduct)
         conduct.terms = _terms(store, known)
+        if site.subject.startswith("job/"):
+            refuse_behind(store, site, conduct.journal.events)
         closing.pop_all()
     return conduct
+
+
+def _is_stale(conduct: Conduct) -> bool:
+    """Say whether this is not the run's journal; one that tells of an agent's run has no lock to ask under."""
+    return conduct.lock is not None and is_behind(conduct.site.lease.position(), conduct.journal.events)
 
 
 def _terms(store: Store, known: KnownRun) -> Terms:

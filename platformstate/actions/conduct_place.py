@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.operators import require_operator
+from platformstate.actions.run_copies import is_pinned, refuse_behind
 from platformstate.core.places import procedure_path
 from platformstate.entities.step import ManualStep, Step
 from platformstate.errors import StateError, shown
@@ -39,7 +38,10 @@ def require_here(conduct: Conduct, *, taken_over: bool) -> None:
 
     Raises: run_elsewhere, run_journal_behind.
     """
-    if not taken_over and not conduct.pinned_here:
+    if taken_over:
+        return
+    refuse_behind(conduct.store, conduct.site, conduct.journal.events)
+    if not conduct.pinned_here:
         holder = conduct.state.holder or {}
         raise StateError(
             "run_elsewhere",
@@ -49,35 +51,11 @@ def require_here(conduct: Conduct, *, taken_over: bool) -> None:
             "--take-over --reason TEXT",
             path=conduct.site.journal,
         )
-    position = conduct.site.lease.position()
-    if taken_over or position is None or position.seq is None:
-        return
-    events = conduct.journal.events
-    if len(events) <= position.seq or events[position.seq]["h"] != position.h:
-        ahead = _ahead(conduct, position.seq)
-        raise StateError(
-            "run_journal_behind",
-            f"this journal of {conduct.site.named} lacks event {position.seq}, which was recorded in {ahead}",
-            hint="resume it there, or bring that journal here first",
-            path=conduct.site.journal,
-        )
 
 
 def is_pinned_here(store: Store, known: KnownRun) -> bool:
     """Say whether a conduct of a run began in this clone on this host, with this very pin."""
     return is_pinned(store, known.site, known.state)
-
-
-def _ahead(conduct: Conduct, seq: int) -> str:
-    """Return the worktree whose copy of the journal holds an event, as far as one is found."""
-    listed = conduct.store.repository.run(["worktree", "list", "--porcelain", "-z"], check=False)
-    for row in listed.decode("utf-8", "surrogateescape").split("\0"):
-        path = row.removeprefix("worktree ")
-        journal = Path(path) / conduct.site.journal
-        other = row.startswith("worktree ") and Path(path) != conduct.store.root
-        if other and journal.is_file() and journal.read_bytes().count(b"\n") > seq:
-            return shown(path)
-    return "another worktree"
 
 
 def take_over_fields(conduct: Conduct, reason: str | None) -> dict[str, Any]:

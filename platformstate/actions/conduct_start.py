@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.conduct_answer import answer_of
+from platformstate.actions.conduct_begin import begin_journal
 from platformstate.actions.conduct_guards import refuse_guards, refuse_secrets
 from platformstate.actions.conduct_open import Conduct
-from platformstate.actions.conduct_place import holder_of
 from platformstate.actions.conduct_supersede import Superseded, abort_superseded, supersede
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.recipes import TrustedRecipes, pinned, trusted_recipes
-from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, site_of, sites
+from platformstate.actions.run_site import KnownRun, find_run, read_run, site_of, sites
 from platformstate.core import ids
 from platformstate.core.instants import stamp
 from platformstate.entities.kinds import PROCEDURE, TASK
 from platformstate.entities.run import OPEN
 from platformstate.errors import StateError
-from platformstate.files import Folder, WorkTree
+from platformstate.files import WorkTree
 from platformstate.files.locks import locked
 from platformstate.policy.journal import Folding
-from platformstate.policy.pin import EXPANDER, Pin, pin_bytes
+from platformstate.policy.pin import Pin, pin_bytes
 from platformstate.policy.repeats import is_repeat, repeat_mark
-from platformstate.runner import Journal, Position, become_subreaper, listening
+from platformstate.runner import become_subreaper, listening
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -173,13 +173,14 @@ def _started(
     lock = site.lease.take(host=os.uname().nodename, since=at, command=f"procedure conduct {name}")
     with ExitStack() as closing:
         closing.callback(lock.close)
-        data = pin_bytes(pin)
-        refuse_found_secrets(store, site, data)
-        write_pin(store, site, data, trusted.kept)
-        digest = sha256(data).hexdigest()
-        site.lease.write_position(Position(digest), sync=True)
-        events = _first_events(store, site, pin, request, digest, at, old)
-        journal = Journal.create(store.root, site.journal, events, torn=site.torn)
+        fields = {
+            "attempt": 1,
+            "task": request.task,
+            "parent_run": request.parent_run,
+            "supersedes": None if old is None else old.known.site.run,
+            "idempotency": _mark(request, pin),
+        }
+        journal = begin_journal(store, site, pin, fields, at=at, carried=_carried(at, old), kept=trusted.kept)
         closing.pop_all()
     conduct = Conduct(store, site, pin, lock, journal, Folding())
     conduct.take()
@@ -190,20 +191,6 @@ def _started(
         conduct.kept.add(f"{site.folder}/artifacts/procedure.md")
     conduct.reach("started")
     return conduct
-
-
-def refuse_found_secrets(store: Store, site: RunSite, data: bytes) -> None:
-    """Refuse to pin a secret, such as one given as a param. Raises: secret_found."""
-    from platformstate.policy.secrets import find_secrets
-
-    found = find_secrets(data.decode("utf-8"), site.pin, store.session.settings.allowed_secrets)
-    if found:
-        raise StateError(
-            "secret_found",
-            f"a secret would be pinned: {found[0].message}",
-            hint="give it by the environment, and name it in secrets",
-            problems=tuple(found),
-        )
 
 
 def _clear_leftovers(store: Store, name: str) -> None:
@@ -219,66 +206,6 @@ def _clear_leftovers(store: Store, name: str) -> None:
             path.rmdir()
 
 
-def write_pin(store: Store, site: RunSite, data: bytes, kept: bytes | None = None) -> None:
-    """Make a run's folder with its pinned steps, durably; `kept` is a procedure's text to keep beside them."""
-    points, durability = store.session.failpoints, store.session.settings.durability
-    with Folder.at(store.root, site.folder, durability=durability) as folder:
-        folder.create(".ps-resolved_steps.json", data, durability)
-        points.reach("conduct.pin-temp")
-        folder.rename(".ps-resolved_steps.json", "resolved_steps.json")
-        folder.sync(durability)
-    if kept is not None:
-        with Folder.at(store.root, f"{site.folder}/artifacts", durability=durability) as folder:
-            folder.create("procedure.md", kept, durability)
-            folder.sync(durability)
-    points.reach("conduct.pin-renamed")
-
-
-def _first_events(
-    store: Store,
-    site: RunSite,
-    pin: Pin,
-    request: ConductRequest,
-    digest: str,
-    at: str,
-    old: Superseded | None,
-) -> list[dict[str, Any]]:
-    from platformstate.store.place import place_of_work
-
-    holder, place = holder_of(store), place_of_work(store.repository)
-    optional = {
-        "task": request.task,
-        "parent_run": request.parent_run,
-        "supersedes": None if old is None else old.known.site.run,
-        "idempotency": _mark(request, pin),
-    }
-    defined = {
-        "type": "RunDefined",
-        "at": at,
-        "run": site.run,
-        "subject": site.subject,
-        "actor": store.actor,
-        "attempt": 1,
-        "host": place.host,
-        "clone": holder["clone"],
-        "worktree": place.worktree,
-        "branch": _branch(place.branch),
-        "base_commit": place.base_commit,
-        **{field: value for field, value in optional.items() if value is not None},
-    }
-    recorded = {
-        "type": "ResolvedStepsRecorded",
-        "at": at,
-        "step_count": len(pin.steps),
-        "steps_sha256": digest,
-        "source_blob": pin.source.blob,
-        "params_sha256": pin.params_sha256,
-        "expander": EXPANDER,
-    }
-    started = {"type": "RunStarted", "at": at, "holder": holder}
-    return [defined, recorded, started, *_carried(at, old)]
-
-
 def _carried(at: str, old: Superseded | None) -> list[dict[str, Any]]:
     if old is None:
         return []
@@ -287,9 +214,3 @@ def _carried(at: str, old: Superseded | None) -> list[dict[str, Any]]:
         {"type": "StepCarried", "at": at, "step_index": new, "from_run": run, "from_index": was}
         for new, was in old.pairs
     ]
-
-
-def _branch(branch: str | None) -> str | None:
-    from platformstate.actions.git_facts import branch_text
-
-    return branch_text(branch)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from platformstate.actions.run_site import has_begun, site_of
+from platformstate.actions.job_firing import has_marked
+from platformstate.actions.job_ledger import read_ledger
+from platformstate.actions.run_site import RunSite, has_begun, site_of
 from platformstate.core.instants import moment, stamp
+from platformstate.files import WorkTree
 from platformstate.policy.due import OpenRange
 from platformstate.policy.journal import TERMINAL
 from platformstate.runner import JobFiles
@@ -18,20 +23,32 @@ if TYPE_CHECKING:
 Line = Mapping[str, Any]
 
 
+class Stranded(NamedTuple):
+    """A run that died in another worktree: it goes on there, where `root` is; None when that is gone."""
+
+    run: str
+    root: Path | None
+
+
 class Claims(NamedTuple):
     """A job's slots by what their claims say, and the claims that stand for nothing any more.
 
-    `held` says that some run of a claim has not ended.
+    `held` says that some run of a claim has not ended; `stranded` are those that cannot go on here.
     """
 
     taken: frozenset[datetime]
     again: frozenset[datetime]
     void: frozenset[str]
     held: bool
+    stranded: tuple[Stranded, ...]
 
-    def clear(self, files: JobFiles, fired: Collection[str]) -> None:
-        """Remove the claims of what was decided otherwise by now; those of what fires are ours."""
-        for run in self.void - set(fired):
+    def clear(self, files: JobFiles, kept: Collection[str]) -> None:
+        """Remove the claims of what was decided otherwise by now.
+
+        Those of what fires are ours; those of slots that a clock set back made future ones are all that tells
+        of them, for the cursor is beyond.
+        """
+        for run in self.void - set(kept):
             files.release(run)
 
 
@@ -42,38 +59,72 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
     wherever the cursor stands, unless it has been recorded as one that did not run.
     """
     ran = {line["run"]: line["slot"] for line in lines if line["status"] in TERMINAL}
-    ranges = [(line["at"], line["slot"], line["to"]) for line in lines if "to" in line and line["slot"]]
+    ranges = [(line["slot"], line["to"]) for line in lines if "to" in line and line["slot"]]
     taken = {moment(slot) for slot in ran.values() if slot}
-    again, void, held = set(), set(), False
+    again, void, stranded, held = set(), set(), [], False
     for run in files.claimed():
         if run in ran:
             continue
         said = files.claim_of(run) or {}
         slot = moment(said["slot"]) if said.get("slot") and stamp(said["slot"]) == run else None
-        if files.is_claim_held(run) or _has_begun(store, files, run):
+        stands = _standing(store, files, run, str(said.get("worktree", store.repository.worktree)))
+        if stands is not _VOID:
             taken |= set() if slot is None else {slot}
-            held = True
+            held = held or stands is not _ENDED
+            stranded += [stands] if isinstance(stands, Stranded) else []
             continue
         void.add(run)
         if slot is not None and said.get("trigger") == "cron" and not _is_recorded(said, ranges, opened):
             again.add(slot)
-    return Claims(frozenset(taken), frozenset(again), frozenset(void), held)
+    return Claims(frozenset(taken), frozenset(again), frozenset(void), held, tuple(stranded))
 
 
-def _has_begun(store: Store, files: JobFiles, run: str) -> bool:
-    """Say whether a run was started: by its journal, or by what its first step left beside the run's lock.
+_VOID: Final = "void"
+_ENDED: Final = "ended"
+_HELD: Final = "held"
 
-    A pin alone starts nothing: the start is durable before any process of the run is. A journal of a run
-    that this clone did not pin came with a commit.
+
+def _standing(store: Store, files: JobFiles, run: str, worktree: str) -> str | Stranded:
+    """Return how a claim without a line here stands.
+
+    Its run was begun if its journal is where it was claimed, or if its place beside the run's lock goes
+    beyond its start: a pin alone starts nothing. A journal of a run that this clone did not pin came with
+    a commit. A worktree that cannot be seen now may hold a journal.
     """
+    if files.is_claim_held(run):
+        return _HELD
     site = site_of(store, f"job/{files.job}", run)
-    position = site.lease.position()
-    return position is not None and (position.seq is not None or has_begun(site))
+    if site.lease.position() is None:
+        return _VOID
+    if files.told_in(run) is not None:
+        return _ENDED
+    root = _root_of(store, worktree)
+    if not has_marked(site) and not _has_journal(site, root):
+        return _VOID
+    if root == store.root or site.lease.is_held():
+        return _HELD
+    return _ENDED if root is not None and _is_told(root, files.job, run) else Stranded(run, root)
 
 
-def _is_recorded(said: Line, ranges: Iterable[tuple[str, str, str]], opened: OpenRange | None) -> bool:
-    """Say whether a claim's slot was written down later, or waits to be, in a range that did not run."""
+def _root_of(store: Store, worktree: str) -> Path | None:
+    from platformstate.gitrepo.versions import worktree_root
+
+    return worktree_root(store.repository, worktree)
+
+
+def _is_told(root: Path, job: str, run: str) -> bool:
+    """Say whether a worktree's ledger has the line of a run; who wrote it died before it could note that."""
+    lines = read_ledger(WorkTree(root), job)
+    return any(line["run"] == run and line["status"] in TERMINAL for line in lines)
+
+
+def _has_journal(site: RunSite, root: Path | None) -> bool:
+    return root is not None and (not root.is_dir() or has_begun(replace(site, root=root)))
+
+
+def _is_recorded(said: Line, ranges: Iterable[tuple[str, str]], opened: OpenRange | None) -> bool:
+    """Say whether a claim's slot was written down since, or waits to be; clocks that go back say nothing."""
     slot = said["slot"]
     if opened is not None and opened.slot <= slot <= opened.to:
         return True
-    return any(start <= slot <= end and at >= said["at"] for at, start, end in ranges)
+    return any(start <= slot <= end for start, end in ranges)

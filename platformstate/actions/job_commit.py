@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions.job_ledger import head_tree, read_ledger, uncommitted
+from platformstate.actions.job_ledger import head_tree, is_about, read_ledger, uncommitted
 from platformstate.core.places import receipt_path, run_folder
 from platformstate.core.tree import Tree
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import is_line
 from platformstate.policy.secrets import find_secrets
+from platformstate.runner import Lease
+from platformstate.runner.opening import read_whole
 
 MAX_ARTIFACT_BYTES: Final = 1_048_576
+WITHHELD: Final = "withheld"  # beside a run's lock: the artifacts that show a value of its environment
 MARK: Final = "x-keep"  # in run.md, where it is committed with the run; the reason, or "kept"
 
 if TYPE_CHECKING:
@@ -35,6 +39,24 @@ def commit_runs(store: Store, jobs: Sequence[str]) -> Written:
     Raises: what a write raises; the lines are durable in their files whatever becomes of it.
     """
     return store.write(lambda: _change(store, sorted(set(jobs))))
+
+
+def commit_each(store: Store, jobs: Sequence[str]) -> tuple[Written | None, dict[str, StateError]]:
+    """Commit the same of jobs of which one may be broken, and return what keeps each such job's files out.
+
+    Raises: what a write raises that is not about one of the jobs.
+    """
+    left, refused = set(jobs), dict[str, StateError]()
+    while left:
+        try:
+            return commit_runs(store, sorted(left)), refused
+        except StateError as error:
+            job = next((name for name in left if is_about(name, error)), None)
+            if job is None:
+                raise
+            left.remove(job)
+            refused[job] = error
+    return None, refused
 
 
 def _change(store: Store, jobs: Sequence[str]) -> Change:
@@ -67,8 +89,11 @@ def kept_files(store: Store, folder: str) -> tuple[FileChange, ...]:
 
     here, head = WorkTree(store.root), head_tree(store)
     held = {} if head is None else dict(head.read([entry.path for entry in head.entries(folder)]))
+    left_out = _withheld(store, folder)
     changes = []
     for entry in here.entries(folder):
+        if entry.path in left_out or _is_large(store, folder, entry.path):
+            continue
         data = here.bytes_of(entry.path)
         if data is None or held.get(entry.path) == data or not _is_kept(store, folder, entry.path, data):
             continue
@@ -78,6 +103,20 @@ def kept_files(store: Store, folder: str) -> tuple[FileChange, ...]:
     return tuple(changes)
 
 
+def _withheld(store: Store, folder: str) -> set[str]:
+    """Return the artifacts that show a value of their run's environment."""
+    _, _, job, _, run = folder.split("/")
+    noted = read_whole(Lease(store.repository.common_dir, f"{job}/{run}").file(WITHHELD))
+    return {f"{folder}/artifacts/{name}" for name in json.loads(noted or b"[]")}
+
+
+def _is_large(store: Store, folder: str, path: str) -> bool:
+    """Say whether a file is an artifact that no commit holds, without reading it."""
+    return (
+        path.startswith(f"{folder}/artifacts/") and (store.root / path).lstat().st_size > MAX_ARTIFACT_BYTES
+    )
+
+
 def _is_kept(store: Store, folder: str, path: str, data: bytes) -> bool:
     name = path.removeprefix(f"{folder}/")
     if name.startswith("logs/"):
@@ -85,9 +124,7 @@ def _is_kept(store: Store, folder: str, path: str, data: bytes) -> bool:
     if not name.startswith("artifacts/"):
         return True
     allowed = store.session.settings.allowed_secrets
-    return len(data) <= MAX_ARTIFACT_BYTES and not find_secrets(
-        data.decode("utf-8", "replace"), path, allowed
-    )
+    return not find_secrets(data.decode("utf-8", "replace"), path, allowed)
 
 
 def _unsuccessful(here: WorkTree, folder: str) -> set[str]:

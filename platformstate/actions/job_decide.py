@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.actions.job_claims import Claims, claims_of
 from platformstate.actions.job_firing import claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import append_line, read_ledger
+from platformstate.actions.job_ledger import TOLD_BY, last_told, read_ledger, record_line
 from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import open_sites
 from platformstate.actions.job_specs import JobSpec
-from platformstate.core.instants import instant
+from platformstate.core.instants import instant, moment
 from platformstate.entities.job import whole_trigger
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
@@ -28,12 +28,13 @@ from platformstate.policy.due import (
     due_slots,
     hold,
     paused_spans,
+    trigger_of,
 )
 from platformstate.policy.job_receipt import Firing
 from platformstate.policy.job_rules import misfire_rules
 from platformstate.policy.job_spec import BOUNDARIES, refusal
 from platformstate.policy.ledger import range_line, slot_run_id, unfired_line
-from platformstate.policy.misfire import settle
+from platformstate.policy.misfire import parted, settle
 from platformstate.policy.pin import Pin
 from platformstate.runner import Claim, JobFiles
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from platformstate.store import Store
 
 Line = Mapping[str, Any]
+_BY_HAND: Final = {"kind": "manual"}
+_MARKS: Final[Sequence[str]] = ("paused", TOLD_BY)  # what else stands in a cursor's file
 
 
 @dataclass
@@ -54,6 +57,8 @@ class Decided:
     overlap: Overlap | None = None
     recorded: list[dict[str, Any]] = field(default_factory=list)
     invalid: list[StateError] = field(default_factory=list)
+    lost: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
     is_idle: bool = False
 
     @property
@@ -67,6 +72,20 @@ class Decided:
         """The steps that each of the firings pins."""
         assert self.gate.target is not None
         return self.gate.target.pin
+
+    @property
+    def waiting_in(self) -> Overlap:
+        """What its firings met where they wait for a place."""
+        assert self.overlap is not None
+        return self.overlap
+
+    def let_go(self) -> None:
+        """Let go of claims and place in this process: who conducts them holds them, or they are due again."""
+        for _, claimed in self.firings:
+            if claimed is not None:
+                claimed.started()
+        if self.overlap is not None:
+            self.overlap.leave()
 
 
 class _Standing(NamedTuple):
@@ -88,11 +107,13 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     decided = Decided(store, spec.id)
     if not spec.is_valid:
         decided.invalid.append(refusal(spec.problems))
-    trigger = _trigger(spec)
+    trigger = _trigger(store, spec)
+    at = _standing(store, spec.id, trigger or _BY_HAND, now)
+    _look_elsewhere(decided, at.claims)
     if trigger is None or trigger["kind"] != "cron":
-        decided.is_idle = spec.is_valid and not any(open_sites(store, spec.id))
+        _close(decided, trigger, now)
+        decided.is_idle = spec.is_valid and not (at.claims.held or any(open_sites(store, spec.id)))
         return decided
-    at = _standing(store, spec.id, trigger, now)
     cursor = at.cursor
     if at.slots or cursor.open is not None:
         decided.passed = gate_of(store, spec.id, Asked(at_trusted=True), spec=spec)
@@ -103,33 +124,66 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     unfinished = at.claims.held or at.claims.void
     decided.is_idle = spec.is_valid and not (at.slots or cursor.open is not None or unfinished)
     if not store.dry_run:
-        _note(at, cursor)
-        at.claims.clear(at.files, {firing.run for firing, _ in decided.firings})
+        _note(at, cursor, trigger)
+        to_come = {slot_run_id(slot) for slot in at.claims.again if slot > now}
+        at.claims.clear(at.files, {firing.run for firing, _ in decided.firings} | to_come)
     return decided
 
 
-def _trigger(spec: JobSpec) -> dict[str, Any] | None:
-    """Return the schedule of a spec, also of one that is broken elsewhere; None where it is not known."""
+def _trigger(store: Store, spec: JobSpec) -> dict[str, Any] | None:
+    """Return the schedule of a spec, also of one that is broken elsewhere; None where it is not known.
+
+    Of one whose schedule cannot be read it is the last one that could be: its slots do not run.
+    """
     trigger = spec.said.get("trigger")
-    if any(each.pointer.startswith("/trigger") for each in spec.errors):
-        return None
-    return whole_trigger(trigger) if isinstance(trigger, Mapping) else None
+    if isinstance(trigger, Mapping) and not any(each.pointer.startswith("/trigger") for each in spec.errors):
+        return whole_trigger(trigger)
+    return trigger_of(JobFiles(store.repository.common_dir, spec.id).cursor())
+
+
+def _close(decided: Decided, trigger: Mapping[str, Any] | None, now: datetime) -> None:
+    """Write the range that was open when a job's schedule was taken away."""
+    files = JobFiles(decided.store.repository.common_dir, decided.name)
+    said = files.cursor() or {}
+    if trigger is None or said.get("open") is None:
+        return
+    cursor = cursor_of(said, read_ledger(WorkTree(decided.store.root), decided.name), trigger, now)
+    if cursor.open is not None:
+        _record(decided, _range(decided, cursor, cursor.open))
+    if not decided.store.dry_run:
+        files.write_cursor({**said, "open": None})
 
 
 def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime) -> _Standing:
     files = JobFiles(store.repository.common_dir, name)
     lines = read_ledger(WorkTree(store.root), name)
     said = files.cursor() or {}
-    cursor = cursor_of(said, lines, trigger, now)
-    claims = claims_of(store, files, lines, cursor.open)
-    due = {*due_slots(trigger, cursor, now)} - claims.taken | {slot for slot in claims.again if slot <= now}
+    told = [*lines, *last_told(store, files)]
+    cursor = cursor_of(said, told, trigger, now)
+    claims = claims_of(store, files, told, cursor.open)
+    coming = due_slots(trigger, cursor, now) if trigger["kind"] == "cron" else ()
+    due = {*coming} - claims.taken | {slot for slot in claims.again if slot <= now}
     return _Standing(files, lines, said, cursor, claims, sorted(due))
 
 
-def _note(at: _Standing, cursor: Cursor) -> None:
-    mark = {"paused": at.said["paused"]} if "paused" in at.said else {}
-    now = {**cursor.as_json(), **mark}
-    if now != at.said:
+def _look_elsewhere(decided: Decided, claims: Claims) -> None:
+    """Account for the runs that died in other worktrees: those whose worktree is gone end here."""
+    store, name = decided.store, decided.name
+    if not claims.stranded:
+        return
+    from platformstate.actions.job_stranded import REASON, record_lost
+
+    decided.lost = [] if store.dry_run else record_lost(store, name, claims)
+    ended = {row["run"] for row in decided.lost}
+    left = [one.run for one in claims.stranded if one.run not in ended]
+    decided.waiting = [{"job": name, "run": run, "reason": REASON} for run in left]
+
+
+def _note(at: _Standing, cursor: Cursor, trigger: Mapping[str, Any]) -> None:
+    said = at.files.cursor() or {}
+    marks: dict[str, Any] = {name: said[name] for name in _MARKS if name in said}
+    now: dict[str, Any] = {**cursor.as_json(), "trigger": trigger, **marks}
+    if now != said:
         at.files.write_cursor(now)
 
 
@@ -173,17 +227,17 @@ def _range(decided: Decided, cursor: Cursor, opened: OpenRange) -> dict[str, Any
 def _fire(decided: Decided, at: _Standing, now: datetime) -> Cursor:
     """Record what does not fire, then claim what does; the newest slot becomes the cursor."""
     store, schedule = decided.store, at.cursor.schedule
-    missed = asleep(at.slots, paused_spans(at.lines))
+    missed = set(asleep(at.slots, paused_spans(at.lines)))
     cursor = at.cursor
     if missed:
-        cursor = _held(decided, at, Blocked("skipped_paused", None), missed, now)
+        cursor = _held(decided, at, Blocked("skipped_paused", None), sorted(missed), now)
     if cursor.open is not None:
         _record(decided, _range(decided, cursor, cursor.open))
-    due = settle(
-        (slot for slot in at.slots if slot not in set(missed)), now, misfire_rules(decided.gate.whole)
-    )
+    slots = [slot for slot in at.slots if slot not in missed]
+    due = settle(slots, now, misfire_rules(decided.gate.whole))
     by = slot_run_id(due.fires[-1]) if due.fires else None
-    for unfired in due.unfired:
+    handled = moment(at.cursor.slot)
+    for unfired in (part for whole in due.unfired for part in parted(whole, slots, at.claims.taken, handled)):
         stands = by if unfired.status == "coalesced" else None
         line = unfired_line(
             decided.name, unfired, at=store.now(), actor=store.actor, schedule=schedule, by=stands
@@ -223,5 +277,5 @@ def _claim(decided: Decided, fires: Sequence[datetime], at: _Standing) -> None:
 
 def _record(decided: Decided, line: dict[str, Any]) -> None:
     if not decided.store.dry_run:
-        append_line(decided.store, decided.name, line)
+        record_line(decided.store, decided.name, line)
     decided.recorded.append(line)

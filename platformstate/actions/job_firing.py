@@ -10,10 +10,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from platformstate.actions.conduct_begin import STARTED_AT, begin_journal
 from platformstate.actions.conduct_open import Conduct
-from platformstate.actions.conduct_place import holder_of
-from platformstate.actions.conduct_start import refuse_found_secrets, write_pin
-from platformstate.actions.git_facts import branch_text
 from platformstate.actions.job_gate import Gate
 from platformstate.actions.job_source import source_held
 from platformstate.actions.job_terms import JobTerms
@@ -26,8 +24,8 @@ from platformstate.errors import StateError
 from platformstate.policy.job_receipt import Firing, Gathered
 from platformstate.policy.job_rules import deadline_s
 from platformstate.policy.journal import Folding
-from platformstate.policy.pin import EXPANDER, Pin, pin_bytes
-from platformstate.runner import Claim, JobFiles, Journal, Position
+from platformstate.policy.pin import Pin
+from platformstate.runner import Claim, JobFiles
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -91,7 +89,7 @@ def firing_of(
 def claim(store: Store, firing: Firing, *, again: bool = False) -> Claim | None:
     """Claim a firing's run; None when another process has it already. `again` takes one that came to nothing."""
     said = {name: _plain(getattr(firing, name)) for name in _CLAIMED}
-    holder = {**said, "at": store.now(), "pid": os.getpid()}
+    holder = {**said, "at": store.now(), "pid": os.getpid(), "worktree": store.repository.worktree}
     made = JobFiles(store.repository.common_dir, firing.job).claim(firing.run, holder, again=again)
     if made is not None:
         store.session.failpoints.reach("jobs.claimed")
@@ -132,13 +130,8 @@ def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
         lock = site.lease.take(host=os.uname().nodename, since=at, command=f"jobs run {firing.named}")
         undone.callback(lock.close)
         _refuse_foreign(store, site)
-        data = pin_bytes(pin)
-        refuse_found_secrets(store, site, data)
-        write_pin(store, site, data)
-        digest = sha256(data).hexdigest()
-        site.lease.write_position(Position(digest), sync=True)
-        events = _first_events(store, site, firing, pin, digest, at)
-        journal = Journal.create(store.root, site.journal, events, torn=site.torn)
+        _refuse_begun(site)
+        journal = begin_journal(store, site, pin, _defining(firing), at=at)
         undone.pop_all()
     claimed.started()
     conduct = Conduct(store, site, pin, lock, journal, Folding())
@@ -157,6 +150,28 @@ def _refuse_foreign(store: Store, site: RunSite) -> None:
         raise StateError("run_journal_moved", message, hint=f"git log -- {site.folder}", path=site.folder)
 
 
+def _refuse_begun(site: RunSite) -> None:
+    """Refuse to begin what another worktree went on with since this firing was decided. Raises: run_elsewhere."""
+    if has_marked(site):
+        message = f"another worktree has begun {site.named} meanwhile"
+        raise StateError("run_elsewhere", message, hint="git worktree list", path=site.folder)
+
+
+def has_marked(site: RunSite) -> bool:
+    """Say whether an effect of a run may have been started: its place goes beyond its start."""
+    position = site.lease.position()
+    return position is not None and position.seq is not None and position.seq > STARTED_AT
+
+
+def _defining(firing: Firing) -> dict[str, Any]:
+    return {
+        "attempt": firing.attempt,
+        "trigger": {"type": firing.trigger, **({"slot": firing.slot} if firing.slot else {})},
+        "replay_of": firing.replay_of,
+        "task": os.environ.get("PLATFORMSTATE_TASK"),
+    }
+
+
 def terms_of(store: Store, firing: Firing, *, started_at: str | None = None) -> JobTerms:
     """Return the terms of a firing; the deadline of one that began earlier counts from then."""
     now = moment(store.now())
@@ -166,40 +181,6 @@ def terms_of(store: Store, firing: Firing, *, started_at: str | None = None) -> 
         gathered.late_ms = max(0, round((now - moment(firing.slot)).total_seconds() * 1000))
     deadline = time.monotonic() + deadline_s(firing.whole) - spent
     return JobTerms(firing, partial(source_held, store, firing), deadline, gathered)
-
-
-def _first_events(
-    store: Store, site: RunSite, firing: Firing, pin: Pin, digest: str, at: str
-) -> list[dict[str, Any]]:
-    from platformstate.store.place import place_of_work
-
-    holder, place = holder_of(store), place_of_work(store.repository)
-    optional = {"replay_of": firing.replay_of, "task": os.environ.get("PLATFORMSTATE_TASK")}
-    defined = {
-        "type": "RunDefined",
-        "at": at,
-        "run": site.run,
-        "subject": site.subject,
-        "actor": store.actor,
-        "attempt": firing.attempt,
-        "trigger": {"type": firing.trigger, **({"slot": firing.slot} if firing.slot else {})},
-        "host": place.host,
-        "clone": holder["clone"],
-        "worktree": place.worktree,
-        "branch": branch_text(place.branch),
-        "base_commit": place.base_commit,
-        **{name: value for name, value in optional.items() if value},
-    }
-    recorded = {
-        "type": "ResolvedStepsRecorded",
-        "at": at,
-        "step_count": len(pin.steps),
-        "steps_sha256": digest,
-        "source_blob": pin.source.blob,
-        "params_sha256": pin.params_sha256,
-        "expander": EXPANDER,
-    }
-    return [defined, recorded, {"type": "RunStarted", "at": at, "holder": holder}]
 
 
 def _plain(value: Any) -> Any:

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.core.places import STATE, ledger_path
 from platformstate.core.tree import Tree
-from platformstate.errors import StateError
+from platformstate.errors import Problem, StateError
 from platformstate.files import Folder, WorkTree
 from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
 from platformstate.files.errors import explained
 from platformstate.gitrepo import CommitTree
 from platformstate.policy.ledger import file_name, is_ledger_name, is_line, line_text, writer_name
+from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
     from platformstate.store import Store
     from platformstate.store.change import FileChange
 
+TOLD_BY: Final = "told_by"
 _NEW_FLAGS: Final = APPEND_FLAGS | os.O_CREAT
+_PARSED: Final[
+    dict[str, tuple[bytes, list[dict[str, Any]]]]
+] = {}  # by path: bytes, and the lines that they are
 
 
 def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
@@ -50,6 +55,33 @@ def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
             opened.sync(durability)
     points.reach("jobs.ledger")
     return path
+
+
+def record_line(store: Store, job: str, line: Mapping[str, Any]) -> None:
+    """Append a line about slots that do not run, having noted in which worktree; the job's lock is held.
+
+    Whoever writes it may die before the cursor says so: `last_told` lets another worktree see it.
+    """
+    files = JobFiles(store.repository.common_dir, job)
+    said, here = files.cursor() or {}, store.repository.worktree
+    if said.get(TOLD_BY) != here:
+        files.write_cursor({**said, TOLD_BY: here})
+    append_line(store, job, line)
+
+
+def last_told(store: Store, files: JobFiles) -> list[dict[str, Any]]:
+    """Return the ledger of the other worktree that last wrote about slots of a job; nothing if it is gone."""
+    from platformstate.gitrepo.versions import worktree_root
+
+    where = (files.cursor() or {}).get(TOLD_BY, store.repository.worktree)
+    if where == store.repository.worktree:
+        return []
+    root = worktree_root(store.repository, str(where))
+    if root is None or not root.is_dir():
+        return []
+    with suppress(StateError):  # it is that worktree's to mend
+        return read_ledger(WorkTree(root), files.job)
+    return []
 
 
 def ledger_writer(store: Store) -> str:
@@ -89,9 +121,31 @@ def read_ledger(tree: Tree, job: str) -> list[dict[str, Any]]:
     """
     rows = []
     for path in ledger_files(tree, job):
-        data = next((data for _, data in tree.read([path])), b"") or b""
-        rows += [(row["at"], path, number, row) for number, row in _lines(data, path)]
+        rows += [
+            (row["at"], path, number, row) for number, row in enumerate(_rows(_whole(tree, path), path), 1)
+        ]
     return [row for *_, row in sorted(rows, key=lambda found: found[:3])]
+
+
+def remember_ledger(tree: Tree, job: str) -> None:
+    """Parse a job's ledger now, so that this process and those that it forks parse only what is added."""
+    for path in ledger_files(tree, job):
+        data = _whole(tree, path)
+        _PARSED[path] = (data, _rows(data, path))
+
+
+def _rows(data: bytes, path: str) -> list[dict[str, Any]]:
+    """Return the lines of one file; of one that only grew since it was remembered the new ones are parsed."""
+    known, rows = _PARSED.get(path, (b"", []))
+    if not data.startswith(known):
+        known, rows = b"", []
+    return [*rows, *_lines(data[len(known) :], path, len(rows) + 1)]
+
+
+def _whole(tree: Tree, path: str) -> bytes:
+    """Return a ledger's bytes up to its last line's end."""
+    data = next((data for _, data in tree.read([path])), b"") or b""
+    return data[: data.rfind(b"\n") + 1]
 
 
 def ledger_files(tree: Tree, job: str) -> list[str]:
@@ -101,9 +155,8 @@ def ledger_files(tree: Tree, job: str) -> list[str]:
     return sorted(path for path in names if is_ledger_name(path.rpartition("/")[2].removesuffix(".jsonl")))
 
 
-def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    whole = data[: data.rfind(b"\n") + 1]
-    for number, text in enumerate(whole.split(b"\n")[:-1], 1):
+def _lines(whole: bytes, path: str, first: int) -> Iterator[dict[str, Any]]:
+    for number, text in enumerate(whole.split(b"\n")[:-1], first):
         row = None
         with suppress(ValueError, RecursionError):
             row = json.loads(text)
@@ -115,7 +168,25 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 path=path,
                 line=number,
             )
-        yield number, row
+        yield row
+
+
+def is_about(name: str, refused: StateError) -> bool:
+    """Say whether an error is about a file of one job, so that the others may go on."""
+    return (refused.path or "").startswith(f"{STATE}jobs/{name}/")
+
+
+def of_all(refused: Sequence[StateError]) -> StateError | None:
+    """Return the first of the errors about single jobs, with the places of all; None when there is none."""
+    if not refused:
+        return None
+    first = refused[0]
+    first.problems = tuple(found for each in refused for found in each.problems or (_placed(each),))
+    return first
+
+
+def _placed(error: StateError) -> Problem:
+    return Problem(str(error.path), error.line or 1, error.col or 1, error.code, error.message, error.hint)
 
 
 def head_tree(store: Store) -> Tree | None:

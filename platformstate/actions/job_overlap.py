@@ -16,7 +16,7 @@ from platformstate.runner.overlap import Place, holders, take
 if TYPE_CHECKING:
     from platformstate.store import Store
 
-_PAUSE_S: Final = 0.05
+PAUSE_S: Final = 0.05
 _AFTER_GRACE_S: Final = 15.0
 
 
@@ -30,15 +30,27 @@ class Overlap:
     refusal: str | None = None
     holder: str | None = None
     waits_s: float = 0.0
+    deadline: float = 0.0
     replaces: bool = False
     said: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a place is still to be waited for."""
+        return self.place is None and bool(self.places) and self.refusal is None
+
+    def leave_queue(self) -> None:
+        """Give the seat of the queue back."""
+        if self.seat is not None:
+            self.seat.leave()
+            self.seat = None
+
     def leave(self) -> None:
         """Let go of what this process holds."""
-        for held in (self.place, self.seat):
-            if held is not None:
-                held.leave()
-        self.place = self.seat = None
+        self.leave_queue()
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
 
 
 def enter(store: Store, job: str, whole: Mapping[str, Any], *, run: str, wait: bool = True) -> Overlap:
@@ -87,7 +99,7 @@ def _queue(overlap: Overlap, files: JobFiles, whole: Mapping[str, Any], wait: bo
     """Take a seat of the queue, if there is one; the seat is held while the firing waits."""
     group, size = whole["overlap"]["group"], whole["overlap"]["queue_max"]
     seats = [files.overlap_lock(f"{group}.queue.{files.job}", n) for n in range(size)]
-    overlap.seat = take(seats) if wait else None
+    overlap.seat = take(seats, inherited=False) if wait else None
     if overlap.seat is None:
         overlap.refusal = "queue_full"
     overlap.waits_s = float(seconds(whole["misfire"]["window"]))
@@ -109,30 +121,35 @@ def wait_for_place(store: Store, overlap: Overlap, stopped: Callable[[], bool] =
 
     Sets the refusal `queue_timeout` when the time is over. `stopped` ends the wait early, without one.
     """
-    if overlap.place is not None or not overlap.places or overlap.refusal is not None:
+    if not overlap.waits:
         return
+    begin_waiting(store, overlap)
+    while not stopped() and not is_over(store, overlap):
+        time.sleep(PAUSE_S)
+    overlap.leave_queue()
+
+
+def begin_waiting(store: Store, overlap: Overlap) -> None:
+    """Begin to wait for a place: ask the oldest holder to stop, if it is to be replaced."""
+    overlap.deadline = time.monotonic() + overlap.waits_s
     if overlap.replaces and overlap.holder is not None:
         _ask_to_leave(store, overlap.holder)
-    place = _freed(store, overlap, stopped)
-    if overlap.seat is not None:
-        overlap.seat.leave()
-        overlap.seat = None
-    overlap.place = place
-    if place is not None:
-        place.say(overlap.said)
-    elif not stopped():
+
+
+def is_over(store: Store, overlap: Overlap, full: set[Path] | None = None) -> bool:
+    """Take a place if one is free now; say whether the wait is over, with it or with a refusal.
+
+    `full` remembers, for one round of asking for many, the groups in which no place was free.
+    """
+    job, known = overlap.said["run"].partition("/")[0], set() if full is None else full
+    if overlap.places[-1] not in known and _suspended(store, job) is None:
+        overlap.place = take(overlap.places)
+        known |= set() if overlap.place is not None else {overlap.places[-1]}
+    if overlap.place is not None:
+        overlap.place.say(overlap.said)
+    elif time.monotonic() >= overlap.deadline:
         overlap.refusal = "queue_timeout"
-
-
-def _freed(store: Store, overlap: Overlap, stopped: Callable[[], bool]) -> Place | None:
-    job = overlap.said["run"].partition("/")[0]
-    deadline = time.monotonic() + overlap.waits_s
-    while time.monotonic() < deadline and not stopped():
-        place = take(overlap.places) if _suspended(store, job) is None else None
-        if place is not None:
-            return place
-        time.sleep(_PAUSE_S)
-    return None
+    return not overlap.waits
 
 
 def _ask_to_leave(store: Store, holder: str) -> None:

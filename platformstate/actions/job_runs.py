@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.conduct_open import is_pinned
 from platformstate.actions.job_commit import is_pinned_run
 from platformstate.actions.job_firing import claimed_firing
 from platformstate.actions.job_ledger import head_tree, ledger_writer, read_ledger
+from platformstate.actions.run_copies import is_behind, is_pinned
 from platformstate.actions.run_site import RunSite, has_begun, read_run, site_of
 from platformstate.core.places import STATE
 from platformstate.errors import StateError
@@ -53,8 +53,8 @@ def open_sites(store: Store, job: str) -> Iterator[RunSite]:
     tree = WorkTree(store.root)
     ended = {line["run"] for line in read_ledger(tree, job) if line["status"] in TERMINAL}
     for run in tree.names(f"{STATE}jobs/{job}/runs"):
-        site = site_of(store, f"job/{job}", run)
-        if run not in ended and has_begun(site) and not _is_told_elsewhere(store, job, run):
+        site = None if run in ended else site_of(store, f"job/{job}", run)
+        if site is not None and has_begun(site) and not _is_told_elsewhere(store, job, run):
             yield site
 
 
@@ -66,10 +66,12 @@ def _is_told_elsewhere(store: Store, job: str, run: str) -> bool:
 
 def is_ours(store: Store, site: RunSite) -> bool:
     """Say whether this clone pinned a run; one that came any other way is data."""
-    if site.lease.position() is None:
+    position = site.lease.position()
+    if position is None:
         return False
     try:
-        return is_pinned(store, site, read_run(site).state)
+        known = read_run(site)
+        return is_pinned(store, site, known.state) and not is_behind(position, known.events)
     except StateError:
         return False  # validate names what is wrong with it
 

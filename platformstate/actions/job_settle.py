@@ -51,6 +51,8 @@ def settled_now(store: Store, job: str) -> Iterator[tuple[RunSite, Overlap]]:
     One that waits for a person, or of a revoked digest, is left; one whose place is taken waits for it.
     """
     for site in unsettled(store, job):
+        if site.lease.is_held():
+            continue  # another tick was faster while this one stood in line
         known = read_run(site)
         terms = job_terms(store, known)
         if terms is None or not is_approved(store, job, terms.firing.digest):

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from platformstate.actions import job_output
+from platformstate.actions import job_artifacts, job_output
 from platformstate.actions.conduct_terms import Terms
 from platformstate.actions.job_commit import commit_runs, is_pinned_run
 from platformstate.actions.job_ledger import append_line, read_ledger
@@ -180,7 +180,8 @@ class JobTerms(Terms):
 
         try:
             self._take_payload(conduct)
-            for row in job_output.collect(conduct, self.firing.whole, self.source.path):
+            whole, root, values = self.firing.whole, self.source.path, self._values(conduct)
+            for row in job_artifacts.collect(conduct, whole, root, values):
                 conduct.append(conduct.event("ArtifactRecorded", **row))
         except job_output.OutputInvalid as invalid:
             step = conduct.pin.steps[-1]
@@ -188,8 +189,12 @@ class JobTerms(Terms):
         return None
 
     def _take_payload(self, conduct: Conduct) -> None:
-        values = known_values(self.environment(), conduct.pin.secrets)
-        self.gathered.payload = job_output.read_payload(conduct.site.lease.file(_PAYLOAD), values)
+        path = conduct.site.lease.file(_PAYLOAD)
+        self.gathered.payload = job_output.read_payload(path, self._values(conduct))
+
+    def _values(self, conduct: Conduct) -> Sequence[str]:
+        """Return the values of the child's environment that may not be shown."""
+        return known_values(self.environment(), conduct.pin.secrets)
 
     def stop_reason(self, verb: str) -> str:
         """Return the reason of a run that another command ended."""

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.answer import Answer
+from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_commit import commit_runs
 from platformstate.actions.job_firing import begin, claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import read_ledger
-from platformstate.actions.job_overlap import enter, wait_for_place
+from platformstate.actions.job_ledger import read_ledger, remember_ledger
+from platformstate.actions.job_overlap import Overlap, enter, wait_for_place
 from platformstate.actions.job_specs import resolve_job
-from platformstate.core.instants import instant, moment
-from platformstate.errors import StateError, shown
+from platformstate.actions.jobs_tick import MAX_LINES
+from platformstate.core.instants import instant, moment, moment_of
+from platformstate.errors import StateError, Warned
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import slot_run_id
 from platformstate.policy.slots import fires_after
-from platformstate.runner import JobFiles, become_subreaper, listening
-from platformstate.runner.forked import Flock, Places, Report, fork
+from platformstate.runner import Claim, JobFiles, become_subreaper, listening
+from platformstate.runner.forked import Flock, Report
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,12 +53,13 @@ def backfill_job(
     gate = gate_of(store, name, Asked(at_trusted=True))
     gate.require()
     slots = _slots(gate, start, end, limit)
-    rows = [_row(store, name, slot, rerun_failed) for slot in slots]
+    rows = _rows(store, name, slots, rerun_failed)
+    pending: str | None = None
     if store.dry_run:
         rows = [{**row, "status": None} for row in rows]
     else:
         _run(store, gate, rows, parallel, told)
-        commit_runs(store, [name])
+        pending = _commit(store, name)
     counts = {
         "ran": sum(row["status"] is not None and row["action"] != "skip" for row in rows),
         "skipped": sum(row["action"] == "skip" for row in rows),
@@ -65,7 +69,19 @@ def backfill_job(
     if counts["failed"]:
         message = f"{counts['failed']} of {counts['ran']} runs failed"
         return Answer(data, error=StateError("job_runs_failed", message, data=data))
+    if pending is not None:
+        text = f"the ledger is durable and waits for its commit ({pending})"
+        return Answer(data, (SETTLE,), (Warned("commit_pending", text),), EXIT_PENDING)
     return Answer(data)
+
+
+def _commit(store: Store, name: str) -> str | None:
+    """Commit the lines and kept runs; return why they wait, None when they are in HEAD."""
+    try:
+        written = commit_runs(store, [name])
+    except StateError as refused:
+        return refused.code
+    return written.reason if written.pending else None
 
 
 def _slots(gate: Gate, start: str, end: str, limit: int) -> list[datetime]:
@@ -74,10 +90,14 @@ def _slots(gate: Gate, start: str, end: str, limit: int) -> list[datetime]:
         raise StateError(
             "job_trigger_invalid", f"{gate.name} has no schedule", hint=f"platformctl jobs run {gate.name}"
         )
-    # A slot that has not come yet is its schedule's: nothing fires before its time.
-    first, last = _moment("--from", start), min(_moment("--to", end), moment(gate.store.now()))
+    first, last = moment_of("--from", start), moment_of("--to", end)
+    if last < first:
+        message = f"--to {end} lies before --from {start}"
+        raise StateError("usage_invalid", message, hint=f"--from {end} --to {start}")
     from datetime import timedelta
 
+    # A slot that has not come yet is its schedule's: nothing fires before its time.
+    last = min(last, moment(gate.store.now()))
     found = fires_after(trigger["cron"], trigger["timezone"], first - timedelta(seconds=1), **trigger["dst"])
     slots = list(islice(takewhile(lambda slot: slot <= last, found), limit + 1))
     if len(slots) > limit:
@@ -89,52 +109,53 @@ def _slots(gate: Gate, start: str, end: str, limit: int) -> list[datetime]:
     return slots
 
 
-def _moment(flag: str, text: str) -> datetime:
-    try:
-        return moment(text)
-    except ValueError as wrong:
-        message = f"{flag} {shown(text)} is no instant such as 2026-11-20T10:11:30Z"
-        raise StateError("usage_invalid", message) from wrong
+def _rows(store: Store, name: str, slots: Iterable[datetime], rerun_failed: bool) -> list[dict[str, Any]]:
+    """Return what is done about each slot: one with a run is skipped, a failed one is replayed on request."""
+    lines = read_ledger(WorkTree(store.root), name)
+    ran = {line["slot"]: line for line in lines if line["status"] in TERMINAL}
+    claimed = frozenset(JobFiles(store.repository.common_dir, name).claimed())
+    return [_row(slot, ran.get(instant(slot)), claimed, rerun_failed) for slot in slots]
 
 
-def _row(store: Store, name: str, slot: datetime, rerun_failed: bool) -> dict[str, Any]:
-    """Return what is done about a slot: one with a run is skipped, a failed one is replayed on request."""
-    at, run = instant(slot), slot_run_id(slot)
-    ran = [
-        line
-        for line in read_ledger(WorkTree(store.root), name)
-        if line["status"] in TERMINAL and line["slot"] == at
-    ]
-    row = {"slot": at, "run": run, "action": "run", "status": None, "reason": None}
-    if ran:
-        again = rerun_failed and ran[-1]["status"] != "succeeded"
-        action = "replay" if again else "skip"
-        said = (
-            {"status": None, "reason": None}
-            if again
-            else {name: ran[-1][name] for name in ("status", "reason")}
-        )
-        return {**row, "run": ran[-1]["run"], "action": action, **said}
-    if run in JobFiles(store.repository.common_dir, name).claimed():
-        return {**row, "action": "skip", "reason": "claimed"}
-    return row
+def _row(
+    slot: datetime, last: Mapping[str, Any] | None, claimed: frozenset[str], rerun_failed: bool
+) -> dict[str, Any]:
+    run = slot_run_id(slot)
+    row = {"slot": instant(slot), "run": run, "action": "run", "status": None, "reason": None}
+    if last is None:
+        return {**row, "action": "skip", "reason": "claimed"} if run in claimed else row
+    if rerun_failed and last["status"] != "succeeded":
+        return {**row, "run": last["run"], "action": "replay"}
+    return {**row, "run": last["run"], "action": "skip", "status": last["status"], "reason": last["reason"]}
 
 
 def _run(
     store: Store, gate: Gate, rows: list[dict[str, Any]], parallel: int, told: Callable[[str], None]
 ) -> None:
-    flock, places = Flock(), Places(parallel)
-    waiting = [row for row in rows if row["action"] != "skip"]
+    flock = Flock(parallel)
+    waiting = deque(row for row in rows if row["action"] != "skip")
     by_slot = {row["slot"]: row for row in waiting}
+    ended = 0
     while waiting or len(flock):
-        while waiting and len(flock) < parallel:
-            row = waiting.pop(0)
-            flock.add(fork(partial(_conduct, store, gate, row), job=row["slot"], places=places))
+        while waiting and flock.has_room:
+            row = waiting.popleft()
+            with suppress(StateError):  # a conductor tells of a ledger that cannot be read
+                remember_ledger(WorkTree(store.root), gate.name)
+            flock.start(partial(_conduct, store, gate, row), job=row["slot"])
         for report in flock.reports(1.0):
             said = _refused(report["problem"]) if "problem" in report else report
             by_slot[said["slot"]].update(said)
             told(f"{said['slot']} {said['status']}")
-    places.close()
+            ended += 1
+            if ended % MAX_LINES == 0:
+                _commit(store, gate.name)
+    flock.close()
+
+
+def _why_not(claimed: Claim | None, overlap: Overlap) -> str:
+    if claimed is None:
+        return "claimed"
+    return overlap.refusal or "signal"
 
 
 def _refused(problem: dict[str, Any]) -> dict[str, Any]:
@@ -156,9 +177,9 @@ def _conduct(store: Store, gate: Gate, row: dict[str, Any], report: Report) -> N
             overlap = enter(store, gate.name, waits, run=firing.named)
             claimed = claim(store, firing)
         try:
-            wait_for_place(store, overlap)
-            if claimed is None or overlap.refusal is not None:
-                report({**said, "action": "skip", "status": None, "reason": overlap.refusal or "claimed"})
+            wait_for_place(store, overlap, signals.has_come)
+            if claimed is None or overlap.waits or overlap.refusal is not None:
+                report({**said, "action": "skip", "status": None, "reason": _why_not(claimed, overlap)})
                 if claimed is not None:
                     claimed.give_up()
                 return

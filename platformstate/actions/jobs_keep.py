@@ -9,7 +9,9 @@ from platformstate.actions.job_commit import MARK, kept_files
 from platformstate.actions.run_site import RunSite, find_run, read_run
 from platformstate.errors import StateError
 from platformstate.files import Folder, WorkTree
+from platformstate.files.locks import locked
 from platformstate.policy.journal import TERMINAL
+from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -27,7 +29,8 @@ def keep_run(store: Store, text: str, *, undo: bool = False, reason: str | None 
         raise StateError(
             "run_transition_refused", f"{site.named} has not ended", hint="repeat it when it has"
         )
-    done = store.write(lambda: _change(store, site, undo, reason))
+    with locked(JobFiles(store.repository.common_dir, site.subject.partition("/")[2]).lock):
+        done = store.write(lambda: _change(store, site, undo, reason))
     data: dict[str, Any] = {"run": site.named, "kept": not undo}
     return written(data, done)
 

@@ -1,4 +1,4 @@
-"""`jobs list`, `show`, `status`, `history`: look at jobs and what became of their slots; nothing is started.
+"""`jobs list`, `show`, `status`: look at jobs and how they stand; nothing is started.
 
 All are functions of specs, ledgers and run folders; no index of runs exists.
 """
@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.job_gate import Asked, Gate, gate_of, is_approved
-from platformstate.actions.job_ledger import read_ledger
+from platformstate.actions.job_ledger import is_about, of_all, read_ledger
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_settle import unsettled
 from platformstate.actions.job_specs import JobSpec, read_spec, resolve_job, working_job
+from platformstate.actions.job_stranded import stranded_rows
 from platformstate.actions.run_site import read_run
 from platformstate.core.instants import instant, moment
 from platformstate.entities.kinds import JOB
-from platformstate.errors import Problem, StateError, shown
+from platformstate.errors import Problem, StateError
 from platformstate.files import WorkTree
 from platformstate.policy.due import cursor_of, next_slot
 from platformstate.policy.job_spec import refusal
 from platformstate.policy.journal import TERMINAL
-from platformstate.policy.ledger import range_line, streak
+from platformstate.policy.ledger import streak
 from platformstate.runner import JobFiles
 
 if TYPE_CHECKING:
@@ -33,26 +34,33 @@ Line = Mapping[str, Any]
 
 
 def list_jobs(store: Store, *, enabled_only: bool = False) -> Answer:
-    """List the jobs of the working files; a broken spec is listed with the number of its problems."""
+    """List the jobs of the working files; a broken one is listed with the number of its problems."""
     items: list[dict[str, Any]] = []
     broken: list[Problem] = []
+    unread: list[StateError] = []
     for name in store.ids(JOB):
         spec = working_job(store, name)
         if not spec.is_valid:
             broken += spec.problems
-        row = _row(store, spec)
+        row = _row(store, spec, unread)
         if row["enabled"] or not enabled_only:
             items.append(row)
-    error = None
+    error = of_all(unread)
     if broken:
-        error = refusal(broken)
+        error = refusal([*broken, *(error.problems if error else ())])
         error.code = "job_invalid_spec"
     return Answer({"items": items}, error=error)
 
 
-def _row(store: Store, spec: JobSpec) -> dict[str, Any]:
+def _row(store: Store, spec: JobSpec, unread: list[StateError]) -> dict[str, Any]:
+    """Return a job as the list shows it; a ledger that cannot be read is noted, and counts as a problem."""
     now = store.now()
-    lines = read_ledger(WorkTree(store.root), spec.id)
+    before = len(unread)
+    lines: Sequence[Line] = ()
+    try:
+        lines = read_ledger(WorkTree(store.root), spec.id)
+    except StateError as refused:
+        unread.append(refused)
     meta: Mapping[str, Any] = {} if spec.document is None else spec.document.meta
     whole = spec.whole if spec.is_valid else None
     trigger = {} if whole is None else whole["trigger"]
@@ -68,7 +76,7 @@ def _row(store: Store, spec: JobSpec) -> dict[str, Any]:
         "target": None if whole is None else whole["target"]["kind"],
         "next_at": None if following is None else instant(following),
         "last": last_run(lines),
-        "problems": sum(problem.severity == "error" for problem in spec.problems),
+        "problems": len(spec.errors) + len(unread) - before,
     }
 
 
@@ -114,9 +122,22 @@ def _gate(store: Store, name: str) -> Gate | None:
 
 
 def job_status(store: Store, prefix: str | None) -> Answer:
-    """Return how each job, or one, stands now. Raises: job_not_found."""
-    names = store.ids(JOB) if prefix is None else [resolve_job(store, prefix)]
-    return Answer({"jobs": [_status(store, name) for name in names]})
+    """Return how each job, or one, stands now; of all, one that cannot be read is an error beside the others.
+
+    Raises: job_not_found, state_invalid.
+    """
+    if prefix is not None:
+        return Answer({"jobs": [_status(store, resolve_job(store, prefix))]})
+    rows: list[dict[str, Any]] = []
+    unread: list[StateError] = []
+    for name in store.ids(JOB):
+        try:
+            rows.append(_status(store, name))
+        except StateError as refused:
+            if not is_about(name, refused):
+                raise
+            unread.append(refused)
+    return Answer({"jobs": rows}, error=of_all(unread))
 
 
 def _status(store: Store, name: str) -> dict[str, Any]:
@@ -138,6 +159,7 @@ def _status(store: Store, name: str) -> dict[str, Any]:
         "running": running,
         "waiting": waiting,
         "crashed": [run for run in dead if run not in {row["run"] for row in waiting}],
+        "elsewhere": stranded_rows(store, name),
         "last": last_run(lines),
         "streak": {"status": last, "count": streak(lines)},
         "pending_lines": _pending(store, name),
@@ -182,59 +204,3 @@ def _pending(store: Store, name: str) -> int:
     from platformstate.actions.job_commit import pending_lines
 
     return len(pending_lines(store, [name]))
-
-
-def job_history(
-    store: Store,
-    prefix: str,
-    *,
-    limit: int = 20,
-    since: str | None = None,
-    until: str | None = None,
-    status: str | None = None,
-    runs_only: bool = False,
-) -> Answer:
-    """Return what became of a job's slots, newest first; a range that goes on has `open: true`.
-
-    Raises: job_not_found, usage_invalid.
-    """
-    name = resolve_job(store, prefix)
-    for bound in (since, until):
-        _refuse_no_instant(bound)
-    lines = [*read_ledger(WorkTree(store.root), name), *_open_range(store, name)]
-    wanted = [
-        line
-        for line in reversed(lines)
-        if (since is None or line["at"] >= since)
-        and (until is None or line["at"] < until)
-        and status in (None, line["status"])
-        and (not runs_only or line["status"] in TERMINAL)
-    ]
-    return Answer({"job": name, "items": wanted[:limit], "truncated": len(wanted) > limit})
-
-
-def _refuse_no_instant(text: str | None) -> None:
-    try:
-        if text is not None:
-            moment(text)
-    except ValueError as wrong:
-        message = f"{shown(text)} is no instant such as 2026-11-20T10:11:30Z"
-        raise StateError("usage_invalid", message) from wrong
-
-
-def _open_range(store: Store, name: str) -> list[dict[str, Any]]:
-    """Return the range of slots that do not run and that goes on, as the line that it would be now."""
-    cursor = JobFiles(store.repository.common_dir, name).cursor() or {}
-    said = cursor.get("open")
-    if not isinstance(said, dict):
-        return []
-    line = range_line(
-        name,
-        str(said.get("status")),
-        said.get("reason"),
-        (str(said.get("slot")), str(said.get("to")), int(said.get("slot_count", 0))),
-        at=store.now(),
-        actor=store.actor,
-        schedule=str(said.get("schedule") or cursor.get("schedule")),
-    )
-    return [{**line, "open": True}]

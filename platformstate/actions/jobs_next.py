@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.answer import Answer
-from platformstate.core.instants import instant, moment
-from platformstate.errors import StateError, Warned, shown
+from platformstate.core.instants import instant, moment_of
+from platformstate.errors import StateError, Warned
 from platformstate.policy.cron import cron
 from platformstate.policy.slots import Fire, fires
 from platformstate.policy.zones import tzdata_version
@@ -38,8 +38,8 @@ def next_of_job(store: Store, prefix: str, *, after: str | None, count: int) -> 
 def next_of(expr: str, zone: str, after: str, count: int, dst: Mapping[str, Any] | None = None) -> Answer:
     """Return the next instants of an expression. Raises: job_trigger_invalid, usage_invalid."""
     if not 1 <= count <= MAX_FIRES:
-        raise StateError("usage_invalid", f"-n is a number from 1 to {MAX_FIRES}")
-    found = fires(expr, zone, _aware(after), **(dst or {}))
+        raise StateError("usage_invalid", f"-n {count} is no number from 1 to {MAX_FIRES}", hint="-n 5")
+    found = fires(expr, zone, moment_of("--after", after), **(dst or {}))
     checked = cron(expr)
     data = {
         "expr": expr,
@@ -56,11 +56,3 @@ def next_of(expr: str, zone: str, after: str, count: int, dst: Mapping[str, Any]
 def _row(fire: Fire) -> dict[str, Any]:
     local = fire.at.astimezone(timezone(fire.offset)).isoformat(timespec="seconds")
     return {"at": instant(fire.at), "local": local, "note": fire.note}
-
-
-def _aware(after: str) -> datetime:
-    try:
-        return moment(after)
-    except ValueError as wrong:
-        message = f"--after {shown(after)} is no instant such as 2026-11-20T10:11:30Z"
-        raise StateError("usage_invalid", message) from wrong

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.job_commit import is_pinned_run
-from platformstate.actions.job_ledger import append_line, uncommitted
+from platformstate.actions.job_ledger import append_line, is_about, of_all, read_ledger, uncommitted
 from platformstate.actions.job_runs import is_ours, open_sites
-from platformstate.actions.job_specs import resolve_job, working_job
+from platformstate.actions.job_specs import read_spec, resolve_job, working_job
 from platformstate.actions.run_site import RunSite, read_run, sites
+from platformstate.codec import record
 from platformstate.codec.json_text import canonical_json
-from platformstate.core.instants import moment
+from platformstate.core.instants import moment, moment_of
 from platformstate.entities.kinds import JOB
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
 from platformstate.policy.journal import TERMINAL
@@ -26,6 +27,14 @@ from platformstate.runner import JobFiles
 if TYPE_CHECKING:
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange
+
+
+class _Asked(NamedTuple):
+    """What holds for all jobs: the instant that stands for every limit, what is cited, what is trusted."""
+
+    before: datetime | None
+    cited: frozenset[str]
+    commit: str | None
 
 
 class _Old(NamedTuple):
@@ -40,43 +49,49 @@ def prune_jobs(store: Store, prefixes: Sequence[str] = (), *, before: str | None
     """Remove old ended runs of these jobs, or of all; `before` stands for both limits of a spec.
 
     Kept ones go by a commit, so that history has them. A run that goes on, that is pinned, or that is
-    evidence of a task is never touched. Raises: job_not_found, usage_invalid.
+    evidence of a task is never touched. A job that cannot be read is left as it is, and is an error beside
+    what became of the others. Raises: job_not_found, usage_invalid, state_invalid.
     """
-    limit = None if before is None else _moment(before)
+    from platformstate.gitrepo.trust import trusted_ref
+
+    limit = None if before is None else moment_of("--before", before)
     names = [resolve_job(store, prefix) for prefix in prefixes] or store.ids(JOB)
-    cited = _cited(store)
-    removed: list[dict[str, Any]] = []
-    skipped: list[dict[str, Any]] = []
-    size = 0
+    trusted = trusted_ref(store.repository)
+    asked = _Asked(limit, _cited(store), None if trusted is None else trusted.commit)
+    done: dict[str, Any] = {"removed": [], "skipped": [], "bytes": 0}
+    refused: list[StateError] = []
     for name in sorted(set(names)):
-        with locked(JobFiles(store.repository.common_dir, name).lock):
-            found = list(_old(store, name, limit, cited))
-            going = [old for old in found if old.reason is None]
-            skipped += [
-                {"job": name, "run": old.site.run, "reason": old.reason} for old in found if old.reason
-            ]
-            size += sum(_bytes(store, old.site) for old in going)
-            removed += [{"job": name, "run": old.site.run} for old in going]
-            if going and not store.dry_run:
-                _remove(store, name, going)
-    return Answer({"removed": removed, "skipped": skipped, "bytes": size})
+        try:
+            _prune(store, name, asked, done)
+        except StateError as broken:
+            if not is_about(name, broken):
+                raise
+            refused.append(broken)
+            done["skipped"].append({"job": name, "run": None, "reason": broken.code})
+    return Answer(done, error=of_all(refused))
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return moment(text)
-    except ValueError as wrong:
-        raise StateError(
-            "usage_invalid", f"--before {shown(text)} is no instant such as 2026-11-20T10:11:30Z"
-        ) from wrong
+def _prune(store: Store, name: str, asked: _Asked, done: dict[str, Any]) -> None:
+    """Prune one job, and add to what was done."""
+    with locked(JobFiles(store.repository.common_dir, name).lock):
+        found = list(_old(store, name, asked))
+        going = [old for old in found if old.reason is None]
+        size = sum(_bytes(store, old.site) for old in going)
+        if going and not store.dry_run:
+            _remove(store, name, going)
+    done["skipped"] += [
+        {"job": name, "run": old.site.run, "reason": old.reason} for old in found if old.reason
+    ]
+    done["removed"] += [{"job": name, "run": old.site.run} for old in going]
+    done["bytes"] += size
 
 
-def _old(store: Store, name: str, before: datetime | None, cited: frozenset[str]) -> Iterator[_Old]:
+def _old(store: Store, name: str, asked: _Asked) -> Iterator[_Old]:
     """Yield the runs that are past their time, newest first, those that must stay with the reason.
 
     One of ours whose end no line tells yet is not settled: the next tick writes its line.
     """
-    ended = []
+    ended, before = [], asked.before
     untold = {site.run for site in open_sites(store, name) if is_ours(store, site)}
     for site in sites(store, f"job/{name}"):
         try:
@@ -89,11 +104,21 @@ def _old(store: Store, name: str, before: datetime | None, cited: frozenset[str]
                 yield _Old(site, "", "running")
             continue
         ended.append((str(state.header["ended_at"]), state.status, site))
-    keeps = {} if before is not None else working_job(store, name).whole["retention"]
+    keeps = {} if before is not None else _retention(store, name, asked.commit)
     now = moment(store.now())
-    for place, (at, status, site) in enumerate(sorted(ended, key=lambda row: row[:1], reverse=True)):
+    newest_first = sorted(ended, key=lambda row: (row[0], row[2].run), reverse=True)
+    for place, (at, status, site) in enumerate(newest_first):
         if moment(at) < before if before is not None else _is_old(now - moment(at), place, status, keeps):
-            yield _Old(site, at, "unsettled" if site.run in untold else _reason(store, site, cited))
+            yield _Old(site, at, "unsettled" if site.run in untold else _reason(store, site, asked.cited))
+
+
+def _retention(store: Store, name: str, commit: str | None) -> Mapping[str, Any]:
+    """Return how long runs stay: what is checked out decides only of a job that is not landed.
+
+    Raises: the error that a faulty spec is.
+    """
+    spec = None if commit is None else read_spec(store, store.tree(commit), name)
+    return dict((spec or working_job(store, name)).whole["retention"])
 
 
 def _is_old(age: timedelta, place: int, status: str, keeps: Mapping[str, Any]) -> bool:
@@ -112,15 +137,20 @@ def _reason(store: Store, site: RunSite, cited: frozenset[str]) -> str | None:
 def _cited(store: Store) -> frozenset[str]:
     """Return the runs that a task or a checkpoint names as evidence."""
     from platformstate.core.places import place_of
-    from platformstate.store.reading import judged
 
     found: set[str] = set()
     tree = store.tree()
     wanted = [entry.path for entry in tree.entries("state/tasks") if _may_cite(place_of(entry.path))]
     for path, data in tree.read(wanted):
-        document = judged(data, path).document
-        if document is not None:
-            found |= set(_receipts(document.meta))
+        parsed = record.parse(data, path)
+        if parsed.document is None:
+            raise StateError(
+                "state_invalid",
+                "it cannot be read, so nobody knows which runs are its evidence",
+                hint=f"platformctl validate {path}",
+                path=path,
+            )
+        found |= set(_receipts(parsed.document.meta))
     return frozenset(found)
 
 
@@ -160,7 +190,9 @@ def _remove(store: Store, name: str, going: Sequence[_Old]) -> None:
         "to": max(old.ended_at for old in going),
         "digest": sha256(canonical_json(runs)).hexdigest(),
     }
-    append_line(store, name, line)
+    # One that was killed here has told of these runs already.
+    if not any(told.get("digest") == line["digest"] for told in read_ledger(WorkTree(store.root), name)):
+        append_line(store, name, line)
     store.write(lambda: _change(store, name, going))
     files = JobFiles(store.repository.common_dir, name)
     for old in going:

@@ -27,7 +27,7 @@ from platformstate.policy.job_rules import backoff_of, retry_rules
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.pin import step_to_payload
 from platformstate.policy.slots import fires_after
-from platformstate.runner import JobFiles, become_subreaper, listening
+from platformstate.runner import JobFiles, Signals, become_subreaper, listening
 
 if TYPE_CHECKING:
     from platformstate.actions.conduct_open import Conduct
@@ -89,8 +89,10 @@ def conduct_here(
         become_subreaper()
     with (
         listening() if own_process else nullcontext() as signals,
-        _place(gate, firing, wait, told),
+        _place(gate, firing, wait, told, signals) as overlap,
     ):
+        if signals is not None and overlap.waits:
+            return _stopped(gate, overlap, signals)
         conduct = _begun(gate, firing)
         try:
             conduct.signals, conduct.told, conduct.shown = signals, told, shown
@@ -102,23 +104,34 @@ def conduct_here(
 
 
 @contextmanager
-def _place(gate: Gate, firing: Firing, wait: bool, told: Callable[[str], None]) -> Iterator[None]:
+def _place(
+    gate: Gate, firing: Firing, wait: bool, told: Callable[[str], None], signals: Signals | None
+) -> Iterator[Overlap]:
     """Hold a place of the job's overlap group, waiting for one where its policy says so.
 
-    Raises: job_overlap_skipped; no run is made then.
+    It still waits when a signal came first. Raises: job_overlap_skipped; no run is made then.
     """
     files = JobFiles(gate.store.repository.common_dir, gate.name)
     with locked(files.lock):
         overlap = enter(gate.store, gate.name, gate.whole, run=firing.named, wait=wait)
     try:
-        if overlap.place is None and overlap.places and overlap.refusal is None:
+        if overlap.waits:
             told(f"waiting for {overlap.holder}")
-            wait_for_place(gate.store, overlap)
+            wait_for_place(gate.store, overlap, bool if signals is None else signals.has_come)
         if overlap.refusal is not None:
             raise _skipped(gate, overlap)
-        yield
+        yield overlap
     finally:
         overlap.leave()
+
+
+def _stopped(gate: Gate, overlap: Overlap, signals: Signals) -> Answer:
+    """Return what a signal makes of a run that still waited: it leaves the queue, and no run is made."""
+    number = signals.take() or 0
+    data = {"by": overlap.holder}
+    message = f"stopped by signal {number} while it waited for {overlap.holder}; nothing was run"
+    error = StateError("job_cancelled", message, hint=f"platformctl jobs status {gate.name}", data=data)
+    return Answer(data, exit_status=_SIGNALLED + number, error=error)
 
 
 def _skipped(gate: Gate, overlap: Overlap) -> StateError:

@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.jobs_resting import Watch
-from platformstate.actions.jobs_start import start_due
+from platformstate.actions.jobs_start import Starts
 from platformstate.actions.jobs_tick import Ledger, Pass
 from platformstate.core.instants import moment
 from platformstate.runner import Signals
-from platformstate.runner.forked import Flock, Places
+from platformstate.runner.forked import Flock
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -31,7 +31,8 @@ def serve(
     What still runs when `drain_s` is over is cancelled. A dry run is one pass that starts nothing.
     Raises: trust_ref_unset.
     """
-    flock, places = Flock(), Places(parallel)
+    flock = Flock(parallel, signals.descriptor)
+    starts = Starts(flock)
     due = time.monotonic()
     names: list[str] = []
     while signals.take() is None:
@@ -40,12 +41,13 @@ def serve(
         if time.monotonic() >= due:
             watch = Watch(now, every=now.dry_run)
             names = [spec.id for spec in watch.specs]
-            start_due(now, watch.specs, done, flock, places)
+            starts.enlist(now, watch.specs)
             due = time.monotonic() + _until_next(now, watch)
+        starts.go_on(done)
         if store.dry_run:
             yield Ledger(now, names).told(done)
             return
-        for report in flock.reports(0.0 if done.did_something else _left_s(due), signals.descriptor):
+        for report in flock.reports(0.0 if done.did_something else _rest_s(due, starts)):
             done.take(report)
         ledger = Ledger(now, names)
         told = ledger.told(done)
@@ -53,8 +55,13 @@ def serve(
             watch.rest(done.idle - ledger.pending, moment(done.now))
         if done.did_something or told["ledger"]["committed"]:
             yield told
-    yield from _drain(store.reopened(), names, flock, drain_s)
-    places.close()
+    starts.give_up()
+    yield from _drain(store.reopened(), names, flock, signals, drain_s)
+    flock.close()
+
+
+def _rest_s(due: float, starts: Starts) -> float:
+    return min(_left_s(due), starts.pause_s or LONGEST_S)
 
 
 def _left_s(due: float) -> float:
@@ -68,7 +75,9 @@ def _until_next(store: Store, watch: Watch) -> float:
     return LONGEST_S if first is None else max(_SHORTEST_S, min(LONGEST_S, (first - now).total_seconds()))
 
 
-def _drain(store: Store, names: Sequence[str], flock: Flock, drain_s: float) -> Iterator[dict[str, Any]]:
+def _drain(
+    store: Store, names: Sequence[str], flock: Flock, signals: Signals, drain_s: float
+) -> Iterator[dict[str, Any]]:
     """Wait for what runs, and cancel it when the time is over."""
     done = Pass(store.now())
     deadline = time.monotonic() + drain_s
@@ -76,6 +85,7 @@ def _drain(store: Store, names: Sequence[str], flock: Flock, drain_s: float) -> 
     while len(flock):
         for report in flock.reports(LONGEST_S if cancelled else _left_s(deadline)):
             done.take(report)
+        signals.drain()
         if not cancelled and time.monotonic() >= deadline:
             cancelled = True
             for pid in flock.pids():

@@ -9,8 +9,8 @@ from platformstate.actions.answer import Answer, written
 from platformstate.actions.job_ledger import append_line, read_ledger, uncommitted
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_specs import resolve_job, working_job
-from platformstate.core.instants import moment
-from platformstate.errors import StateError, shown
+from platformstate.core.instants import moment, moment_of
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
 from platformstate.runner import JobFiles
@@ -27,7 +27,7 @@ def pause_job(store: Store, prefix: str, *, reason: str, until: str | None = Non
     Raises: job_not_found, usage_invalid.
     """
     name = resolve_job(store, prefix)
-    _refuse_past(until)
+    _refuse_past(until, store.now(), name)
     files = JobFiles(store.repository.common_dir, name)
     with locked(files.lock):
         paused = pause_of(store, name, read_ledger(WorkTree(store.root), name), store.now())
@@ -107,10 +107,7 @@ def _change(store: Store, name: str, verb: str, files: tuple[FileChange, ...]) -
     return Change(f"job: {verb} {name}", (("Actor", store.actor),), (*uncommitted(store, [name]), *files))
 
 
-def _refuse_past(until: str | None) -> None:
-    try:
-        if until is not None:
-            moment(until)
-    except ValueError as wrong:
-        message = f"--until {shown(until)} is no instant such as 2026-11-20T10:11:30Z"
-        raise StateError("usage_invalid", message) from wrong
+def _refuse_past(until: str | None, now: str, name: str) -> None:
+    if until is not None and moment_of("--until", until) <= moment(now):
+        message = f"--until {until} has passed: it is {now}, so nothing would pause"
+        raise StateError("usage_invalid", message, hint=f"platformctl jobs pause {name} --reason TEXT")

@@ -20,7 +20,7 @@ from platformstate.policy.journal import TERMINAL
 if TYPE_CHECKING:
     from platformstate.store import Store
 
-_PAUSE_S: Final = 0.05
+_PAUSE_S: Final = 0.03
 
 
 def tail_job(

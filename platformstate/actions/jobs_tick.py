@@ -11,9 +11,10 @@ from platformstate.actions.jobs_resting import Watch
 from platformstate.core.instants import moment
 from platformstate.errors import StateError
 from platformstate.policy.journal import TERMINAL
-from platformstate.runner.forked import Flock, Places
+from platformstate.runner.forked import Flock
 
 if TYPE_CHECKING:
+    from platformstate.actions.job_specs import JobSpec
     from platformstate.store import Store
 
 MAX_LINES: Final = 100
@@ -70,21 +71,30 @@ def tick(store: Store, *, jobs: Sequence[str] = (), parallel: int = 4, commit: b
     watch = Watch(store, every=bool(jobs) or store.dry_run)
     specs = watch.chosen(jobs)
     names = [spec.id for spec in specs]
-    done, flock, places = Pass(store.now()), Flock(), Places(parallel)
+    done, ledger = Pass(store.now()), Ledger(store, names)
     if specs:
-        from platformstate.actions.jobs_start import start_due  # what starts runs is not needed to find none
-
-        start_due(store, specs, done, flock, places)
-    ledger = Ledger(store, names)
-    while len(flock):
-        for report in flock.reports(_POLL_S):
-            done.take(report)
-        ledger.commit_full(done)
-    places.close()
+        _start_and_wait(store, specs, parallel, done, ledger)
     answer = _answer(done, ledger, commit)
     if not jobs and not store.dry_run:
         watch.rest(done.idle - ledger.pending, moment(done.now))
     return answer
+
+
+def _start_and_wait(
+    store: Store, specs: Sequence[JobSpec], parallel: int, done: Pass, ledger: Ledger
+) -> None:
+    from platformstate.actions.jobs_start import Starts  # what starts runs is not needed to find none
+
+    flock = Flock(parallel)
+    starts = Starts(flock)
+    starts.enlist(store, specs)
+    starts.go_on(done)
+    while len(flock) or not starts.is_empty:
+        for report in flock.reports(starts.pause_s or _POLL_S):
+            done.take(report)
+        ledger.commit_full(done)
+        starts.go_on(done)
+    flock.close()
 
 
 def recorded_row(line: dict[str, Any]) -> dict[str, Any]:
@@ -114,13 +124,13 @@ class Ledger:
         """Commit when so many lines came since the last time that a commit is due for them alone."""
         if done.appended - self._counted >= MAX_LINES:
             self._counted = done.appended
-            self._commit()
+            self._commit(done)
 
     def told(self, done: Pass, commit: bool = False) -> dict[str, Any]:
         """Commit the lines when it is time to, and return what a pass did."""
         pending = [] if self._store.dry_run else self._pending()
         if pending and (commit or done.has_failed_run or _is_due(self._store, pending)):
-            pending = [] if self._commit() else pending
+            pending = self._pending() if self._commit(done) else pending
         self.pending = {str(line["job"]) for line in pending}
         appended = 0 if self._store.dry_run else done.appended
         rows = ("now", "started", "recorded", "reconciled", "waiting", "problems")
@@ -136,13 +146,20 @@ class Ledger:
 
         return pending_lines(self._store, self._names)
 
-    def _commit(self) -> bool:
-        from platformstate.actions.job_commit import commit_runs
+    def _commit(self, done: Pass) -> bool:
+        """Commit what can be; a job whose files cannot be committed is a problem of the pass, once."""
+        from platformstate.actions.job_commit import commit_each
+        from platformstate.runner.forked import refusal
 
         try:
-            written = commit_runs(self._store, self._names)
+            written, refused = commit_each(self._store, self._names)
         except StateError:
             return False  # the lines are durable; whatever stands in the way, a later commit takes them along
+        known = {(row["job"], row["code"]) for row in done.problems}
+        rows = [refusal(job, error) for job, error in refused.items()]
+        done.problems += [row for row in rows if (row["job"], row["code"]) not in known]
+        if written is None:
+            return False
         self._said = {"committed": written.state == "committed", "commit": written.commit}
         return written.state == "committed"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from platformstate.core.document import Document
@@ -87,8 +88,7 @@ def write_ending(conduct: Conduct) -> None:
     )
     receipt = render_receipt(state, conduct.pin, conduct.journal.events, facts)
     summary = render_summary(state, conduct.pin, _tails(conduct))
-    put(conduct, "run_receipt.json", receipt)
-    put(conduct, "summary.md", summary.encode())
+    put_all(conduct, {"run_receipt.json": receipt, "summary.md": summary.encode()})
     conduct.reach("receipt-written")
 
 
@@ -101,16 +101,23 @@ def _trusted(store: Store) -> str | None:
 
 def put(conduct: Conduct, name: str, data: bytes, *, replace: bool = False) -> None:
     """Write a file into a run's folder in one step; one that is there already stays, unless it is replaced."""
-    folder, _, last = f"{conduct.site.folder}/{name}".rpartition("/")
+    put_all(conduct, {name: data}, replace=replace)
+
+
+def put_all(conduct: Conduct, files: Mapping[str, bytes], *, replace: bool = False) -> None:
+    """Do the same for files of one folder: they get their names, in this order, when all are on the disk."""
+    folder = f"{conduct.site.folder}/{next(iter(files))}".rpartition("/")[0]
     durability = conduct.store.session.settings.durability
     with Folder.at(conduct.store.root, folder, durability=durability) as opened:
-        if not replace and opened.read(last) is not None:
-            return
-        temporary = f".ps-{last}"
-        opened.remove(temporary)
-        opened.create(temporary, data, durability)
-        opened.rename(temporary, last)
-        opened.sync(durability)
+        named = {name.rpartition("/")[2]: data for name, data in files.items()}
+        wanted = {name: data for name, data in named.items() if replace or opened.read(name) is None}
+        for name, data in wanted.items():
+            opened.remove(f".ps-{name}")
+            opened.create(f".ps-{name}", data, durability)
+        for name in wanted:
+            opened.rename(f".ps-{name}", name)
+        if wanted:
+            opened.sync(durability)
 
 
 def _tails(conduct: Conduct) -> dict[int, str]:

@@ -78,8 +78,16 @@ def tick_text(data: Mapping[str, Any]) -> str:
     ]
     lines += [_range_text(row) for row in data["recorded"]]
     lines += [f"{run['job']}/{run['run']} waits: {run['reason']}" for run in data["waiting"]]
-    lines += [f"{row['job']}: {row['code']} {row['message']}" for row in data["problems"]]
+    lines += [_problem_text(row) for row in data["problems"]]
     return "\n".join(lines or ["nothing is due"])
+
+
+def _problem_text(row: Mapping[str, Any]) -> str:
+    """Return a problem with its place and the next command, on one line."""
+    line = f":{row['line']}" if row["line"] else ""
+    where = f" ({row['path']}{line})" if row["path"] else ""
+    todo = f"; {row['hint']}" if row["hint"] else ""
+    return f"{row['job']}: {row['code']} {row['message']}{where}{todo}"
 
 
 def _started_text(run: Mapping[str, Any]) -> str:
@@ -173,11 +181,18 @@ def _status_row(job: Mapping[str, Any]) -> list[str]:
     marks += [f"{row['run']} runs since {row['since']}" for row in job["running"]]
     marks += [f"{row['run']} waits: {row['reason']}" for row in job["waiting"]]
     marks += [f"{run} crashed" for run in job["crashed"]]
+    marks += [f"{row['run']} {_stranded(row['worktree'])}" for row in job["elsewhere"]]
     marks += [f"{_counted(job['pending_lines'], 'line')} to commit"] if job["pending_lines"] else []
     last, streak = job["last"], job["streak"]
     ended = f"{last['status']} {last['ended_at']}" if last else "never ran"
     ended += f" ({streak['count']} in a row)" if streak["count"] > 1 else ""
     return [job["id"], f"next {job['next_at']}" if job["next_at"] else "", ended, ", ".join(marks)]
+
+
+def _stranded(worktree: str | None) -> str:
+    if worktree is None:
+        return "waits for its branch to be checked out"
+    return f"crashed in another worktree: platformctl -C {shlex.quote(worktree)} jobs tick"
 
 
 def history_text(data: Mapping[str, Any]) -> str:
@@ -242,8 +257,12 @@ def keep_text(data: Mapping[str, Any]) -> str:
     return f"{data['run']} is {'kept' if data['kept'] else 'no longer kept'}"
 
 
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['job']}/{row['run']}" if row["run"] else str(row["job"])
+
+
 def prune_text(data: Mapping[str, Any]) -> str:
     """Return what was removed, and what stays though it is old."""
-    lines = [f"{row['job']}/{row['run']} stays: {row['reason']}" for row in data["skipped"]]
+    lines = [f"{_named(row)} stays: {row['reason']}" for row in data["skipped"]]
     lines += [f"{row['job']}/{row['run']} goes" for row in data["removed"]]
     return "\n".join([*lines, f"{_counted(len(data['removed']), 'run')}, {data['bytes']:,} bytes"])

@@ -37,6 +37,14 @@ def chained(h: str, event: Mapping[str, Any]) -> str:
     return sha256(h.encode("ascii") + canonical_json(bare)).hexdigest()[:32]
 
 
+def last_hash(events: Sequence[Mapping[str, Any]]) -> str:
+    """Return the hash of the last line of a journal that begins with these events and has no others."""
+    h = ZERO_HASH
+    for number, event in enumerate(events):
+        h = chained(h, {**event, "seq": number})
+    return h
+
+
 def chain_problems(rows: Iterable[tuple[int, Mapping[str, Any]]], path: str) -> tuple[Problem, ...]:
     """Return the first line whose hash or order of keys is not what the journal's writer leaves.
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from platformstate.errors import StateError, shown
+
 _LAYOUT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -16,6 +18,30 @@ def moment(text: str) -> datetime:
     if f"{found.replace(tzinfo=None).isoformat()}Z" != text:
         raise ValueError(f"no instant of the form 2026-11-20T10:11:30Z: {text!r}")
     return found
+
+
+def moment_of(flag: str, text: str) -> datetime:
+    """Return the moment that a flag was given as an instant, written as the store writes it.
+
+    A local time is refused: it may come twice, or never. Raises: usage_invalid.
+    """
+    try:
+        found = moment(text)
+        if instant(found) == text:
+            return found
+    except ValueError:
+        pass
+    message = f"{flag} {shown(text)} is no instant such as 2026-11-20T10:11:30Z"
+    raise StateError("usage_invalid", message, hint=f"{flag} {_meant(text)}")
+
+
+def _meant(text: str) -> str:
+    """Return the instant in UTC that a text with an offset names, else an example."""
+    try:
+        found = datetime.fromisoformat(text)
+        return instant(found) if found.tzinfo is not None else "2026-11-20T10:11:30Z"
+    except (ValueError, OverflowError):
+        return "2026-11-20T10:11:30Z"
 
 
 def stamp(text: str) -> str:

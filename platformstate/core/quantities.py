@@ -36,6 +36,8 @@ def seconds_of(flag: str, text: str) -> float:
     """Return the seconds of a duration that a flag was given. Raises: usage_invalid."""
     if _DURATION.fullmatch(text) is None:
         raise StateError(
-            "usage_invalid", f"{flag} {shown(text)} is not a duration such as 90, 90s, 15m or 2h"
+            "usage_invalid",
+            f"{flag} {shown(text)} is not a duration such as 90, 90s, 15m or 2h",
+            hint=f"{flag} 90s",
         )
     return milliseconds(int(text) if text.isdigit() else text) / 1_000

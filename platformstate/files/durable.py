@@ -120,27 +120,34 @@ class Folder:
             return False
         return stat.S_ISLNK(found.st_mode)
 
-    def create(self, name: str, data: bytes, durability: Durability, mode: int = 0o644) -> None:
-        """Write a new file and wait for the disk; a failure removes what was written of it."""
+    def create(
+        self, name: str, data: bytes | Iterator[bytes], durability: Durability, mode: int = 0o644
+    ) -> None:
+        """Write a new file and wait for the disk; a failure removes what was written of it.
+
+        Data that come in pieces are never held as a whole.
+        """
         shown = self._name(name)
+        is_whole = False
         with explained(shown):
             fd = os.open(name, NEW_FLAGS, mode, dir_fd=self.fd)
             try:
                 os.fchmod(fd, mode)
-                write_all(fd, data)
+                for piece in (data,) if isinstance(data, bytes) else data:
+                    write_all(fd, piece)
                 fsync(fd, shown, durability)
-            except (OSError, StateError):
-                self.remove(name)
-                raise
+                is_whole = True
             finally:
                 os.close(fd)
+                if not is_whole:
+                    self.remove(name)
 
     def rename(self, old: str, new: str) -> None:
         """Put one name in place of another, in one step."""
         with explained(self._name(new)):
             os.rename(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
-    def replace(self, name: str, data: bytes, durability: Durability) -> None:
+    def replace(self, name: str, data: bytes | Iterator[bytes], durability: Durability) -> None:
         """Put new bytes in place of a file, or where none is, in one step; its permissions stay."""
         temporary = f".ps-{name.lstrip('.')}"
         try:

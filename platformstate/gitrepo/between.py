@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from subprocess import DEVNULL
 from typing import Final, NamedTuple
 
 from platformstate.core.tree import Entry
 from platformstate.cost import COST
-from platformstate.gitrepo.children import stream_git
 from platformstate.gitrepo.objects import contents, look_up
 from platformstate.gitrepo.repository import Repository
 
@@ -102,17 +100,8 @@ def uncommitted_files(repository: Repository) -> Iterator[Callable[[], int]]:
         yield lambda: 0
         return
     argv = ["--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames", "-uall", "--", "state"]
-    child = stream_git(
-        argv, cwd=repository.root, stdin=DEVNULL, flags=repository.flags, extra=repository.extra
-    )
-    said = child.stdout
-    assert said is not None
-    try:
-        yield lambda: len(_texts(said.read()))
-    finally:
-        said.close()
-        child.kill()
-        child.wait()
+    with repository.running(argv) as output:
+        yield lambda: len(_texts(output()))
 
 
 def object_bytes(

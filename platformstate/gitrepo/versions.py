@@ -138,3 +138,22 @@ def worktree_places(repository: Repository) -> list[str]:
     listed = repository.run(["worktree", "list", "--porcelain", "-z"], check=False)
     lines = listed.decode("utf-8", "surrogateescape").split("\0")
     return [line.removeprefix("worktree ") for line in lines if line.startswith("worktree ")]
+
+
+def worktree_root(repository: Repository, worktree: str) -> Path | None:
+    """Return the root of a worktree of this repository, None for one that was removed or has gone missing.
+
+    `worktree` is as `Repository.worktree` names it, whatever has been moved since. One that is locked may
+    come back: its root is returned though nothing may be there now.
+    """
+    if worktree == repository.worktree:
+        return repository.root
+    if worktree == ".":
+        return next(map(Path, worktree_places(repository)), None)
+    home = repository.common_dir / worktree
+    try:
+        link = home.joinpath("gitdir").read_text("utf-8", "surrogateescape").removesuffix("\n")
+    except OSError:
+        return None
+    root = (home / link).parent
+    return root if (root / ".git").exists() or (home / "locked").exists() else None

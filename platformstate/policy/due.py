@@ -79,6 +79,16 @@ def cursor_of(
     return Cursor(max(known.slot, newest), schedule, opened)
 
 
+def trigger_of(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the schedule that a cursor's file holds, None where it is not the one that the cursor is of."""
+    trigger = (said or {}).get("trigger")
+    return (
+        trigger
+        if isinstance(trigger, dict) and fingerprint(trigger) == (said or {}).get("schedule")
+        else None
+    )
+
+
 def _is_written(opened: OpenRange, lines: Iterable[Mapping[str, Any]]) -> bool:
     """Say whether a range has its line already: its writer was killed before it could say so."""
     return any(

@@ -225,7 +225,13 @@ def unfinished_contract(
 
 
 def ledger_line(
-    firing: Firing, receipt: Mapping[str, Any], *, at: str, schedule: str, receipt_sha256: str, kept: bool
+    firing: Firing,
+    receipt: Mapping[str, Any],
+    *,
+    at: str,
+    schedule: str,
+    receipt_sha256: str | None,
+    kept: bool,
 ) -> dict[str, Any]:
     """Return the line that a finished run leaves in its job's ledger."""
     steps = receipt["steps"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
 Policy = Literal["latest", "skip", "all"]
@@ -54,6 +56,21 @@ class _Stretch:
 def settle(due: Iterable[datetime], now: datetime, rules: Misfire) -> Due:
     """Divide the due slots, ascending and not after `now`; keeps at most `max_runs` of them in memory."""
     return _POLICIES[rules.policy](due, now, rules)
+
+
+def parted(
+    unfired: Unfired, due: Iterable[datetime], taken: Iterable[datetime], handled: datetime
+) -> Iterator[Unfired]:
+    """Yield a range in parts of which none spans a slot that is told of otherwise.
+
+    Those are the taken ones, whose claims may yet come to nothing, and all up to `handled` that are not due
+    again: only what a range holds may count as recorded by it.
+    """
+    cuts = sorted(taken)
+    inside = (slot for slot in due if unfired.slot <= slot <= unfired.to)
+    for _, group in groupby(inside, lambda slot: slot if slot <= handled else bisect(cuts, slot)):
+        slots = list(group)
+        yield unfired._replace(slot=slots[0], to=slots[-1], slot_count=len(slots))
 
 
 def _skip(due: Iterable[datetime], now: datetime, rules: Misfire) -> Due:

@@ -43,6 +43,11 @@ def redacted_output(data: bytes, values: Iterable[str] = ()) -> str:
     return redactor.feed(data) + redactor.finish()
 
 
+def shows_value(data: bytes, values: Iterable[str]) -> bool:
+    """Say whether one of the values stands in data, in any of the forms that are redacted."""
+    return f"[redacted:{ENVIRONMENT_RULE}]" in redacted_output(data, values)
+
+
 class _Region(NamedTuple):
     """A stretch to leave out: secrets that overlap are one. `key` is where a key's header ends in it."""
 

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformstate.codec.json_text import canonical_json
-from platformstate.runner.opening import explained, read_whole, remove, write_all, write_private
+from platformstate.runner.opening import (
+    explained,
+    is_locked,
+    read_whole,
+    remove,
+    sync_folder,
+    write_all,
+    write_private,
+)
 
 _CLAIM_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -63,7 +71,7 @@ class JobFiles:
                 return None
             finally:
                 remove(beside)
-            _sync(self.claims)
+            sync_folder(self.claims)
         return Claim(path, descriptor)
 
     def claimed(self) -> list[str]:
@@ -91,17 +99,7 @@ class JobFiles:
 
     def is_claim_held(self, run: str) -> bool:
         """Say whether the process that made a claim is still about to start its run."""
-        try:
-            descriptor = os.open(self.claims / run, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return is_locked(self.claims / run)
 
     def release(self, run: str) -> None:
         """Remove a claim whose run never began, or was pruned."""
@@ -171,11 +169,3 @@ def _object(data: bytes | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

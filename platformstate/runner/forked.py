@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import select
+import selectors
 import signal
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.errors import StateError
 from platformstate.runner.opening import write_all
 
-_PAUSE_S: Final = 0.02
 _RESET: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -30,64 +25,16 @@ class Forked(NamedTuple):
     job: str = ""
 
 
-class Places:
-    """How many conductors may work at once, over all that one process starts: a locked byte for each.
-
-    The system gives a place back when its process ends, however it does.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as we do
-
-    def enter(self, stopped: Callable[[], bool] = bool) -> bool:
-        """Wait for a place; False when `stopped` said so first."""
-        while not stopped():
-            for number in range(self._count):
-                with suppress(BlockingIOError, PermissionError):
-                    fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-                    return True
-            time.sleep(_PAUSE_S)
-        return False
-
-    def leave(self) -> None:
-        """Give the place back."""
-        fcntl.lockf(self._file, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Forget the places in this process."""
-        self._file.close()
-
-
-def fork(work: Callable[[Report], None], *, job: str = "", places: Places | None = None) -> Forked:
-    """Start work in a process with a session of its own, so that ending us or our group does not end it.
-
-    What it reports comes out of `reports`; a refusal that ends it, and an end by a signal, are reported as a
-    problem of the job. Its streams are nowhere; what it left is settled by the next tick.
-    """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(writer)
-        return Forked(pid, reader, job)
-    status = 1
-    try:
-        os.close(reader)
-        _apart()
-        if places is not None:
-            places.enter()
-        work(lambda said: write_report(writer, said))
-        status = 0
-    except StateError as refused:
-        status = 0
-        write_report(writer, {"problem": problem(job, refused.code, refused.message)})
-    finally:
-        os._exit(status)
-
-
 def problem(job: str, code: str, message: str, run: str | None = None) -> dict[str, Any]:
     """Return what a pass tells of something that kept it from its work."""
-    return {"job": job, "run": run, "code": code, "message": message}
+    said = {"job": job, "run": run, "code": code, "message": message}
+    return {**said, "path": None, "line": None, "hint": None}
+
+
+def refusal(job: str, refused: StateError, run: str | None = None) -> dict[str, Any]:
+    """Return what a pass tells of an error of ours: with its place, and what to do."""
+    place = {"path": refused.path, "line": refused.line, "hint": refused.hint or None}
+    return {**problem(job, refused.code, refused.message, run), **place}
 
 
 def write_report(writer: int, said: Mapping[str, Any]) -> None:
@@ -111,28 +58,47 @@ def _apart() -> None:
 
 
 class Flock:
-    """The conductors that one process started and that have not ended."""
+    """The conductors that one process started and that have not ended: at most `parallel` at once.
 
-    def __init__(self) -> None:
+    `wake` is a descriptor that ends a wait for them when it is readable.
+    """
+
+    def __init__(self, parallel: int, wake: int | None = None) -> None:
+        self._parallel = parallel
         self._running: dict[int, tuple[Forked, bytearray]] = {}
+        self._selector = selectors.DefaultSelector()
+        if wake is not None:
+            self._selector.register(wake, selectors.EVENT_READ)
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def add(self, forked: Forked) -> None:
-        """Take a conductor into account."""
-        self._running[forked.reader] = (forked, bytearray())
+    @property
+    def has_room(self) -> bool:
+        """Whether another conductor may be started."""
+        return len(self._running) < self._parallel
 
-    def reports(self, wait_s: float, wake: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield what comes within a time, and return earlier when something came or `wake` is readable."""
-        watched = [*self._running, *([] if wake is None else [wake])]
-        if not watched:
-            time.sleep(wait_s)
-            return
-        ready, _, _ = select.select(watched, [], [], wait_s)
-        for descriptor in ready:
-            if descriptor in self._running:
-                yield from self._read(descriptor)
+    def start(self, work: Callable[[Report], None], *, job: str = "") -> None:
+        """Start work in a process with a session of its own, so that ending us or our group does not end it.
+
+        What it reports comes out of `reports`; a refusal that ends it, and an end by a signal, are reported
+        as a problem of the job. Its streams are nowhere; what it left is settled by the next tick.
+        """
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(reader)
+            self.close()
+            _work(work, writer, job)
+        os.close(writer)
+        self._running[reader] = (Forked(pid, reader, job), bytearray())
+        self._selector.register(reader, selectors.EVENT_READ)
+
+    def reports(self, wait_s: float) -> Iterator[dict[str, Any]]:
+        """Yield what comes within a time, and return as soon as something came."""
+        for key, _ in self._selector.select(wait_s):
+            if key.fd in self._running:
+                yield from self._read(key.fd)
 
     def _read(self, descriptor: int) -> Iterator[dict[str, Any]]:
         forked, buffer = self._running[descriptor]
@@ -143,6 +109,7 @@ class Flock:
         for line in lines:
             yield json.loads(line)
         if not data:
+            self._selector.unregister(descriptor)
             os.close(descriptor)
             del self._running[descriptor]
             _, status = os.waitpid(forked.pid, 0)
@@ -155,3 +122,24 @@ class Flock:
     def pids(self) -> list[int]:
         """Return the processes that have not ended."""
         return [forked.pid for forked, _ in self._running.values()]
+
+    def close(self) -> None:
+        """Forget the conductors in this process; they go on."""
+        self._selector.close()
+        for descriptor in self._running:
+            os.close(descriptor)
+        self._running.clear()
+
+
+def _work(work: Callable[[Report], None], writer: int, job: str) -> NoReturn:
+    """Do the work of a conductor, and end."""
+    status = 1
+    try:
+        _apart()
+        work(lambda said: write_report(writer, said))
+        status = 0
+    except StateError as refused:
+        status = 0
+        write_report(writer, {"problem": refusal(job, refused)})
+    finally:
+        os._exit(status)

@@ -18,7 +18,14 @@ from typing import Any, Final, NamedTuple
 from platformstate.codec.json_text import canonical_json
 from platformstate.errors import StateError, shown
 from platformstate.runner import processes
-from platformstate.runner.opening import explained, read_whole, remove, write_private
+from platformstate.runner.opening import (
+    explained,
+    is_locked,
+    read_whole,
+    remove,
+    sync_folder,
+    write_private,
+)
 
 POSITION_BYTES: Final = 512
 # A reader that asks whether the lock is held keeps it for microseconds; it is no reason to refuse.
@@ -26,7 +33,11 @@ TAKE_S: Final = 0.1
 
 
 class Position(NamedTuple):
-    """What was pinned here and how far its journal had come; seq and h are None before the first marker."""
+    """What was pinned here and how far its journal had come when last a marker, or its start, was written.
+
+    The journal of which this is true holds a line `seq` with the hash `h`; another one is a stale copy, or
+    one that was begun elsewhere and given up.
+    """
 
     steps_sha256: str
     seq: int | None = None
@@ -100,17 +111,7 @@ class Lease:
 
     def is_held(self) -> bool:
         """Say whether any process keeps this run locked, a living orphan of a dead conductor included."""
-        try:
-            descriptor = os.open(self.file("lock"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return bool(self.members())
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return bool(self.members())
+        return is_locked(self.file("lock")) or bool(self.members())
 
     def holders(self) -> list[processes.Holder] | None:
         """Return the processes of this run but the asking one, None where the system does not tell.
@@ -158,7 +159,7 @@ class Lease:
         finally:
             os.close(descriptor)
         if sync:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def position(self) -> Position | None:
         """Return what was pinned here, None when no conduct of this run began in this clone."""
@@ -239,11 +240,3 @@ def _mapping(path: Path) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

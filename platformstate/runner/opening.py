@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +39,15 @@ def explained(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def folder_of(root: Path, path: str, *, make: bool = False) -> Iterator[int]:
-    """Give a descriptor of the folder of a path below a root, no part of which is a link."""
+def folder_of(root: Path, path: str, *, make: bool = False, sync: bool = True) -> Iterator[int]:
+    """Give a descriptor of the folder of a path below a root, no part of which is a link.
+
+    `make` makes what is missing of it, durably unless `sync` is False.
+    """
     folder = os.open(root, _FOLDER)
     try:
         for part in Path(path).parent.parts:
-            if make:
-                _make(folder, part)
-            inner = os.open(part, _FOLDER, dir_fd=folder)
+            inner = _inner(folder, part, make, sync)
             os.close(folder)
             folder = inner
         yield folder
@@ -53,17 +55,22 @@ def folder_of(root: Path, path: str, *, make: bool = False) -> Iterator[int]:
         os.close(folder)
 
 
-def _make(folder: int, name: str) -> None:
+def _inner(folder: int, name: str, make: bool, sync: bool) -> int:
     try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        if not make:
+            raise
+    with suppress(FileExistsError):
         os.mkdir(name, dir_fd=folder)
-    except FileExistsError:
-        return
-    os.fsync(folder)
+    if sync:
+        os.fsync(folder)
+    return os.open(name, _FOLDER, dir_fd=folder)
 
 
 def open_below(root: Path, path: str, flags: int, *, mode: int = 0o644, make: bool = False) -> int:
-    """Open a file below a root; `make` makes the folders on the way."""
-    with folder_of(root, path, make=make) as folder:
+    """Open a file below a root; `make` makes the folders on the way, which is as durable as the file: not yet."""
+    with folder_of(root, path, make=make, sync=False) as folder:
         return os.open(Path(path).name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder)
 
 
@@ -91,6 +98,30 @@ def write_private(path: Path, data: bytes) -> None:
     with open(descriptor, "wb") as file:
         file.write(data)
     os.replace(beside, path)
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether a process holds the lock of a file; a file that is not there is held by nobody."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
-from platformstate.runner.opening import explained, read_whole
+from platformstate.runner.opening import explained, is_locked, read_whole
 from platformstate.runner.processes import inherited_descriptor
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Place(NamedTuple):
-    """A place that is ours; the descriptor is one that the steps' processes inherit."""
+    """A place that is ours."""
 
     path: Path
     descriptor: int
@@ -33,8 +33,11 @@ class Place(NamedTuple):
         os.close(self.descriptor)
 
 
-def take(paths: list[Path]) -> Place | None:
-    """Take the first free one of a group's places; None when all are taken."""
+def take(paths: list[Path], *, inherited: bool = True) -> Place | None:
+    """Take the first free one of a group's places; None when all are taken.
+
+    One that is `inherited` is kept by the steps' processes, too.
+    """
     for path in paths:
         with explained(str(path)):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def take(paths: list[Path]) -> Place | None:
         except BlockingIOError:
             os.close(descriptor)
             continue
-        return Place(path, inherited_descriptor(descriptor))
+        return Place(path, inherited_descriptor(descriptor) if inherited else descriptor)
     return None
 
 
@@ -53,7 +56,7 @@ def holders(paths: list[Path]) -> list[dict[str, Any]]:
     found = []
     for path in paths:
         data = read_whole(path)
-        if data is None or not _is_taken(path):
+        if data is None or not is_locked(path):
             continue
         try:
             said = json.loads(data)
@@ -62,14 +65,3 @@ def holders(paths: list[Path]) -> list[dict[str, Any]]:
         if isinstance(said, dict):
             found.append(said)
     return sorted(found, key=lambda said: str(said.get("at", "")))
-
-
-def _is_taken(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

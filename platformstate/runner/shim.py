@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from platformstate.runner.descriptors import narrow
 from platformstate.runner.processes import LOCK_DESCRIPTORS
 
 SHELL: Final = "/bin/sh"
@@ -135,7 +136,8 @@ def _inheritable() -> frozenset[int]:
 
 def ulimits(limits: Mapping[str, int]) -> str:
     """Return the shell text that sets limits of resources, in bytes, seconds and counts."""
-    texts = []
+    given = narrow()
+    texts = [] if given is None or "open_files" in limits else [f"ulimit -Sn {given}"]
     for name, value in sorted(limits.items()):
         letter, unit = _ULIMITS[name]
         amount = max(1, value // unit)

@@ -20,7 +20,7 @@ from platformstate.runner.opening import explained, write_all
 from platformstate.runner.output import LogCopy, Output
 from platformstate.runner.signals import Signals
 
-TICK_S: Final = 0.1
+TICK_S: Final = 0.05
 OUTPUT_LIMIT_BYTES: Final = 256 * 1024 * 1024
 SPAWNED: Final = "conduct.spawned"
 _NEW_SPOOL: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND

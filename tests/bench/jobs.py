@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from platformstate.actions.init import BLOCKS
 from tests.bench.conducts import run_ours, small_store
 from tests.bench.figure import Ground
 from tests.bench.stores import Store, git
@@ -56,6 +57,19 @@ def one_job(ground: Ground, name: str, argv: str = '["true"]') -> Store:
     _write(store, name, text)
     _land(store)
     run_ours(ground, store, "jobs", "approve", name)
+    return store
+
+
+def minute_job(ground: Ground, name: str) -> Store:
+    """Return a store of its own with the approved job `minutely`, whose slots are for a backfill to run."""
+    store = small_store(ground, name)
+    _write(
+        store, "minutely", SPEC.format(id="minutely", trigger='kind: cron, cron: "* * * * *", timezone: UTC')
+    )
+    (store.root / ".gitignore").write_bytes(BLOCKS[".gitignore"])  # as `init` writes it
+    git(store.root, "add", ".gitignore")
+    _land(store)
+    run_ours(ground, store, "jobs", "approve", "minutely")
     return store
 
 

@@ -212,11 +212,17 @@ def _spans(jobs: JobScene) -> list[tuple[str, int]]:
 
 def test_30_08_overlap_skips_queues_and_replaces(jobs: JobScene) -> None:
     stamp = "echo {}$(date +%s%N) >> " + str(jobs.effects_file)
-    script = f"{stamp.format('b')}; sleep 0.7; {stamp.format('e')}"
+    gate = jobs.repo.root.parent / "gate"
+    waits = {
+        "skip": f"while [ ! -e {gate} ]; do sleep 0.02; done",
+        "queue": "sleep 0.3",
+        "replace": f"! mkdir {gate}.first || sleep 20",
+    }
+    script = {name: f"{stamp.format('b')}; {wait}; {stamp.format('e')}" for name, wait in waits.items()}
     cron = {"kind": "cron", "cron": "*/5 * * * *", "timezone": "UTC"}
-    jobs.shell("skip", script, trigger=cron)
-    jobs.shell("queue", script, overlap={"policy": "queue"})
-    jobs.shell("replace", script, overlap={"policy": "replace"}, runtime={"grace": "1s"})
+    jobs.shell("skip", script["skip"], trigger=cron)
+    jobs.shell("queue", script["queue"], overlap={"policy": "queue"})
+    jobs.shell("replace", script["replace"], overlap={"policy": "replace"}, runtime={"grace": "1s"})
     jobs.ready()
     jobs.run_ctl("jobs", "tick", env={"PLATFORMSTATE_NOW": "2026-11-20T10:00:30Z"})
 
@@ -228,6 +234,7 @@ def test_30_08_overlap_skips_queues_and_replaces(jobs: JobScene) -> None:
         if name == "skip":
             now = {"PLATFORMSTATE_NOW": "2026-11-20T10:05:30Z"}
             ticked.append(jobs.jobs("tick", env=now).document["data"])
+            gate.touch()
         return command.wait(), second
 
     ticked: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from platformstate.policy.misfire import Due, Misfire, Policy, Unfired, settle
+from platformstate.policy.misfire import Due, Misfire, Policy, Unfired, parted, settle
 from platformstate.policy.slots import fires_after
 
 CURSOR = datetime(2026, 3, 2, 0, 0, 30, tzinfo=UTC)
@@ -79,3 +79,14 @@ def test_every_slot_fires_or_is_counted_once(
     assert list(settled.fires) == slots[len(slots) - len(settled.fires) :]
     covered = [slot for u in settled.unfired for slot in slots if u.slot <= slot <= u.to]
     assert covered == slots[: len(slots) - len(settled.fires)]
+
+
+def test_no_part_of_a_range_spans_a_slot_that_is_told_of_otherwise() -> None:
+    slot = [datetime(2026, 3, 2, 0, minute, tzinfo=UTC) for minute in range(8)]
+    due = [slot[0], slot[2], slot[3], slot[4], slot[6], slot[7]]
+    whole = Unfired("coalesced", None, slot[0], slot[6], 5)
+    parts = list(parted(whole, due, {slot[5]}, slot[2]))
+    assert [(part.slot, part.to, part.slot_count) for part in parts] == [
+        (slot[0], slot[0], 1), (slot[2], slot[2], 1), (slot[3], slot[4], 2), (slot[6], slot[6], 1),
+    ]  # fmt: skip
+    assert {part.status for part in parts} == {"coalesced"}

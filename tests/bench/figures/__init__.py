@@ -34,6 +34,8 @@ MODULES: Final = {
     "G28": "g28_hostile",
     "G29": "g29_batch_and_long_brief",
     "G30": "g30_mirror",
+    "G31": "g31_many_runs",
+    "G32": "g32_tail",
 }
 LATER: Final = {
     "G5": "the cache does not exist yet",

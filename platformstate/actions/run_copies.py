@@ -1,0 +1,70 @@
+"""Whether a journal is the run's own: begun in this clone with this pin, and no stale copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformstate.errors import StateError, shown
+
+if TYPE_CHECKING:
+    from platformstate.actions.run_site import RunSite
+    from platformstate.policy.journal import RunState
+    from platformstate.runner import Position
+    from platformstate.store import Store
+
+Events = Sequence[Mapping[str, Any]]
+
+
+def is_pinned(store: Store, site: RunSite, state: RunState) -> bool:
+    """Say whether a conduct of a run began in this clone on this host, with this very pin.
+
+    What came with the tree can name our clone and host; only the file beside the lock cannot be brought.
+    """
+    from platformstate.store.place import place_of_work
+
+    here = place_of_work(store.repository)
+    holder, recorded, position = state.holder, state.walk.pin, site.lease.position()
+    return (
+        holder is not None
+        and recorded is not None
+        and position is not None
+        and (holder["clone"], holder["host"]) == (here.clone, here.host)
+        and position.steps_sha256 == recorded["steps_sha256"]
+    )
+
+
+def is_behind(position: Position | None, events: Events) -> bool:
+    """Say whether a journal lacks what the run's has: a stale copy, or one that was begun and given up.
+
+    Of a run that goes on, the position is to be read before the journal.
+    """
+    at = None if position is None else position.seq
+    return position is not None and at is not None and (len(events) <= at or events[at]["h"] != position.h)
+
+
+def refuse_behind(store: Store, site: RunSite, events: Events) -> None:
+    """Refuse a journal that goes further elsewhere; the caller holds the run. Raises: run_journal_behind."""
+    position = site.lease.position()
+    if position is None or not is_behind(position, events):
+        return
+    ahead = _ahead(store, site, position)
+    raise StateError(
+        "run_journal_behind",
+        f"this journal of {site.named} lacks event {position.seq}, which was recorded in {ahead}",
+        hint="resume it there, or bring that journal here first",
+        path=site.journal,
+    )
+
+
+def _ahead(store: Store, site: RunSite, position: Position) -> str:
+    """Return the worktree whose copy of the journal holds an event, as far as one is found."""
+    from platformstate.gitrepo.versions import worktree_places
+
+    wanted = f'"h":"{position.h}"'.encode()
+    for place in worktree_places(store.repository):
+        journal = Path(place, site.journal)
+        if journal.is_file() and wanted in journal.read_bytes():
+            return shown(place)
+    return "another worktree"
