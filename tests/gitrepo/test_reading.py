@@ -20,8 +20,9 @@ from platformstate.gitrepo import (
     resolve_commit,
 )
 from platformstate.gitrepo.attributes import ignored_files
-from platformstate.gitrepo.facts import changed_paths, work_facts
+from platformstate.gitrepo.facts import work_facts
 from platformstate.gitrepo.reach import reached
+from platformstate.gitrepo.since import Since
 from platformstate.gitrepo.trust import trusted_ref
 from tests.conftest import Repo
 
@@ -181,13 +182,16 @@ def test_the_facts_of_the_work_leave_state_out(repo: Repo) -> None:
     assert (facts.commit, facts.branch, facts.ahead) == (found.head, "main", None)
     assert facts.paths == ("docs/committed.md", "docs/renamed.md", "src/main.py", "src/new file.py")
     assert facts.dirty == 4
-    assert changed_paths(found, first, facts) == [
-        "docs/committed.md",
-        "docs/renamed.md",
-        "src/main.py",
-        "src/new file.py",
-    ] or (changed_paths(found, first, facts) == ["docs/renamed.md", "src/main.py", "src/new file.py"])
-    assert changed_paths(found, "0" * 40, facts) == list(facts.paths)
+    with Since(found, facts) as since:
+        everything = ["docs/committed.md", "docs/renamed.md", "src/main.py", "src/new file.py"]
+        assert since.paths(first) == everything
+    clean = facts._replace(paths=())
+    before = COST.git
+    with Since(found, clean) as since:
+        assert since.paths("0" * 40) == []
+        assert since.paths(first) == ["docs/committed.md"]
+        assert since.paths(str(facts.commit)) == []
+    assert COST.git - before == 1
 
 
 def test_a_repository_of_nothing_but_state_is_never_scanned(repo: Repo) -> None:
