@@ -10,6 +10,7 @@ from platformstate.gitrepo.repository import Repository
 
 STATE: Final = "state"
 _MAX_NAMED_BYTES: Final = 100_000
+_KEPT_TOPS: Final = 64
 _FIELDS_BEFORE_PATH: Final = {"1": 8, "2": 9, "u": 10, "?": 1}
 
 
@@ -54,9 +55,26 @@ def _top_level(repository: Repository) -> list[str]:
     """Return the names at the top, on disk or at HEAD: a deleted tracked folder is not on disk."""
     names = {entry.name for entry in os.scandir(repository.place)}
     if repository.head is not None:
-        listed = repository.run(["ls-tree", "--name-only", "-z", "--full-tree", "HEAD"])
-        names.update(listed.decode("utf-8", "surrogateescape").split("\0"))
+        names.update(_committed(repository, repository.head))
     return sorted(names - {STATE, ".git", ""})
+
+
+def _committed(repository: Repository, commit: str) -> dict[str, str]:
+    """Return the names at the top of a commit with their ids; a process that goes on long keeps the latest."""
+    tops = repository.tops
+    if commit not in tops:
+        listed = repository.run(["ls-tree", "-z", "--full-tree", commit]).decode("utf-8", "surrogateescape")
+        rows = (row.partition("\t") for row in listed.split("\0") if row)
+        tops[commit] = {name: about for about, _, name in rows if name != STATE}
+        while len(tops) > _KEPT_TOPS:
+            del tops[next(iter(tops))]
+    return tops[commit]
+
+
+def same_outside_state(repository: Repository, first: str, second: str) -> bool:
+    """Say whether two commits are known to hold the same outside `state/`, without a child."""
+    tops = repository.tops
+    return first in tops and tops[first] == tops.get(second)
 
 
 def pathspec(named: Sequence[str]) -> list[str]:

@@ -85,6 +85,7 @@ class Repository:
         self.object_format, self.bare, self.shallow = object_format, bare, shallow
         self.git_version = git_version
         self.settings = settings
+        self.tops: dict[str, dict[str, str]] = {}  # by commit: the ids of what stands at its top
         self.flags = (*flags, *_version_flags(git_version))
         self.extra = {**(extra or {}), **filter_environment(settings.filters())}
 

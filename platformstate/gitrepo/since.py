@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final, Self
 
 from platformstate.gitrepo.children import stream_git
-from platformstate.gitrepo.facts import WorkFacts, is_state, pathspec
+from platformstate.gitrepo.facts import WorkFacts, is_state, pathspec, same_outside_state
 from platformstate.gitrepo.repository import Repository
 
 _ARGV: Final = (
@@ -49,14 +49,15 @@ class Since:
 
     def _asked(self, commit: str) -> frozenset[str]:
         """Compare a commit with HEAD as its parent: so one that is missing is passed over."""
-        if self._facts.commit is None:
+        head = self._facts.commit
+        if head is None or same_outside_state(self._repository, commit, head):
             return frozenset()
         child = self._running()
         assert child.stdin is not None
         assert child.stdout is not None
         said = b""
         with suppress(BrokenPipeError):  # it stops at a tree that is missing
-            child.stdin.write(f"{commit} {self._facts.commit}\n".encode() + _END)
+            child.stdin.write(f"{commit} {head}\n".encode() + _END)
             child.stdin.flush()
             while line := child.stdout.readline():
                 said += line

@@ -194,6 +194,27 @@ def test_the_facts_of_the_work_leave_state_out(repo: Repo) -> None:
     assert COST.git - before == 1
 
 
+def test_two_commits_that_hold_the_same_beside_state_are_not_compared(repo: Repo) -> None:
+    begun(repo)
+    commits = []
+    for path in ("state/tasks/b/task.md", "state/tasks/c/task.md", "src/later.py"):
+        repo.write(path, "text\n")
+        repo.commit(path)
+        commits.append(repo.git("rev-parse", "HEAD").strip())
+    found = discover(repo.root)
+    for commit in commits:
+        found.head = commit
+        work_facts(found)
+    facts = work_facts(found)
+    before = COST.git
+    with Since(found, facts._replace(commit=commits[1])) as since:
+        assert since.paths(commits[0]) == []
+    assert COST.git == before
+    with Since(found, facts) as since:
+        assert since.paths(commits[0]) == ["src/later.py"]
+    assert COST.git == before + 1
+
+
 def test_a_repository_of_nothing_but_state_is_never_scanned(repo: Repo) -> None:
     repo.write("state/store.yaml", "schema: store/1\n")
     repo.commit("begin")
