@@ -73,7 +73,7 @@ class GitSource:
         """Read and judge files by unit; yield each good unit with its files. Findings go to `problems`."""
         self.problems = [*path_problems(entries), *_too_long(entries)]
         bad = {problem.path for problem in self.problems}
-        ordered = sorted(entries, key=_by_unit)
+        ordered = sorted((entry for entry in entries if unit_of(entry.path)), key=_by_unit)
         read = [entry for entry in ordered if entry.path not in bad and _is_read(entry)]
         blobs = object_bytes(self.repository, (entry.oid or "" for entry in read), MAX_READ_BYTES)
         waiting = {entry.path for entry in read}

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from platformstate.core.places import Place, place_of, run_path
+from platformstate.policy.tree_rules import is_foreign
 
 _FILE_TABLES: Final = {
     "task": "task",
@@ -50,6 +51,11 @@ def unit_of(path: str) -> Unit | None:
 def _run_unit(place: Place) -> Unit:
     subject, run = place.subject or "", place.run or place.id
     return Unit(run_path(subject, run), f"{subject.partition('/')[0]}_run")
+
+
+def is_judged(path: str) -> bool:
+    """Say whether a path is exported, or stands in a folder of ours without a place there and is refused."""
+    return unit_of(path) is not None or (place_of(path) is None and not is_foreign(path))
 
 
 def subject_file(path: str) -> str | None:

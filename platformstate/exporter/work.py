@@ -10,7 +10,7 @@ from platformstate.errors import Problem
 from platformstate.exporter.decision import Decision
 from platformstate.exporter.rows import PARSER_VERSION
 from platformstate.exporter.source import Source
-from platformstate.exporter.units import subject_file, unit_of
+from platformstate.exporter.units import is_judged, subject_file, unit_of
 
 Inventory = Mapping[str, tuple[str, int]]
 
@@ -32,8 +32,8 @@ def planned(decision: Decision, source: Source, old_tree: str, inventory: Invent
     if decision.method == "head":
         return Work([], frozenset(), 0, 0)
     if decision.method == "difference":
-        return _of_difference(source, [path for path in source.changed(old_tree) if unit_of(path)])
-    exported = [entry for entry in source.listing() if unit_of(entry.path)]
+        return _of_difference(source, [path for path in source.changed(old_tree) if is_judged(path)])
+    exported = [entry for entry in source.listing() if is_judged(entry.path)]
     if decision.method == "everything":
         return Work(exported, None, len(exported), len(inventory.keys() - {entry.path for entry in exported}))
     return _of_inventory(exported, inventory)
@@ -69,7 +69,7 @@ def _unit(path: str) -> str:
 
 def _places(units: frozenset[str]) -> list[str]:
     """Return what to list for each unit: its file, or a run's whole folder."""
-    return sorted(path.removesuffix("run.md").rstrip("/") for path in units)
+    return sorted(path.removesuffix("/run.md") for path in units)
 
 
 def orphans(work: Work, source: Source) -> list[Problem]:

@@ -253,6 +253,44 @@ def test_a_symlink_and_a_broken_journal_are_refused(lite: Mirror) -> None:
     assert {(OTHER, "path_mode_invalid"), (JOURNAL, "run_journal_corrupt")} <= found
 
 
+STRAYS = {
+    f"{RUN}/artifacts/two\nlines": "path_name_invalid",
+    "state/evidence/notes.txt": "path_unexpected",
+    "state/tasks/gh-460/xrun.md": "path_unexpected",
+    "state/jobs/elsewhere": "path_mode_invalid",
+}
+
+
+def test_a_file_without_a_place_is_refused_as_validate_refuses_it(mirror: Mirror) -> None:
+    """However the files to read are found: all of them, by the difference of two trees, by the inventory."""
+    mirror.sync()
+    for path in STRAYS:
+        target = mirror.root / path
+        target.parent.mkdir(exist_ok=True)
+        os.symlink("x", target) if path.endswith("elsewhere") else target.write_text("x")
+    mirror.write("state/notes/ours.txt", "a folder of somebody's own is not looked at")
+    mirror.commit("strays")
+    for flags in ({}, {"rebuild": True}, {"dry_run": True}):
+        refused = mirror.refused(**flags)
+        assert refused.code == "state_invalid"
+        assert {problem.path: problem.code for problem in refused.problems} == STRAYS
+    mirror.sql("DELETE FROM store_head")
+    assert {problem.path for problem in mirror.refused().problems} == STRAYS.keys()
+    for path in STRAYS:
+        (mirror.root / path).unlink()
+    mirror.commit("without")
+    mirror.sync()
+    assert mirror.equal()
+
+
+def test_a_template_whose_name_ends_as_a_runs_header_does_comes_too(mirror: Mirror) -> None:
+    mirror.sync()
+    mirror.write("state/templates/dryrun.md", mirror.text("state/templates/A.md"))
+    mirror.commit("one more")
+    assert mirror.changes("packet_template") == (1, 0, 0)
+    assert mirror.equal()
+
+
 def test_another_store_in_one_schema_stands_beside_the_first(mirror: Mirror) -> None:
     mirror.sync()
     mirror.replace("state/store.yaml", "7b1d7a52", "8b1d7a52")
