@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
-
-import pytest
 
 from platformstate.actions.job_decide import decide_job, record_skipped
 from platformstate.actions.job_specs import trusted_job
-from platformstate.actions.jobs_tick import tick as tick_once
 from platformstate.actions.recipes import require_trusted
 from platformstate.core.instants import moment, stamp
 from platformstate.runner import Claim, JobFiles
@@ -42,37 +37,26 @@ def told(jobs: JobScene) -> list[tuple[str, str, str, int]]:
     return [(row[0], row[2][14:16], row[3][14:16], row[4]) for row in ranges(jobs, "export")]
 
 
-def ticked(jobs: JobScene, minutes: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
-    """Tick in this process."""
-    monkeypatch.setenv("PLATFORMSTATE_NOW", at(minutes))
-    return tick_once(open_store(jobs.repo.root, durability="fast")).data
-
-
-def test_slots_that_are_skipped_are_told_around_one_that_runs(
-    jobs: JobScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slots_that_are_skipped_are_told_around_one_that_runs(jobs: JobScene) -> None:
     cron_job(jobs, "export", **ALL)
     begun(jobs)
     claimed(jobs, "05").started()
     running = claimed(jobs, "10")
     with taken(jobs, "export"):
-        data = ticked(jobs, "20:01", monkeypatch)
+        data = jobs.ticked(at("20:01"))
     running.started()
     assert told(jobs) == [("skipped_overlap", "05", "05", 1), ("skipped_overlap", "15", "20", 2)]
     assert len(data["recorded"]) == 2
 
 
-def test_slots_that_found_no_place_in_time_are_told_around_one_that_runs(
-    jobs: JobScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slots_that_found_no_place_in_time_are_told_around_one_that_runs(jobs: JobScene) -> None:
     cron_job(jobs, "export", overlap={"policy": "queue"}, **ALL)
     begun(jobs)
     running = claimed(jobs, "10")
-    monkeypatch.setenv("PLATFORMSTATE_NOW", at("15:01"))
     store = open_store(jobs.repo.root, durability="fast")
     spec = trusted_job(store, "export", str(require_trusted(store).commit))
     with taken(jobs, "export"):
-        decided = decide_job(store, spec, moment(store.now()))
+        decided = decide_job(store, spec, moment(at("15:01")))
     assert [firing.slot for firing, _ in decided.firings] == [at("05:00"), at("15:00")]
     decided.waiting_in.refusal = "queue_timeout"
     record_skipped(decided)
@@ -84,10 +68,11 @@ def test_slots_that_found_no_place_in_time_are_told_around_one_that_runs(
 def test_slots_that_are_coalesced_are_told_around_those_of_a_pause(jobs: JobScene) -> None:
     cron_job(jobs, "export")
     begun(jobs)
-    for verb, minute, argv in (("pause", "09", ("--reason", "moving")), ("resume", "11", ())):
-        said = {"PLATFORMSTATE_NOW": at(f"{minute}:00")}
-        jobs.run_ctl("jobs", verb, "export", *argv, env=said, check=True)
-    tick(jobs, at("20:01"))
+    jobs.run_ctl(
+        "jobs", "pause", "export", "--reason", "moving", "--until", at("11:00"),
+        env={"PLATFORMSTATE_NOW": at("09:00")}, check=True,
+    )  # fmt: skip
+    jobs.ticked(at("20:01"))
     assert told(jobs) == [
         ("skipped_paused", "10", "10", 1), ("coalesced", "05", "05", 1), ("coalesced", "15", "15", 1),
     ]  # fmt: skip
@@ -112,7 +97,7 @@ def test_slots_that_were_told_are_not_due_when_the_clock_goes_back(jobs: JobScen
     with taken(jobs, "export"):
         assert tick(jobs, at("10:01"), PLATFORMSTATE_FAILPOINT="jobs.ledger").status < 0
     for minutes in ("09:59", "10:30", "15:01"):
-        tick(jobs, at(minutes))
+        jobs.ticked(at(minutes))
     assert told(jobs) == [("skipped_overlap", "05", "10", 2)]
     assert runs(jobs, "export") == ["20260302t001500z"]
 
@@ -121,5 +106,5 @@ def test_a_backfill_that_died_with_a_claim_takes_no_slot_from_the_schedule(jobs:
     cron_job(jobs, "export")
     begun(jobs)
     claimed(jobs, "05", "backfill").started()
-    tick(jobs, at("05:01"))
+    jobs.ticked(at("05:01"))
     assert runs(jobs, "export") == ["20260302t000500z"]
