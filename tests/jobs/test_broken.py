@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from platformstate.actions.jobs_look import job_status, list_jobs
 from platformstate.actions.jobs_prune import prune_jobs
 from platformstate.store import Store
@@ -56,6 +58,25 @@ def test_a_ledger_that_cannot_be_read_hides_no_other_job(jobs: JobScene) -> None
         assert answer.error is not None
         assert (answer.error.code, answer.error.path, answer.error.line) == ("state_invalid", path, 1)
         assert answer.error.hint == f"platformctl validate {path}"
+
+
+@pytest.mark.parametrize("link", ["state/jobs/bad/job.md", "state/jobs/bad"])
+def test_a_link_in_place_of_a_spec_hides_no_other_job(jobs: JobScene, link: str) -> None:
+    jobs.shell("good", "true")
+    jobs.shell("bad", "true")
+    jobs.ready()
+    path = jobs.repo.root / link
+    path.rename(jobs.repo.root / "elsewhere")
+    path.symlink_to(jobs.repo.root / "elsewhere")
+    listed = list_jobs(opened(jobs))
+    assert [(row["id"], row["problems"] > 0) for row in listed.data["items"]] == [
+        ("bad", True),
+        ("good", False),
+    ]
+    assert listed.error is not None
+    assert listed.error.code == "job_invalid_spec"
+    assert [problem.path for problem in listed.error.problems][:1] == ["state/jobs/bad/job.md"]
+    assert "good" in [row["id"] for row in job_status(opened(jobs), None).data["jobs"]]
 
 
 BROKEN = {
