@@ -37,14 +37,14 @@ def run_batch(store: Store, operations: Iterable[Operation | StateError]) -> Ans
     from platformstate.store.overlay import Overlay
 
     def decide() -> Change:
-        overlay = Overlay(store)
         rows, notes = [], list[Warned]()
-        for operation in operations:
-            if isinstance(operation, StateError):
-                raise operation
-            row, warnings = _done(overlay, operation)
-            rows.append(row)
-            notes += warnings
+        with Overlay(store) as overlay:
+            for operation in operations:
+                if isinstance(operation, StateError):
+                    raise operation
+                row, warnings = _done(overlay, operation)
+                rows.append(row)
+                notes += warnings
         noun = "record" if len(rows) == 1 else "records"
         return overlay.change(f"batch: write {len(rows)} {noun}", (rows, notes))
 

@@ -177,7 +177,7 @@ def _nothing_new(ground: Ground) -> bool:
 def _git(store: Store, ground: Ground, statement: Statement) -> Mapping[str, Any]:
     if statement.git is not None:
         return statement.git
-    return git_fields(store.repository, ground.facts, ground.earlier, ground.header, statement.files)
+    return git_fields(store, ground.facts, ground.earlier, ground.header, statement.files)
 
 
 def _ids_in(store: Store, run: str, earlier: Sequence[CheckpointFacts]) -> list[str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from platformstate.actions.evidence_former import Closing, closed_before, closing_of
 from platformstate.actions.evidence_parity import roots_hold
 from platformstate.core.places import STORE_PATH
 from platformstate.policy.evidence import Claim, Facts, FileFacts, Verdict, judged
-from platformstate.policy.parity import Parity
+from platformstate.policy.parity import Parity, is_of
 
 if TYPE_CHECKING:
     from platformstate.gitrepo import Repository
@@ -72,7 +73,8 @@ class _Asked:
         self._only_state = _only_state(ground, {c.item["commit"] for c in claims if _is_commit(c)} & here)
         self._older = self._predating(claims, here)
         self._modes = _modes(ground, claims)
-        self._live = _live(ground) if held else (None, None)
+        self._live = _live(ground) if held else _Live(None, None, None)
+        self._former = self._closed_before(claims)
 
     def facts(self, claim: Claim) -> Facts:
         """Return what is found of one of the items."""
@@ -122,8 +124,21 @@ class _Asked:
         contained = None if present is None else bool(present) and oid not in self._outside
         asks = self._ground.asks_roots
         roots = roots_hold(self._ground.repository, held.meta) if asks and contained else None
-        parity = Parity(self._live[0], contained, self._live[1], self._ground.now, roots, asks)
+        stands = bool(self._former) and closing_of(claim) in self._former
+        parity = Parity(
+            self._live.store, contained, self._live.database, self._ground.now, roots, asks, stands
+        )
         return Facts(self._ground.name, recorded=held.meta, blob=held.blob, parity=parity)
+
+    def _closed_before(self, claims: Sequence[Claim]) -> frozenset[Closing]:
+        """Return the closings that stand on a former live database, asked only where the present one is another."""
+        trusted, live = self._live.trusted, self._live.database
+        if trusted is None:
+            return frozenset()
+        closed = [each for each in claims if each.item["type"] == "db-verify" and each.closed_at is not None]
+        proofs = [(each, proof) for each in closed if (proof := _proof(self._records[each.item["path"]]))]
+        other = [each for each in proofs if live is None or not is_of(each[1], live)]
+        return closed_before(self._ground.repository, trusted, other)
 
     def _is_here(self, oid: str) -> bool | None:
         """Say whether this clone has a commit; None when a cut history may hide it."""
@@ -213,7 +228,20 @@ def _mode_of(found: Found) -> str:
     return "100644" if found.type == "blob" else "040000"
 
 
-def _live(ground: Ground) -> tuple[str | None, Mapping[str, Any] | None]:
+def _proof(held: Held | None) -> Mapping[str, Any] | None:
+    meta = None if held is None else held.meta
+    return meta if meta is not None and meta.get("type") == "db-verify" else None
+
+
+class _Live(NamedTuple):
+    """This store's id, and the live database that the operator names in a commit of the trusted ref."""
+
+    store: Any
+    database: Mapping[str, Any] | None
+    trusted: str | None
+
+
+def _live(ground: Ground) -> _Live:
     """Return this store's id, and the live database that the operator's trusted ref names."""
     from platformstate.gitrepo import CommitTree
     from platformstate.gitrepo.trust import trusted_ref
@@ -223,8 +251,9 @@ def _live(ground: Ground) -> tuple[str | None, Mapping[str, Any] | None]:
     store_id = None if store is None or store.meta is None else store.meta.get("id")
     trusted = trusted_ref(ground.repository)
     if trusted is None or trusted.commit is None:
-        return store_id, None
+        return _Live(store_id, None, None)
     tree = CommitTree(ground.repository, trusted.commit)
     data = dict(tree.read([STORE_PATH])).get(STORE_PATH)
     document = None if data is None else read(data, STORE_PATH).document
-    return store_id, None if document is None else document.meta.get("live_database")
+    named = None if document is None else document.meta.get("live_database")
+    return _Live(store_id, named, trusted.commit)

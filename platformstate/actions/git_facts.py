@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from platformstate.gitrepo import Repository
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.policy.chain import CheckpointFacts
+    from platformstate.store import Store
 
 _BRANCH: Final = re.compile(r"[^-\s~^:?*\[\\][^\s~^:?*\[\\]{0,199}")
 
 
 def git_fields(
-    repository: Repository,
+    store: Store,
     facts: WorkFacts,
     siblings: Sequence[CheckpointFacts],
     header: Mapping[str, Any],
@@ -23,10 +23,9 @@ def git_fields(
 ) -> dict[str, Any]:
     """Return `git`, and the files that changed since the run said something last, with those named."""
     from platformstate.entities import checkpoint as checkpoints  # a run reads facts too, and has none
-    from platformstate.gitrepo.facts import changed_paths
 
     since = siblings[-1].meta["git"]["commit"] if siblings else header.get("base_commit")
-    paths = facts.paths if since is None else changed_paths(repository, since, facts)
+    paths = facts.paths if since is None else store.changed_since(since, facts)
     git = {
         "commit": facts.commit,
         "branch": branch_text(facts.branch),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from platformstate.cli.commands import command
 from platformstate.cli.invocation import Invocation
 from platformstate.cli.present import error_json, present
 from platformstate.errors import StateError
+
+if TYPE_CHECKING:
+    from platformstate.store.stream import StoreStream
 
 
 @command(
@@ -51,10 +54,13 @@ def batch(context: click.Context, /, each: bool, idle: float) -> None:
 
 def _answer_each(invocation: Invocation, operations: Iterator[Operation | StateError]) -> int:
     """Answer each line before the next one is read; return the exit status of them all."""
+    from platformstate.store.stream import StoreStream
+
+    stream = StoreStream(invocation.open_store)
     failed = pending = False
     for operation in operations:
         try:
-            row = _answered(invocation, operation)
+            row = _answered(stream, operation)
         except StateError as refused:
             row = {"line": refused.line, "ok": False, "op": getattr(operation, "op", None)}
             row["error"] = error_json(refused)
@@ -63,10 +69,10 @@ def _answer_each(invocation: Invocation, operations: Iterator[Operation | StateE
     return 1 if failed else EXIT_PENDING if pending else 0
 
 
-def _answered(invocation: Invocation, operation: Operation | StateError) -> dict[str, Any]:
+def _answered(stream: StoreStream, operation: Operation | StateError) -> dict[str, Any]:
     if isinstance(operation, StateError):
         raise operation
-    row, answer = run_operation(invocation.open_store(), operation)
+    row, answer = run_operation(stream.store(), operation)
     ends = {name: answer.data.get(name) for name in ("commit", "pending")}
     return {"line": row.pop("line"), "ok": True, **row, **ends}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from platformstate.gitrepo.repository import Repository
 
 STATE: Final = "state"
 _MAX_NAMED_BYTES: Final = 100_000
+_KEPT_TOPS: Final = 64
 _FIELDS_BEFORE_PATH: Final = {"1": 8, "2": 9, "u": 10, "?": 1}
 
 
@@ -33,7 +34,7 @@ def work_facts(repository: Repository, meanwhile: Callable[[], object] = tuple) 
     if not named:
         return WorkFacts(repository.head, repository.branch, 0, None, ())
     argv = ["status", "--porcelain=v2", "--branch", "-z", "-unormal"]
-    with repository.running([*argv, *_pathspec(named)]) as looked:
+    with repository.running([*argv, *pathspec(named)]) as looked:
         meanwhile()
         shown = looked()
     headers, paths = _parse(shown.decode("utf-8", "surrogateescape"))
@@ -50,30 +51,33 @@ def work_facts(repository: Repository, meanwhile: Callable[[], object] = tuple) 
     )
 
 
-def changed_paths(repository: Repository, since_oid: str, facts: WorkFacts | None = None) -> list[str]:
-    """Return the paths outside `state/` that differ from a commit, committed or not.
-
-    A commit that this clone lacks leaves the uncommitted ones.
-    """
-    present = work_facts(repository) if facts is None else facts
-    found = set(present.paths)
-    if present.named and since_oid != present.commit:
-        argv = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", since_oid]
-        listed = repository.run([*argv, *_pathspec(list(present.named))], check=False)
-        found.update(name for name in listed.decode("utf-8", "surrogateescape").split("\0") if name)
-    return sorted(path for path in found if not _is_state(path))
-
-
 def _top_level(repository: Repository) -> list[str]:
     """Return the names at the top, on disk or at HEAD: a deleted tracked folder is not on disk."""
     names = {entry.name for entry in os.scandir(repository.place)}
     if repository.head is not None:
-        listed = repository.run(["ls-tree", "--name-only", "-z", "--full-tree", "HEAD"])
-        names.update(listed.decode("utf-8", "surrogateescape").split("\0"))
+        names.update(_committed(repository, repository.head))
     return sorted(names - {STATE, ".git", ""})
 
 
-def _pathspec(named: list[str]) -> list[str]:
+def _committed(repository: Repository, commit: str) -> dict[str, str]:
+    """Return the names at the top of a commit with their ids; a process that goes on long keeps the latest."""
+    tops = repository.tops
+    if commit not in tops:
+        listed = repository.run(["ls-tree", "-z", "--full-tree", commit]).decode("utf-8", "surrogateescape")
+        rows = (row.partition("\t") for row in listed.split("\0") if row)
+        tops[commit] = {name: about for about, _, name in rows if name != STATE}
+        while len(tops) > _KEPT_TOPS:
+            del tops[next(iter(tops))]
+    return tops[commit]
+
+
+def same_outside_state(repository: Repository, first: str, second: str) -> bool:
+    """Say whether two commits are known to hold the same outside `state/`, without a child."""
+    tops = repository.tops
+    return first in tops and tops[first] == tops.get(second)
+
+
+def pathspec(named: Sequence[str]) -> list[str]:
     """Name each entry, since git scans everything without; too many for one call are not named."""
     return ["--", *named] if sum(map(len, named)) < _MAX_NAMED_BYTES else []
 
@@ -89,7 +93,7 @@ def _parse(shown: str) -> tuple[dict[str, str], set[str]]:
             headers[key] = value
         elif mark in _FIELDS_BEFORE_PATH:
             paths.update(_paths_of(mark, row, rows))
-    return headers, {path for path in paths if not _is_state(path)}
+    return headers, {path for path in paths if not is_state(path)}
 
 
 def _paths_of(mark: str, row: str, rows: Iterator[str]) -> list[str]:
@@ -97,5 +101,6 @@ def _paths_of(mark: str, row: str, rows: Iterator[str]) -> list[str]:
     return [path, next(rows)] if mark == "2" else [path]
 
 
-def _is_state(path: str) -> bool:
+def is_state(path: str) -> bool:
+    """Say whether a path is `state` or below it."""
     return path == STATE or path.startswith(f"{STATE}/")

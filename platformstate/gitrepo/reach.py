@@ -76,6 +76,12 @@ def only_state(repository: Repository, commits: Iterable[str]) -> set[str]:
     return {oid for oid, names in changed.items() if not names - {STATE}}
 
 
+def before_changes(repository: Repository, commit: str, path: str, limit: int) -> list[str]:
+    """Return names of the commits before the last changes of a path, along first parents, newest first."""
+    argv = ["rev-list", "--first-parent", f"--max-count={limit}", commit, "--", path]
+    return [f"{oid}^" for oid in repository.run(argv).decode("ascii").split()]
+
+
 def entries_at(repository: Repository, commit: str, paths: Sequence[str]) -> Mapping[str, Entry]:
     """Return what a commit holds at each path, with one child; absent ones are left out."""
     if not paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,7 @@ class Repository:
         self.object_format, self.bare, self.shallow = object_format, bare, shallow
         self.git_version = git_version
         self.settings = settings
+        self.tops: dict[str, dict[str, str]] = {}  # by commit: the ids of what stands at its top
         self.flags = (*flags, *_version_flags(git_version))
         self.extra = {**(extra or {}), **filter_environment(settings.filters())}
 
@@ -158,6 +160,23 @@ class Repository:
                 return ran.stdout
 
             yield output
+
+    def as_it_stands(self) -> Repository | None:
+        """Return the repository with the commit that its branch has now, without a child.
+
+        None where only git can tell it: on another branch, none, or one that is not in a file.
+        """
+        try:
+            if self.ref is None or states.symbolic_head(self.git_dir) != self.ref:
+                return None
+            head = (self.common_dir / self.ref).read_text(encoding="ascii").strip()
+        except (ValueError, OSError):
+            return None
+        if len(head) != len(self.null_oid):
+            return None
+        found = copy(self)
+        found.head = head
+        return found
 
     def head_ref(self) -> str | None:
         """Return the branch that HEAD names now, None when detached."""

@@ -23,7 +23,8 @@ class Parity(NamedTuple):
     `live` is the operator's `live_database`, None where none is named. `contained` says whether the
     judged history has the proof's commit, None where a cut history cannot tell. `by` is the instant
     that counts when the task is not closed, None where none does. `roots` says whether (e) holds, None when it was not
-    computed; `asks_roots` whether it has to be.
+    computed; `asks_roots` whether it has to be. `stands` says that the trusted history holds this very
+    closing from when the proof's database was the live one.
     """
 
     store_id: str | None
@@ -32,6 +33,7 @@ class Parity(NamedTuple):
     by: str | None
     roots: bool | None = None
     asks_roots: bool = True
+    stands: bool = False
 
 
 def parity_finding(
@@ -48,11 +50,22 @@ def parity_finding(
         return _UNVERIFIABLE, "(b) the proof's commit is not in this clone, whose history is cut"
     if not parity.contained:
         return _BROKEN, "(b) the proof's commit is not in the judged history"
+    return _database(proof, parity) or _age_and_roots(proof, parity, closed_at)
+
+
+def is_of(proof: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Say whether a proof is of the database that an operator called live."""
+    return all(proof["target"].get(key) == live.get(key) for key in _TARGET)
+
+
+def _database(proof: Mapping[str, Any], parity: Parity) -> tuple[str, str] | None:
+    if parity.stands:
+        return None
     if parity.live is None:
         return _UNVERIFIABLE, "(c) state/store.yaml at the trusted ref names no live_database"
-    if any(proof["target"].get(key) != parity.live.get(key) for key in _TARGET):
+    if not is_of(proof, parity.live):
         return _BROKEN, "(c) the proof is of another database than the live one"
-    return _age_and_roots(proof, parity, closed_at)
+    return None
 
 
 def _is_complete(proof: Mapping[str, Any]) -> bool:

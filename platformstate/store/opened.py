@@ -157,9 +157,17 @@ class Store:
 
         return work_facts(self.repository, self._load_writer)
 
+    def changed_since(self, commit: str, facts: WorkFacts) -> list[str]:
+        """Return the paths outside `state/` that differ from a commit, committed or not."""
+        from platformstate.gitrepo.since import Since
+
+        with Since(self.repository, facts) as since:
+            return since.paths(commit)
+
     def _load_writer(self) -> None:
         """Import what commits: who asks where the work stands is about to write it down."""
-        if self._session.settings.commit and not self.dry_run:
+        settings = self._session.settings
+        if settings.commit and not settings.dry_run:
             from platformstate.gitrepo.writing import load_git
 
             load_git()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from platformstate.core.places import place_of
 from platformstate.core.tree import Entry, Tree
@@ -15,6 +16,7 @@ from platformstate.store.opened import Store
 if TYPE_CHECKING:
     from platformstate.core.kind import Kind
     from platformstate.gitrepo.facts import WorkFacts
+    from platformstate.gitrepo.since import Since
     from platformstate.policy.claims import Lease
 
 _KEPT: Final = 4096
@@ -50,7 +52,7 @@ class _LaidOver:
 
 
 class Overlay(Store):
-    """A store whose writes are kept in memory until one change is made of them all."""
+    """A store whose writes are kept in memory until one change is made of them all, within its block."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store.session)
@@ -59,7 +61,15 @@ class Overlay(Store):
         self._paths: list[str] = []
         self._leases: list[Lease] = []
         self._facts: WorkFacts | None = None
+        self._since: Since | None = None
+        self._open = ExitStack()
         self._laid_over = _LaidOver(super().tree(), self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self._open.close()
 
     def tree(self, rev: str | None = None) -> Tree:
         """Return the working files with the batch's over them, or those of a commit."""
@@ -84,6 +94,14 @@ class Overlay(Store):
         if self._facts is None:
             self._facts = super().work_facts()
         return self._facts
+
+    def changed_since(self, commit: str, facts: WorkFacts) -> list[str]:
+        """Return the paths outside `state/` that differ from a commit; one child tells of all commits."""
+        from platformstate.gitrepo.since import Since
+
+        if self._since is None:
+            self._since = self._open.enter_context(Since(self.repository, facts))
+        return self._since.paths(commit)
 
     def write(self, decide: Callable[[], Change], *, independent: bool = False) -> Written:
         """Judge what a decision wants and keep it. Raises: record_invalid, secret_found."""

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from platformstate.actions.init import BLOCKS
 from platformstate.codec.journal import ZERO_HASH, encode
+from platformstate.policy.marked_block import with_block
 
 SEED: Final = 7
 START: Final = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -156,6 +158,8 @@ next_action: {_words(chance, 8)}
 def _contents(scale: Scale, chance: random.Random) -> Iterator[tuple[str, bytes]]:
     yield "src/exporter.py", b"def export():\n    return 1\n"
     yield "state/store.yaml", _store_text().encode()
+    for path, rules in BLOCKS.items():
+        yield path, with_block(None, rules, path)
     for number in range(1, scale.tasks + 1):
         task = f"task-{number:05d}"
         before = f"task-{number - 1:05d}" if scale.linked and number % 3 == 0 else None

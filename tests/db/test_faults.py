@@ -291,6 +291,22 @@ def test_a_template_whose_name_ends_as_a_runs_header_does_comes_too(mirror: Mirr
     assert mirror.equal()
 
 
+@pytest.mark.parametrize("flag", ["repair", "rebuild"])
+def test_a_row_that_no_inventory_lists_any_more_is_found_and_deleted(lite: Mirror, flag: str) -> None:
+    lite.add_tasks(1)
+    lite.commit("one more")
+    lite.sync()
+    lite.sql("DELETE FROM store_head")
+    lite.sql("DELETE FROM source_file WHERE path = 'state/tasks/t-0/task.md'")
+    shutil.rmtree(lite.root / "state/tasks/t-0")
+    lite.commit("one less")
+    assert lite.relation() == "unknown_base"
+    extra = lite.verify().data["tables"]["task"]["extra"]
+    assert [key["task_id"] for key in extra] == ["t-0"]
+    assert lite.relation(**{flag: True}) == "rebuild"
+    assert lite.equal()
+
+
 def test_another_store_in_one_schema_stands_beside_the_first(mirror: Mirror) -> None:
     mirror.sync()
     mirror.replace("state/store.yaml", "7b1d7a52", "8b1d7a52")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from platformstate.actions.task_close import close_task
+from platformstate.actions.task_close import close_task, reopen_task
 from platformstate.actions.task_create import create_task
+from platformstate.actions.validate import Wish as Validate
+from platformstate.actions.validate import validate_state
 from platformstate.errors import StateError
 from platformstate.store import Store, open_store
 from tests.db.conftest import Mirror
@@ -93,3 +95,22 @@ def test_a_changed_root_is_broken_whatever_the_database_is_called(pg: Mirror, pr
         close(pg, other)
     assert refused.value.problems[0].code == "evidence_broken"
     assert "(e)" in refused.value.problems[0].message
+
+
+def other_live(pg: Mirror) -> None:
+    """Let the operator name another server."""
+    pg.replace("state/store.yaml", 'database: "', 'database: "moved_')
+    pg.git("commit", "-q", "-am", "another live database")
+
+
+def test_a_task_closed_while_another_database_was_live_stays_proven(pg: Mirror, proof: str) -> None:
+    name_live(pg, proof)
+    close(pg, proof)
+    other_live(pg)
+    assert validate_state(str(pg.root), Validate()).data["problems"] == []
+    assert validate_state(str(pg.root), Validate(rev="HEAD")).data["problems"] == []
+    reopen_task(store_of(pg), TASK, reason="look again")
+    with pytest.raises(StateError) as refused:
+        close(pg, proof)
+    assert [row.code for row in refused.value.problems] == ["evidence_broken"]
+    assert "(c)" in refused.value.problems[0].message

@@ -14,7 +14,7 @@ from platformstate.errors import StateError
 from platformstate.store import Store, open_store
 from tests.conduct.conftest import scene as scene
 from tests.conduct.scenes import Scene
-from tests.evidence.test_by_hand import an_item, met
+from tests.evidence.test_by_hand import an_item, codes, edit, met
 from tests.evidence.test_resolve import CRITERIA, resolved
 from tests.memory.conftest import Memory
 
@@ -103,3 +103,54 @@ def test_validate_checks_a_parity_proof_as_far_as_no_database_is_needed(memory: 
     memory.repo.git("config", "platformstate.trustedRef", "HEAD~3")
     codes = [row["code"] for row in validate_state(str(memory.repo.root), Wish()).data["problems"]]
     assert codes == ["evidence_unverifiable"]
+
+
+def closed_on_parity(memory: Memory, at: str = "2026-11-20T10:40:00Z") -> None:
+    """Close the task by hand as the command would, on a proof of the example's database."""
+    path = a_proof(memory)
+    blob = memory.repo.git("rev-parse", f"HEAD:{path}").strip()
+    met(memory, an_item(memory, type="db-verify", ref=path, path=path, blob=blob))
+    created = "created_by: operator\n"
+    edit(memory, ("status: ready", "status: done"), (created, f'{created}closed_at: "{at}"\n'))
+
+
+def let_live(memory: Memory, database: str | None) -> None:
+    """Let the operator name another database, or none, by a commit of the trusted ref."""
+    text = memory.text("state/store.yaml").partition("live_database:\n")
+    block = "".join(
+        f'  {key}: "{value}"\n'
+        for key, value in (("system_id", "7"), ("database", database), ("schema", "s"))
+    )
+    memory.repo.write("state/store.yaml", text[0] + (f"live_database:\n{block}" if database else ""))
+    memory.repo.commit("the live database")
+
+
+def test_a_closing_stands_on_the_database_that_was_live_then(memory: Memory) -> None:
+    memory.create(accept=["The tables are there::live"])
+    name_the_live_database(memory)
+    closed_on_parity(memory)
+    memory.repo.commit("closed")
+    for database in ("second", None, "third"):
+        let_live(memory, database)
+        assert (codes(memory), codes(memory, rev="HEAD"), codes(memory, staged=True)) == ([], [], [])
+    edit(memory, ("status: done", "status: ready"), ('closed_at: "2026-11-20T10:40:00Z"\n', ""))
+    assert "evidence_broken" in codes(memory)
+    edit(memory, ("status: ready", 'status: done\nclosed_at: "2026-11-20T10:41:00Z"'))
+    assert "evidence_broken" in codes(memory)
+    edit(memory, ("T10:41:00Z", "T10:40:00Z"))
+    assert codes(memory) == []
+
+
+def test_nothing_new_closes_on_a_database_that_is_no_longer_live(memory: Memory) -> None:
+    """Not when it says that it was closed before, nor when only a branch had it closed before."""
+    memory.create(accept=["The tables are there::live"])
+    name_the_live_database(memory)
+    memory.repo.git("checkout", "-q", "-b", "work")
+    closed_on_parity(memory)
+    memory.repo.commit("closed")
+    assert codes(memory) == []
+    memory.repo.git("checkout", "-q", "main")
+    let_live(memory, "second")
+    memory.repo.git("merge", "-q", "work")
+    assert codes(memory) == ["evidence_broken"]
+    assert codes(memory, rev="HEAD") == ["evidence_broken"]

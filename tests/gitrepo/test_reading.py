@@ -20,8 +20,9 @@ from platformstate.gitrepo import (
     resolve_commit,
 )
 from platformstate.gitrepo.attributes import ignored_files
-from platformstate.gitrepo.facts import changed_paths, work_facts
+from platformstate.gitrepo.facts import work_facts
 from platformstate.gitrepo.reach import reached
+from platformstate.gitrepo.since import Since
 from platformstate.gitrepo.trust import trusted_ref
 from tests.conftest import Repo
 
@@ -181,13 +182,37 @@ def test_the_facts_of_the_work_leave_state_out(repo: Repo) -> None:
     assert (facts.commit, facts.branch, facts.ahead) == (found.head, "main", None)
     assert facts.paths == ("docs/committed.md", "docs/renamed.md", "src/main.py", "src/new file.py")
     assert facts.dirty == 4
-    assert changed_paths(found, first, facts) == [
-        "docs/committed.md",
-        "docs/renamed.md",
-        "src/main.py",
-        "src/new file.py",
-    ] or (changed_paths(found, first, facts) == ["docs/renamed.md", "src/main.py", "src/new file.py"])
-    assert changed_paths(found, "0" * 40, facts) == list(facts.paths)
+    with Since(found, facts) as since:
+        everything = ["docs/committed.md", "docs/renamed.md", "src/main.py", "src/new file.py"]
+        assert since.paths(first) == everything
+    clean = facts._replace(paths=())
+    before = COST.git
+    with Since(found, clean) as since:
+        assert since.paths("0" * 40) == []
+        assert since.paths(first) == ["docs/committed.md"]
+        assert since.paths(str(facts.commit)) == []
+    assert COST.git - before == 1
+
+
+def test_two_commits_that_hold_the_same_beside_state_are_not_compared(repo: Repo) -> None:
+    begun(repo)
+    commits = []
+    for path in ("state/tasks/b/task.md", "state/tasks/c/task.md", "src/later.py"):
+        repo.write(path, "text\n")
+        repo.commit(path)
+        commits.append(repo.git("rev-parse", "HEAD").strip())
+    found = discover(repo.root)
+    for commit in commits:
+        found.head = commit
+        work_facts(found)
+    facts = work_facts(found)
+    before = COST.git
+    with Since(found, facts._replace(commit=commits[1])) as since:
+        assert since.paths(commits[0]) == []
+    assert COST.git == before
+    with Since(found, facts) as since:
+        assert since.paths(commits[0]) == ["src/later.py"]
+    assert COST.git == before + 1
 
 
 def test_a_repository_of_nothing_but_state_is_never_scanned(repo: Repo) -> None:

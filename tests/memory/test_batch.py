@@ -199,6 +199,23 @@ def test_a_batch_about_one_task_reads_its_folder_once(memory: Memory) -> None:
     assert COST.read - before < 60
 
 
+def test_a_batch_over_many_tasks_starts_as_many_children_as_one_over_few(memory: Memory) -> None:
+    names = [f"t{number}" for number in range(10)]
+    made = [{"title": name, "id": name, "accept": ["x::doc"]} for name in names]
+    run_batch(memory.store(), [Operation(number, "task.create", row) for number, row in enumerate(made)])
+    said = {name: {"task": name, "kind": "progress", "done": ["x"]} for name in names}
+    for name in names:  # each run spoke last at a commit of its own
+        memory.repo.write(f"src/{name}.py", "")
+        memory.repo.commit(name)
+        run_batch(memory.store(), [Operation(1, "checkpoint.create", said[name])])
+    before = COST.git
+    answer = run_batch(memory.store(), [Operation(1, "checkpoint.create", said[name]) for name in names])
+    assert COST.git - before <= 13
+    paths = [row["path"] for row in answer.data["results"]]
+    assert ["src/t9.py" in memory.text(path) for path in paths] == [True] * 9 + [False]
+    assert "src/t0.py" not in memory.text(paths[0])
+
+
 def test_a_refusal_in_the_middle_leaves_no_trace_of_the_lines_before_it(memory: Memory) -> None:
     memory.create(plan=["a=Do it"])
     before = memory.head()
