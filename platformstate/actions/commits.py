@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from platformstate.actions.contents import MAX_READ_BYTES, Blobs, GitContents, Scope
-from platformstate.actions.judging import Judging, Reader
+from platformstate.actions.judging import Judging
 from platformstate.actions.judging_evidence import rewords
+from platformstate.actions.judging_part import Reader
 from platformstate.actions.range_versions import RangeVersions
 from platformstate.actions.signers import allowed_commits, signers_file
 from platformstate.core import places
@@ -37,11 +38,7 @@ def commit_problems(judging: Judging, read: Reader) -> tuple[Problem, ...]:
     What the tip's own files say is read off the judgement of its tree, and not a second time.
     """
     scope = judging.scope
-    known = {
-        (path, entry.oid): judging.judged[path].document
-        for path, entry in judging.names.items()
-        if path in judging.judged
-    }
+    known = {(path, judging.names[path].oid): judged.document for path, judged in judging.held.judged.items()}
     with BlobReader(scope.repository, MAX_READ_BYTES) as blobs:
         walk = _Walk(scope, RangeVersions(scope.repository, scope.steps, blobs, read, known), read)
         found = [problem for step in scope.steps for problem in walk.problems(step)]

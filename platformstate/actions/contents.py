@@ -44,16 +44,27 @@ class Contents(Protocol):
 
 
 class Blobs:
-    """Blobs of a repository, each read at most once; ask for many at a time."""
+    """Blobs of a repository; ask for many at a time."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._known: dict[str, bytes | int] = {}
 
     def load(self, oids: Iterable[str | None]) -> None:
-        """Read the blobs that are not yet known, with one child."""
-        missing = [oid for oid in oids if oid is not None and oid not in self._known]
-        self._known |= read_blobs_up_to(self._repository, missing, MAX_READ_BYTES)
+        """Read the blobs that are not yet known, with one child, and hold them."""
+        self._known |= self._read(oid for oid in oids if oid is not None)
+
+    def fetch(self, wanted: Mapping[str, str]) -> dict[str, bytes | int]:
+        """Return each path's blob, read with one child unless it is held. Raises: history_missing."""
+        read = self._read(wanted.values())
+        for path, oid in wanted.items():
+            if oid not in read and oid not in self._known:
+                raise missing_object(path)
+        return {path: read[oid] if oid in read else self._known[oid] for path, oid in wanted.items()}
+
+    def _read(self, oids: Iterable[str]) -> dict[str, bytes | int]:
+        missing = [oid for oid in oids if oid not in self._known]
+        return read_blobs_up_to(self._repository, missing, MAX_READ_BYTES)
 
     def get(self, oid: str | None, path: str) -> bytes | int | None:
         """Return a loaded blob of a path, None for no object. Raises: history_missing when it is not here."""
@@ -74,10 +85,7 @@ class GitContents:
 
     def fetch(self, paths: Iterable[str]) -> dict[str, bytes | int]:
         """Return each file's bytes, or the size of one too large to read; absent ones are left out."""
-        wanted = {path: oid for path in paths if (oid := self._oid(path)) is not None}
-        self._blobs.load(wanted.values())
-        found = {path: self._blobs.get(oid, path) for path, oid in wanted.items()}
-        return {path: data for path, data in found.items() if data is not None}
+        return self._blobs.fetch({path: oid for path in paths if (oid := self._oid(path)) is not None})
 
     def oid(self, path: str, data: bytes | int) -> str | None:
         """Return the blob id that the tree names."""

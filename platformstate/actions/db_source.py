@@ -29,7 +29,6 @@ from platformstate.policy.tree_rules import FILE_MODE, path_problems
 from platformstate.validation import Judged
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
-MAX_PATH_BYTES: Final = 2600
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
@@ -71,7 +70,7 @@ class GitSource:
 
     def records(self, entries: Sequence[Entry]) -> Iterator[tuple[Record, list[Entry]]]:
         """Read and judge files by unit; yield each good unit with its files. Findings go to `problems`."""
-        self.problems = [*path_problems(entries), *_too_long(entries)]
+        self.problems = list(path_problems(entries))
         bad = {problem.path for problem in self.problems}
         ordered = sorted((entry for entry in entries if unit_of(entry.path)), key=_by_unit)
         read = [entry for entry in ordered if entry.path not in bad and _is_read(entry)]
@@ -123,18 +122,6 @@ def _by_unit(entry: Entry) -> tuple[str, bool, str]:
     unit = unit_of(entry.path)
     own = entry.path if unit is None else unit.path
     return own, entry.path != own, entry.path
-
-
-def _too_long(entries: Sequence[Entry]) -> list[Problem]:
-    """Return the paths that no index of PostgreSQL holds; its entries end at a third of a page."""
-    message = f"the path has more than {MAX_PATH_BYTES} bytes, which no database can hold"
-    return [
-        Problem(
-            entry.path, 1, 1, "db_value_unstorable", message, "shorten it, or take the file out of state/"
-        )
-        for entry in entries
-        if len(entry.path.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES
-    ]
 
 
 def _is_read(entry: Entry) -> bool:

@@ -16,7 +16,7 @@ def range_findings(repository: Repository, start: str, end: str) -> tuple[Proble
     Raises: history_missing.
     """
     judging = Judging(range_scope(repository, f"{start}..{end}"))
-    return (*judging.problems(), *commit_problems(judging, judging.read_one))
+    return (*judging.problems(), *commit_problems(judging, judging.terms.read_one))
 
 
 def findings(repository: Repository, selected: frozenset[str], *, staged: bool) -> tuple[Problem, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from platformstate.actions.job_claims import Claims, claims_of
 from platformstate.actions.job_firing import claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import TOLD_BY, last_told, read_ledger, record_line
+from platformstate.actions.job_ledger import TOLD_BY, read_ledger, record_line, told_elsewhere
 from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import open_sites
@@ -33,8 +33,8 @@ from platformstate.policy.due import (
 from platformstate.policy.job_receipt import Firing
 from platformstate.policy.job_rules import misfire_rules
 from platformstate.policy.job_spec import BOUNDARIES, refusal
-from platformstate.policy.ledger import range_line, slot_run_id, unfired_line
-from platformstate.policy.misfire import parted, settle
+from platformstate.policy.ledger import fingerprint, range_line, slot_run_id, unfired_line
+from platformstate.policy.misfire import parted, settle, stretches
 from platformstate.policy.pin import Pin
 from platformstate.runner import Claim, JobFiles
 
@@ -48,12 +48,16 @@ _MARKS: Final[Sequence[str]] = ("paused", TOLD_BY)  # what else stands in a curs
 
 @dataclass
 class Decided:
-    """What was decided about one job: firings that are claimed, with the overlap place that they run in."""
+    """What was decided about one job: firings that are claimed, with the overlap place that they run in.
+
+    `stretches` are their slots as one line each may tell of them, should they not run.
+    """
 
     store: Store
     name: str
     passed: Gate | None = None
     firings: list[tuple[Firing, Claim | None]] = field(default_factory=list)
+    stretches: Sequence[Sequence[datetime]] = ()
     overlap: Overlap | None = None
     recorded: list[dict[str, Any]] = field(default_factory=list)
     invalid: list[StateError] = field(default_factory=list)
@@ -111,7 +115,7 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     at = _standing(store, spec.id, trigger or _BY_HAND, now)
     _look_elsewhere(decided, at.claims)
     if trigger is None or trigger["kind"] != "cron":
-        _close(decided, trigger, now)
+        _close(decided, at, trigger)
         decided.is_idle = spec.is_valid and not (at.claims.held or any(open_sites(store, spec.id)))
         return decided
     cursor = at.cursor
@@ -141,24 +145,21 @@ def _trigger(store: Store, spec: JobSpec) -> dict[str, Any] | None:
     return trigger_of(JobFiles(store.repository.common_dir, spec.id).cursor())
 
 
-def _close(decided: Decided, trigger: Mapping[str, Any] | None, now: datetime) -> None:
+def _close(decided: Decided, at: _Standing, trigger: Mapping[str, Any] | None) -> None:
     """Write the range that was open when a job's schedule was taken away."""
-    files = JobFiles(decided.store.repository.common_dir, decided.name)
-    said = files.cursor() or {}
-    if trigger is None or said.get("open") is None:
+    if trigger is None or at.said.get("open") is None:
         return
-    cursor = cursor_of(said, read_ledger(WorkTree(decided.store.root), decided.name), trigger, now)
-    if cursor.open is not None:
-        _record(decided, _range(decided, cursor, cursor.open))
+    if at.cursor.open is not None:
+        _record(decided, _range(decided, at.cursor, at.cursor.open))
     if not decided.store.dry_run:
-        files.write_cursor({**said, "open": None})
+        at.files.write_cursor({**(at.files.cursor() or {}), "open": None})
 
 
 def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime) -> _Standing:
     files = JobFiles(store.repository.common_dir, name)
     lines = read_ledger(WorkTree(store.root), name)
     said = files.cursor() or {}
-    told = [*lines, *last_told(store, files)]
+    told = [*lines, *told_elsewhere(store, files)]
     cursor = cursor_of(said, told, trigger, now)
     claims = claims_of(store, files, told, cursor.open)
     coming = due_slots(trigger, cursor, now) if trigger["kind"] == "cron" else ()
@@ -236,19 +237,21 @@ def _fire(decided: Decided, at: _Standing, now: datetime) -> Cursor:
     slots = [slot for slot in at.slots if slot not in missed]
     due = settle(slots, now, misfire_rules(decided.gate.whole))
     by = slot_run_id(due.fires[-1]) if due.fires else None
-    handled = moment(at.cursor.slot)
-    for unfired in (part for whole in due.unfired for part in parted(whole, slots, at.claims.taken, handled)):
+    told = at.claims.taken | missed
+    runs = stretches(slots, told, moment(at.cursor.slot))
+    for unfired in (part for whole in due.unfired for part in parted(whole, runs)):
         stands = by if unfired.status == "coalesced" else None
         line = unfired_line(
             decided.name, unfired, at=store.now(), actor=store.actor, schedule=schedule, by=stands
         )
         _record(decided, line)
     if due.fires:
-        _claim(decided, due.fires, at)
+        decided.stretches = stretches(due.fires, told, moment(at.cursor.slot))
+        _claim(decided, due.fires, at.claims)
     return Cursor(_newest(cursor, at.slots), schedule)
 
 
-def _claim(decided: Decided, fires: Sequence[datetime], at: _Standing) -> None:
+def _claim(decided: Decided, fires: Sequence[datetime], claims: Claims) -> None:
     """Claim the slots, or record that the job's overlap policy does not let them run."""
     gate, store = decided.gate, decided.store
     if store.dry_run:
@@ -256,23 +259,30 @@ def _claim(decided: Decided, fires: Sequence[datetime], at: _Standing) -> None:
         return
     decided.overlap = enter(store, gate.name, gate.whole, run=f"{gate.name}/{slot_run_id(fires[0])}")
     if decided.overlap.refusal is not None:
-        line = range_line(
-            gate.name,
-            "skipped_overlap",
-            decided.overlap.refusal,
-            (instant(fires[0]), instant(fires[-1]), len(fires)),
-            at=store.now(),
-            actor=store.actor,
-            schedule=at.cursor.schedule,
-            by=decided.overlap.holder,
-        )
-        _record(decided, line)
+        record_skipped(decided)
         return
     for slot in fires:
         firing = firing_of(gate, trigger="cron", slot=instant(slot))
-        claimed = claim(store, firing, again=slot in at.claims.again)
+        claimed = claim(store, firing, again=firing.run in claims.void)
         if claimed is not None:
             decided.firings.append((firing, claimed))
+
+
+def record_skipped(decided: Decided) -> None:
+    """Record the slots that the job's overlap policy does not let run; the caller holds the job's lock."""
+    store, overlap = decided.store, decided.waiting_in
+    for slots in decided.stretches:
+        line = range_line(
+            decided.name,
+            "skipped_overlap",
+            overlap.refusal,
+            (instant(slots[0]), instant(slots[-1]), len(slots)),
+            at=store.now(),
+            actor=store.actor,
+            schedule=fingerprint(decided.gate.whole["trigger"]),
+            by=overlap.holder,
+        )
+        _record(decided, line)
 
 
 def _record(decided: Decided, line: dict[str, Any]) -> None:

@@ -57,31 +57,33 @@ def append_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
     return path
 
 
-def record_line(store: Store, job: str, line: Mapping[str, Any]) -> None:
-    """Append a line about slots that do not run, having noted in which worktree; the job's lock is held.
+def record_line(store: Store, job: str, line: Mapping[str, Any]) -> str:
+    """Append a line about slots of nobody's run, having noted in which worktree; the job's lock is held.
 
-    Whoever writes it may die before the cursor says so: `last_told` lets another worktree see it.
+    Whoever writes it may die before the cursor says so: `told_elsewhere` lets the other worktrees see it.
     """
     files = JobFiles(store.repository.common_dir, job)
     said, here = files.cursor() or {}, store.repository.worktree
-    if said.get(TOLD_BY) != here:
-        files.write_cursor({**said, TOLD_BY: here})
-    append_line(store, job, line)
+    tellers = said.get(TOLD_BY, [])
+    if here not in tellers:
+        files.write_cursor({**said, TOLD_BY: [*tellers, here]})
+    return append_line(store, job, line)
 
 
-def last_told(store: Store, files: JobFiles) -> list[dict[str, Any]]:
-    """Return the ledger of the other worktree that last wrote about slots of a job; nothing if it is gone."""
+def told_elsewhere(store: Store, files: JobFiles) -> list[dict[str, Any]]:
+    """Return the ledgers of the other worktrees that wrote about slots of a job; of one that is gone nothing.
+
+    All of them: one that a later teller read may still be all that speaks of a claim, or of slots up to now.
+    """
     from platformstate.gitrepo.versions import worktree_root
 
-    where = (files.cursor() or {}).get(TOLD_BY, store.repository.worktree)
-    if where == store.repository.worktree:
-        return []
-    root = worktree_root(store.repository, str(where))
-    if root is None or not root.is_dir():
-        return []
-    with suppress(StateError):  # it is that worktree's to mend
-        return read_ledger(WorkTree(root), files.job)
-    return []
+    lines: list[dict[str, Any]] = []
+    for name in (files.cursor() or {}).get(TOLD_BY, ()):
+        root = None if name == store.repository.worktree else worktree_root(store.repository, str(name))
+        if root is not None and root.is_dir():
+            with suppress(StateError):  # it is that worktree's to mend
+                lines += read_ledger(WorkTree(root), files.job)
+    return lines
 
 
 def ledger_writer(store: Store) -> str:

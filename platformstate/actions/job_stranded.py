@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.job_claims import Claims, Stranded, claims_of
 from platformstate.actions.job_firing import claimed_firing
-from platformstate.actions.job_ledger import append_line, read_ledger
+from platformstate.actions.job_ledger import read_ledger, record_line
 from platformstate.actions.run_site import site_of
 from platformstate.files import WorkTree
 from platformstate.policy.job_receipt import ledger_line
@@ -63,5 +63,5 @@ def _recorded(store: Store, job: str, run: str) -> dict[str, Any] | None:
         receipt_sha256=None,
         kept=False,
     )
-    files.tell(run, append_line(store, job, line))
+    files.tell(run, record_line(store, job, line))
     return {"job": job, "run": run, "status": "failed", "reason": "job_lost", "by": "worktree"}

@@ -14,7 +14,7 @@ from platformstate.actions.job_ledger import is_about, of_all, read_ledger
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_settle import unsettled
-from platformstate.actions.job_specs import JobSpec, read_spec, resolve_job, working_job
+from platformstate.actions.job_specs import JobSpec, job_path, read_spec, resolve_job, working_job
 from platformstate.actions.job_stranded import stranded_rows
 from platformstate.actions.run_site import read_run
 from platformstate.core.instants import instant, moment
@@ -39,7 +39,7 @@ def list_jobs(store: Store, *, enabled_only: bool = False) -> Answer:
     broken: list[Problem] = []
     unread: list[StateError] = []
     for name in store.ids(JOB):
-        spec = working_job(store, name)
+        spec = _listed(store, name)
         if not spec.is_valid:
             broken += spec.problems
         row = _row(store, spec, unread)
@@ -50,6 +50,16 @@ def list_jobs(store: Store, *, enabled_only: bool = False) -> Answer:
         error = refusal([*broken, *(error.problems if error else ())])
         error.code = "job_invalid_spec"
     return Answer({"items": items}, error=error)
+
+
+def _listed(store: Store, name: str) -> JobSpec:
+    """Return a job as the working files have it; one that is no file that could be read is broken."""
+    try:
+        return working_job(store, name)
+    except StateError:
+        path = job_path(name)
+        message, fix = "the spec is no plain file that can be read", f"platformctl validate {path}"
+        return JobSpec(name, path, "", None, (Problem(path, 1, 1, "job_invalid_spec", message, fix),))
 
 
 def _row(store: Store, spec: JobSpec, unread: list[StateError]) -> dict[str, Any]:

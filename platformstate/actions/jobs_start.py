@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.actions.job_conductor import conduct_firings, conduct_settling
-from platformstate.actions.job_decide import Decided, decide_job
-from platformstate.actions.job_ledger import record_line
+from platformstate.actions.job_decide import Decided, decide_job, record_skipped
 from platformstate.actions.job_overlap import PAUSE_S, begin_waiting, is_over
 from platformstate.actions.job_runs import waiting_runs
 from platformstate.actions.job_settle import settled_now
@@ -18,7 +17,6 @@ from platformstate.actions.jobs_tick import Pass, recorded_row
 from platformstate.core.instants import moment
 from platformstate.errors import StateError
 from platformstate.files.locks import locked, locked_within
-from platformstate.policy.ledger import fingerprint, range_line
 from platformstate.runner import JobFiles
 from platformstate.runner.descriptors import widen
 from platformstate.runner.forked import Flock, Report, problem, refusal
@@ -125,7 +123,7 @@ class Starts:
             self._start(_firing(decided))
             return
         try:
-            self._done.recorded.append(recorded_row(_given_up(decided)))
+            self._done.recorded += [recorded_row(line) for line in _given_up(decided)]
         finally:
             decided.let_go()
 
@@ -179,26 +177,15 @@ def _firing(decided: Decided) -> _Work:
     return _Work(decided.name, partial(conduct_firings, decided.store, decided), decided.let_go)
 
 
-def _given_up(decided: Decided) -> dict[str, Any]:
-    """Record the slots that found no place in time; their claims are given up."""
-    store, overlap = decided.store, decided.waiting_in
-    slots = [str(firing.slot) for firing, _ in decided.firings]
-    line = range_line(
-        decided.name,
-        "skipped_overlap",
-        overlap.refusal,
-        (slots[0], slots[-1], len(slots)),
-        at=store.now(),
-        actor=store.actor,
-        schedule=fingerprint(decided.gate.whole["trigger"]),
-        by=overlap.holder,
-    )
-    with locked(JobFiles(store.repository.common_dir, decided.name).lock):
-        record_line(store, decided.name, line)
+def _given_up(decided: Decided) -> list[dict[str, Any]]:
+    """Record the slots that found no place in time, and return their lines; the claims are given up."""
+    before = len(decided.recorded)
+    with locked(JobFiles(decided.store.repository.common_dir, decided.name).lock):
+        record_skipped(decided)
         for _, claimed in decided.firings:
             assert claimed is not None
             claimed.give_up()
-    return line
+    return decided.recorded[before:]
 
 
 def _planned(firing: Firing) -> dict[str, Any]:

@@ -6,41 +6,31 @@ No check raises or prints; the findings are values, sorted by place.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from platformstate import validation
-from platformstate.actions.contents import MAX_READ_BYTES, Base, Scope
+from platformstate.actions.contents import Scope
+from platformstate.actions.judging_part import Part, Reader, Terms, portions
 from platformstate.core import places
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
-from platformstate.cost import COST
 from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem, shown
 from platformstate.gitrepo.attributes import Hidden
 from platformstate.gitrepo.versions import attributes_of
 from platformstate.policy.history import FileHistory, history_problems, needs_versions, run_folder_of
-from platformstate.policy.identity import (
-    duplicate_problems,
-    identity_problems,
-)
-from platformstate.policy.references import CHAINS, cross_problems, references, target_path
-from platformstate.policy.secrets import find_secrets
+from platformstate.policy.identity import duplicate_problems
+from platformstate.policy.references import circle_problems, is_in_a_chain
 from platformstate.policy.tree_rules import path_problems
-from platformstate.validation import Judged
 
-Reader = Callable[[bytes, str], Judged]
-
-# Logs, artifacts and files that are not ours are never parsed, so only their size bounds them.
-MAX_UNPARSED_BYTES: Final = 5 * 1024 * 1024
-_TOLD_BY_A_JOURNAL: Final = ("resolved_steps.json", "run_receipt.json")
 _ATTRIBUTE_WORDS: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
 
 
 @contextmanager
 def _unswept() -> Iterator[None]:
-    """Do without the search for garbage: a judgement makes millions of objects, keeps them all, and no circle."""
+    """Do without the search for garbage: a judgement makes millions of objects, and no circle."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -51,30 +41,25 @@ def _unswept() -> Iterator[None]:
 
 
 class Judging:
-    """One judgement in progress: what was read so far and what was found."""
+    """One judgement in progress. `held` is what was read and is still needed: of a whole tree only a part."""
 
     def __init__(self, scope: Scope, read: Reader = validation.read) -> None:
         self.scope = scope
         self.names = scope.contents.names
         self.selected = frozenset(self.names) if scope.selected is None else scope.selected
-        self.read_one = read
-        self.data: dict[str, bytes | int] = {}
-        self.judged: dict[str, Judged] = {}
-        self.allowed = frozenset(scope.repository.config("platformstate.secretAllow"))
-        self.misplaced: frozenset[str] = frozenset()
+        self.terms = Terms(scope, read)
+        self.held = Part(self.terms, self.selected)
+        self._changed: dict[str, list[str | None]] = {}
 
     @_unswept()
     def problems(self) -> tuple[Problem, ...]:
         """Return everything that is wrong with the selected files, sorted by path, line, col, code."""
         tree = path_problems(self.scope.contents.entries, self.scope.selected)
-        self.misplaced = frozenset(problem.path for problem in tree)
-        self._load(self.selected)
-        self._load_context()
+        self.terms.misplaced = frozenset(problem.path for problem in tree)
+        parts = self._all_problems() if self.scope.selected is None else self._selected_problems()
+        found = [*tree, *parts, *self._cross_problems()]
         changes = self._histories()
-        found = [
-            *tree,
-            *self._file_problems(),
-            *self._cross_problems(),
+        found += [
             *history_problems(changes, self._pruned(changes)),
             *self._attribute_problems(),
             *(_ignored(hidden) for hidden in self.scope.hidden),
@@ -90,91 +75,40 @@ class Judging:
         """How many files were judged."""
         return len(self.selected & self.names.keys())
 
-    def _load(self, paths: Iterable[str]) -> None:
-        """Read files and judge each by itself; one whose name or mode is refused stays closed."""
-        wanted = (self.names.keys() & frozenset(paths)) - self.data.keys() - self.judged.keys()
-        fetched = self.scope.contents.fetch(path for path in wanted if self.names[path].mode == "100644")
-        self.data |= fetched
-        for path, data in fetched.items():
-            if path not in self.misplaced and isinstance(data, bytes):
-                self.judged[path] = self.read_one(data, path)
-                COST.parsed += 1
+    def _selected_problems(self) -> Iterator[Problem]:
+        self.held.load(self.selected)
+        self.held.load_beside()
+        yield from self.held.problems()
+        self._changed = self._differing(self.selected, self.held)
 
-    def _load_context(self) -> None:
-        """Read the unselected records without which a selected one cannot be judged."""
-        if self.scope.selected is None:
-            return
-        tried: set[str] = set()  # a link or an executable is never loaded
-        while missing := {path for path in self._context() if path in self.names} - self.data.keys() - tried:
-            self._load(missing)
-            tried |= missing
-
-    def _context(self) -> Iterator[str]:
-        for path in self.selected | self.judged.keys():
-            folder, _, name = path.rpartition("/")
-            if name == "events.jsonl":
-                yield from (f"{folder}/resolved_steps.json", f"{folder}/run_receipt.json")
-            elif name in _TOLD_BY_A_JOURNAL:
-                yield f"{folder}/events.jsonl"
-        if any(_job_of(path) for path in self.selected):
-            from platformstate.actions.judging_ledgers import ledgers_context
-
-            yield from ledgers_context(self)
-        for document in self._documents():
-            yield from self._beside(document)
-
-    def _beside(self, document: Document[Any]) -> Iterator[str]:
-        if document.kind.name == "checkpoint":
-            yield document.path.rpartition("/checkpoints/")[0] + "/run.md"
-        elif document.kind.name == "task":
-            yield from _evidence_context(document, selected=document.path in self.selected)
-        for reference in references(document):
-            if reference.pointer.split("/")[1] in CHAINS:
-                yield target_path(document, reference, self.names) or ""
-
-    def _documents(self) -> list[Document[Any]]:
-        found = (judged.document for judged in self.judged.values())
-        return [document for document in found if document is not None and document.kind.name in KINDS]
-
-    def _file_problems(self) -> Iterator[Problem]:
-        for path in self.selected & self.data.keys():
-            data = self.data[path]
-            if isinstance(data, int) or _is_too_large(path, len(data)):
-                yield _too_large(path, data if isinstance(data, int) else len(data))
-                continue
-            if path in self.judged:
-                yield from self.judged[path].problems
-            yield from find_secrets(data.decode("utf-8", "replace"), path, self.allowed)
+    def _all_problems(self) -> Iterator[Problem]:
+        """Judge a whole tree portion by portion, and hold of each no more than later rules ask for."""
+        for paths in portions(self.selected):
+            part = Part(self.terms, paths)
+            part.load(paths)
+            yield from part.problems()
+            changed = self._differing(paths, part)
+            self._changed |= changed
+            self.held.take(part, changed)
+            self.held.take(part, (each.path for each in part.documents() if _is_asked_for(each)))
+        self.held.load_proofs()
+        vanished = set[str]().union(*(base.blobs for base in self.scope.bases)) - self.names.keys()
+        self._changed |= self._differing(vanished, self.held)
 
     def _cross_problems(self) -> Iterator[Problem]:
-        documents = self._documents()
+        documents = self.held.documents()
         selected = [document for document in documents if document.path in self.selected]
         context = [document for document in documents if document.path not in self.selected]
-        yield from cross_problems(selected, self.names.keys(), context)
+        yield from circle_problems(selected, context)
         yield from duplicate_problems(self.names, self.scope.selected)
-        for document in selected:
-            yield from identity_problems(document)
-            if document.kind.name == "job":
-                yield from _spec_problems(document)
         yield from self._claim_problems(selected)
-        yield from self._run_problems(documents)
-        if any(_job_of(path) for path in self.selected):
-            from platformstate.actions.judging_ledgers import ledgers_problems
-
-            yield from ledgers_problems(self)
 
     def _claim_problems(self, selected: Sequence[Document[Any]]) -> Iterator[Problem]:
-        if not any(each.kind.name == "task" and claims_proof(each.meta) for each in selected):
+        if not any(_claims(each) for each in selected):
             return
         from platformstate.actions.judging_evidence import claim_problems
 
-        yield from claim_problems(self, selected)
-
-    def _run_problems(self, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
-        if any("/runs/" in path for path in self.selected):
-            from platformstate.actions.judging_runs import run_problems  # most commits change no run
-
-            yield from run_problems(self, documents)
+        yield from claim_problems(self.held, selected)
 
     def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
         """Yield the criteria of other tasks that moved to one which a change made ask for something else."""
@@ -183,11 +117,11 @@ class Judging:
         from platformstate.actions.judging_evidence import broken_moves
 
         def load(paths: Iterable[str]) -> list[Document[Any]]:
-            self._load(wanted := frozenset(paths) - self.selected)
-            self._load_context()
-            return [document for document in self._documents() if document.path in wanted]
+            self.held.load(wanted := frozenset(paths) - self.selected)
+            self.held.load_beside()
+            return [document for document in self.held.documents() if document.path in wanted]
 
-        yield from broken_moves(self, changes, load)
+        yield from broken_moves(self.held, changes, load)
 
     def _pruned(self, changes: Sequence[FileHistory]) -> frozenset[str]:
         """Return the folders of jobs' runs that are gone as a whole and that a ledger of their job still names."""
@@ -195,8 +129,8 @@ class Judging:
         gone -= {run_folder_of(path) for path in self.names} if gone else set()
         folders = {folder: folder.partition("/runs/") for folder in gone if folder.startswith("state/jobs/")}
         begins = tuple(f"{job}/ledger/" for job, _, _ in folders.values())
-        self._load(ledgers := [path for path in self.names if path.startswith(begins)] if begins else [])
-        texts = {path: data for path in ledgers if isinstance(data := self.data.get(path), bytes)}
+        self.held.load(ledgers := [path for path in self.names if path.startswith(begins)] if begins else [])
+        texts = {path: data for path in ledgers if isinstance(data := self.held.data.get(path), bytes)}
         return frozenset(
             folder
             for folder, (job, _, run) in folders.items()
@@ -204,43 +138,35 @@ class Judging:
         )
 
     def _histories(self) -> list[FileHistory]:
-        changed = self._changed()
-        self.scope.blobs.load(oid for _, befores in changed for oid in befores)
+        self.scope.blobs.load(oid for befores in self._changed.values() for oid in befores)
         found = []
-        for path, oids in changed:
-            if path in self.names and path not in self.data:
+        for path, oids in sorted(self._changed.items()):
+            if path in self.names and path not in self.held.data:
                 continue  # A link or folder in its place is its own finding.
             befores = tuple(self.scope.blobs.get(oid, path) for oid in oids)
-            after = self.data.get(path)
+            after = self.held.data.get(path)
             if isinstance(after, int) or any(isinstance(before, int) for before in befores):
                 continue  # Too large is its own finding, now or when it was written.
             before = tuple(each for each in befores if not isinstance(each, int))
             metas = tuple(self._meta(path, each) for each in before)
-            document = self.judged[path].document if path in self.judged else None
-            found.append(FileHistory(path, before, after, metas, document))
+            judged = self.held.judged.get(path)
+            found.append(FileHistory(path, before, after, metas, judged.document if judged else None))
         return found
 
-    def _changed(self) -> list[tuple[str, list[str | None]]]:
-        """Return each selected path that differs from a base, with the blobs it had in every base."""
-        found = []
-        for path in sorted(self.selected.union(*(base.blobs for base in self.scope.bases))):
-            if not needs_versions(path) or (self.scope.selected is not None and path not in self.selected):
-                continue
-            oids = [self._blob_in(base, path) for base in self.scope.bases]
-            now = self._blob_now(path)
+    def _differing(self, paths: Iterable[str], part: Part) -> dict[str, list[str | None]]:
+        """Return each path that differs from a base, with the blobs it had in every base."""
+        found = {}
+        for path in filter(needs_versions, paths):
+            now = self._blob_now(path, part)
+            oids = [base.blobs.get(path, now if base.partial else None) for base in self.scope.bases]
             if any(oid is not None and oid != now for oid in oids):
-                found.append((path, oids))
+                found[path] = oids
         return found
 
-    def _blob_in(self, base: Base, path: str) -> str | None:
-        if path in base.blobs or not base.partial:
-            return base.blobs.get(path)
-        return self._blob_now(path)
-
-    def _blob_now(self, path: str) -> str | None:
+    def _blob_now(self, path: str, part: Part) -> str | None:
         if path not in self.names:
             return None
-        return self.names[path].oid or self.scope.contents.oid(path, self.data.get(path, 0))
+        return self.names[path].oid or self.scope.contents.oid(path, part.data.get(path, 0))
 
     def _meta(self, path: str, data: bytes | None) -> Any:
         place = places.place_of(path)
@@ -260,6 +186,15 @@ class Judging:
                 yield _unsafe_attribute(text, path, attribute, value)
 
 
+def _is_asked_for(document: Document[Any]) -> bool:
+    """Say whether a rule beyond the subject of a record may ask for it."""
+    return document.kind.name == "evidence" or is_in_a_chain(document) or _claims(document)
+
+
+def _claims(document: Document[Any]) -> bool:
+    return document.kind.name == "task" and claims_proof(document.meta)
+
+
 def _asks_otherwise(change: FileHistory) -> bool:
     """Say whether the criteria of a task differ from those of a version before."""
     if change.document is None or change.document.kind.name != "task":
@@ -268,43 +203,10 @@ def _asks_otherwise(change: FileHistory) -> bool:
     return any(before is not None and before.get("acceptance") != now for before in change.before_meta)
 
 
-def _job_of(path: str) -> str | None:
-    """Return the job whose ledgers have to do with a path: one of them, or the receipt of a run."""
-    if not path.startswith("state/jobs/"):
-        return None
-    place = places.place_of(path)
-    is_theirs = place is not None and place.kind in ("ledger", "receipt")
-    return path.split("/")[2] if is_theirs else None
-
-
-def _spec_problems(document: Document[Any]) -> tuple[Problem, ...]:
-    from platformstate.policy.job_spec import spec_problems  # few stores have jobs
-
-    return spec_problems(document)
-
-
-def _evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str]:
-    if claims_proof(document.meta):
-        from platformstate.actions.judging_evidence import evidence_context
-
-        yield from evidence_context(document, selected=selected)
-
-
 def _ignored(hidden: Hidden) -> Problem:
     message = f"{shown(hidden.source)}:{hidden.line} hides this record from git: {shown(hidden.pattern)}"
     fix = f"narrow that rule, or add !/{hidden.path} below it"
     return Problem(hidden.path, 1, 1, "path_ignored", message, fix)
-
-
-def _is_too_large(path: str, size: int) -> bool:
-    place = places.place_of(path)
-    parsed = place is not None and place.kind not in ("log", "artifact", "summary")
-    return size > (MAX_READ_BYTES if parsed else MAX_UNPARSED_BYTES)
-
-
-def _too_large(path: str, size: int) -> Problem:
-    fix = "keep it outside of git, and name it by its sha256"
-    return Problem(path, 1, 1, "text_too_large", f"the file has {size} bytes", fix)
 
 
 def _unsafe_attribute(text: bytes, path: str, attribute: str, value: str) -> Problem:

@@ -17,7 +17,7 @@ from platformstate.policy.history import FileHistory
 
 if TYPE_CHECKING:
     from platformstate.actions.contents import Scope
-    from platformstate.actions.judging import Judging
+    from platformstate.actions.judging_part import Part
 
 
 def evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str]:
@@ -37,28 +37,28 @@ def evidence_context(document: Document[Any], *, selected: bool) -> Iterator[str
                 yield from (item["path"], _journal_of(item["path"]))
 
 
-def claim_problems(judging: Judging, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
+def claim_problems(part: Part, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
     """Yield what selected tasks claim without proof; one look at git serves them all."""
     asking = [each for each in documents if each.kind.name == "task" and claims_proof(each.meta)]
     claims = [(document.id, *row) for document in asking for row in task_claims(document.meta)]
-    found = verdicts(_ground(judging), [claim for *_, claim in claims]) if claims else []
+    found = verdicts(_ground(part), [claim for *_, claim in claims]) if claims else []
     by_task: dict[str, dict[tuple[str, int], Any]] = {document.id: {} for document in asking}
     for (task, criterion, index, _), verdict in zip(claims, found, strict=True):
         by_task[task][criterion, index] = verdict
     for document in asking:
-        others = _moved_on(judging, document)
+        others = _moved_on(part, document)
         yield from evidence_problems(document, by_task[document.id], others)
 
 
 def broken_moves(
-    judging: Judging,
+    part: Part,
     changes: Sequence[FileHistory],
     load: Callable[[Iterable[str]], Sequence[Document[Any]]],
 ) -> Iterator[Problem]:
     """Yield the criteria that moved to one which the changes made ask for something else."""
     names = [f"{each.document.id}#" for each in changes if each.document and rewords(each)]
-    paths = paths_naming(judging.scope.repository, sorted(names), judging.scope.to_commit)
-    found = claim_problems(judging, load(paths)) if paths else ()
+    paths = paths_naming(part.scope.repository, sorted(names), part.scope.to_commit)
+    found = claim_problems(part, load(paths)) if paths else ()
     yield from (each for each in found if each.code == "criterion_move_broken")
 
 
@@ -70,12 +70,12 @@ def rewords(change: FileHistory) -> bool:
     return any(before is not None and is_reworded(before, meta) for before in change.before_meta)
 
 
-def _ground(judging: Judging) -> Ground:
+def _ground(part: Part) -> Ground:
     """Return what the judged tree's evidence is judged by: that commit, else HEAD and what is merged into it."""
-    scope = judging.scope
+    scope = part.scope
     commits = _commits(scope)
-    look = _look(judging)
-    fault = journal_fault(look, lambda path: _bytes(judging, path))
+    look = _look(part)
+    fault = journal_fault(look, lambda path: _bytes(part, path))
     name = "HEAD" if scope.to_commit is None else scope.to_commit[:12]
     return Ground(scope.repository, name, commits, commits, look, None, fault, asks_roots=False)
 
@@ -89,37 +89,37 @@ def _commits(scope: Scope) -> tuple[str, ...]:
     return () if head is None else (head, *merge_heads(scope.repository))
 
 
-def _look(judging: Judging) -> Any:
+def _look(part: Part) -> Any:
     def look(path: str) -> Held | None:
-        data = _bytes(judging, path)
+        data = _bytes(part, path)
         if data is None:
             return None
-        read = judging.judged.get(path)
+        read = part.judged.get(path)
         document = None if read is None else read.document
-        blob = judging.names[path].oid or judging.scope.contents.oid(path, data)
+        blob = part.names[path].oid or part.scope.contents.oid(path, data)
         return Held(blob or "", None if document is None else document.meta)
 
     return look
 
 
-def _bytes(judging: Judging, path: str) -> bytes | None:
-    data = judging.data.get(path)
+def _bytes(part: Part, path: str) -> bytes | None:
+    data = part.data.get(path)
     return data if isinstance(data, bytes) else None
 
 
-def _task(judging: Judging, task: str) -> Mapping[str, Any] | None:
-    read = judging.judged.get(task_path(task))
+def _task(part: Part, task: str) -> Mapping[str, Any] | None:
+    read = part.judged.get(task_path(task))
     document = None if read is None else read.document
     return None if document is None else document.meta
 
 
-def _moved_on(judging: Judging, document: Document[Any]) -> dict[str, Mapping[str, Any] | None]:
+def _moved_on(part: Part, document: Document[Any]) -> dict[str, Mapping[str, Any] | None]:
     """Return the tasks to which criteria of a task moved, and those to which they moved on from there."""
     found: dict[str, Mapping[str, Any] | None] = {}
     queue = [document.meta]
     for meta in queue:
         for task in _moved_to(meta) - found.keys():
-            found[task] = _task(judging, task)
+            found[task] = _task(part, task)
             queue.append(found[task] or {})
     return found
 

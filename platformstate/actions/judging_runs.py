@@ -15,51 +15,51 @@ from platformstate.policy.journal import journal_problems
 from platformstate.policy.run_header import header_problems, run_actor
 
 if TYPE_CHECKING:
-    from platformstate.actions.judging import Judging
+    from platformstate.actions.judging_part import Part
 
 _Rows = tuple[tuple[int, dict[str, Any]], ...]
 
 
-def run_problems(judging: Judging, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
+def run_problems(part: Part, documents: Sequence[Document[Any]]) -> Iterator[Problem]:
     """Yield what is wrong with runs; a run whose journal or header has a finding has none at its receipt."""
-    selected = [document for document in documents if document.path in judging.selected]
+    selected = [document for document in documents if document.path in part.selected]
     found: list[Problem] = []
     for document in selected:
         if document.kind.name == "checkpoint":
-            yield from checkpoint_problems(document, _actor(judging, document.path))
+            yield from checkpoint_problems(document, _actor(part, document.path))
         elif document.kind.name == "run":
-            found += _header_problems(judging, document)
-    found += [problem for path in _journals(judging) for problem in _journal_problems(judging, path)]
+            found += _header_problems(part, document)
+    found += [problem for path in _journals(part) for problem in _journal_problems(part, path)]
     yield from found
     told = {problem.path.rpartition("/")[0] for problem in found}
     for document in documents:
         if document.kind.name == "receipt" and document.path.rpartition("/")[0] not in told:
-            yield from _receipt_problems(judging, document)
+            yield from _receipt_problems(part, document)
 
 
-def _journals(judging: Judging) -> frozenset[str]:
+def _journals(part: Part) -> frozenset[str]:
     """Return the journals to judge: the selected ones, and those beside a selected pin."""
-    pins = {path for path in judging.selected if path.endswith("/resolved_steps.json")}
+    pins = {path for path in part.selected if path.endswith("/resolved_steps.json")}
     beside = {path.removesuffix("resolved_steps.json") + "events.jsonl" for path in pins}
-    return (judging.selected | beside) & judging.judged.keys()
+    return (part.selected | beside) & part.judged.keys()
 
 
-def _actor(judging: Judging, checkpoint: str) -> str | None:
+def _actor(part: Part, checkpoint: str) -> str | None:
     folder = checkpoint.rpartition("/checkpoints/")[0]
-    rows = _rows(judging, f"{folder}/events.jsonl")
-    header = judging.judged.get(f"{folder}/run.md")
+    rows = _rows(part, f"{folder}/events.jsonl")
+    header = part.judged.get(f"{folder}/run.md")
     return run_actor(rows, header.document.meta if header and header.document else None)
 
 
-def _rows(judging: Judging, path: str) -> _Rows:
-    judged = judging.judged.get(path)
+def _rows(part: Part, path: str) -> _Rows:
+    judged = part.judged.get(path)
     return judged.rows or () if judged else ()
 
 
-def _receipt_problems(judging: Judging, receipt: Document[Any]) -> Iterator[Problem]:
+def _receipt_problems(part: Part, receipt: Document[Any]) -> Iterator[Problem]:
     path = receipt.path.removesuffix("run_receipt.json") + "events.jsonl"
-    rows, data = _rows(judging, path), judging.data.get(path)
-    if judging.selected.isdisjoint((path, receipt.path)) or (path in judging.names and not rows):
+    rows, data = _rows(part, path), part.data.get(path)
+    if part.selected.isdisjoint((path, receipt.path)) or (path in part.names and not rows):
         return
     from platformstate.policy.receipt_rules import receipt_problems
 
@@ -67,46 +67,46 @@ def _receipt_problems(judging: Judging, receipt: Document[Any]) -> Iterator[Prob
     yield from receipt_problems(receipt, [event for _, event in rows], journal)
 
 
-def _header_problems(judging: Judging, header: Document[Any]) -> Iterator[Problem]:
+def _header_problems(part: Part, header: Document[Any]) -> Iterator[Problem]:
     path = header.path.removesuffix("run.md") + "events.jsonl"
-    if path in judging.names and (not _rows(judging, path) or _chain_problems(judging, path)):
+    if path in part.names and (not _rows(part, path) or _chain_problems(part, path)):
         return  # The journal has its own finding.
-    yield from header_problems(header, _rows(judging, path))
+    yield from header_problems(header, _rows(part, path))
 
 
-def _journal_problems(judging: Judging, path: str) -> Iterator[Problem]:
-    rows = _rows(judging, path)
+def _journal_problems(part: Part, path: str) -> Iterator[Problem]:
+    rows = _rows(part, path)
     place = places.place_of(path)
-    if place is None or place.kind != "event" or judging.judged[path].rows is None:
+    if place is None or place.kind != "event" or part.judged[path].rows is None:
         return
     yield from (
-        _chain_problems(judging, path)
-        or _layout_problems(judging, path)
+        _chain_problems(part, path)
+        or _layout_problems(part, path)
         or journal_problems(rows, path)
-        or _pin_problems(judging, path)
+        or _pin_problems(part, path)
     )
     yield from journal_identity_problems(rows, path)
 
 
-def _layout_problems(judging: Judging, path: str) -> tuple[Problem, ...]:
-    data = judging.data[path]
-    if judging.judged[path].chained or isinstance(data, int):
+def _layout_problems(part: Part, path: str) -> tuple[Problem, ...]:
+    data = part.data[path]
+    if part.judged[path].chained or isinstance(data, int):
         return ()
-    return layout_problems(_rows(judging, path), data, path)
+    return layout_problems(_rows(part, path), data, path)
 
 
-def _chain_problems(judging: Judging, path: str) -> tuple[Problem, ...]:
-    return () if judging.judged[path].chained else chain_problems(_rows(judging, path), path)
+def _chain_problems(part: Part, path: str) -> tuple[Problem, ...]:
+    return () if part.judged[path].chained else chain_problems(_rows(part, path), path)
 
 
-def _pin_problems(judging: Judging, path: str) -> Iterator[Problem]:
+def _pin_problems(part: Part, path: str) -> Iterator[Problem]:
     """Compare a journal with the steps that it pinned; a pin that breaks its schema has its own finding."""
     pin = path.removesuffix("events.jsonl") + "resolved_steps.json"
-    judged, data = judging.judged.get(pin), judging.data.get(pin)
+    judged, data = part.judged.get(pin), part.data.get(pin)
     if judged is not None and judged.document is None:
         return
     from platformstate.policy.pin_rules import pin_problems  # few journals have a pin
 
     value = None if judged is None or judged.document is None else judged.document.meta
-    rows = _rows(judging, path)
+    rows = _rows(part, path)
     yield from pin_problems(rows, path, data if isinstance(data, bytes) else None, value, pin)

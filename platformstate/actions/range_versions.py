@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from platformstate.actions.judging import Reader
+from platformstate.actions.judging_part import Reader
 from platformstate.core.document import Document
 from platformstate.cost import COST
 from platformstate.gitrepo.blob_reader import BlobReader

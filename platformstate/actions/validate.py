@@ -10,7 +10,8 @@ from platformstate import validation
 from platformstate.actions import scopes
 from platformstate.actions.answer import Answer
 from platformstate.actions.contents import Scope
-from platformstate.actions.judging import Judging, Reader
+from platformstate.actions.judging import Judging
+from platformstate.actions.judging_part import Reader
 from platformstate.core.places import STORE_PATH
 from platformstate.cost import COST
 from platformstate.errors import Problem, StateError, registry, shown

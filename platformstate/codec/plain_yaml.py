@@ -106,6 +106,8 @@ def _enclosed(quoted: str, flow: str, shape: Shape) -> Any:
     if quoted:
         return quoted[1:-1]
     if flow.startswith("["):
+        if flow.count(",") >= limits.MAX_ITEMS:  # none stands within a word
+            raise LookAgain
         return [_word(word, shape.items or ANYTHING) for word in flow[1:-1].split(", ") if word]
     if flow:
         return _pairs(flow[1:-1].split(", "), shape)

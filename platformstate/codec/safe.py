@@ -5,8 +5,19 @@ from typing import Final
 
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
-    "\U000e0000-\U000e007f\ud800-\udfff]"
+    "\U000e0000-\U000e007f\ud800-\udfff]+"
 )
+
+
+class _Forms(dict[int, str]):
+    """What a character is written out as, made when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        form = self[code] = f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
+        return form
+
+
+_FORMS: Final = _Forms()
 
 
 def safe_text(text: str) -> str:
@@ -25,5 +36,4 @@ def safe_line(text: str) -> str:
 
 
 def _written_out(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
+    return found.group().translate(_FORMS)

@@ -39,7 +39,8 @@ def fast_mapping(text: str, shape: Shape) -> dict[str, Any] | None:
     try:
         reader.next = events(text)
         reader.next()  # the document's start
-        if type(reader.next()) is not MappingStartEvent:
+        opening = reader.next()
+        if type(opening) is not MappingStartEvent or _is_marked(opening):
             return None
         value = reader.mapping(shape, 1)
         reader.next()  # the document's end, then the stream's: errors may stand before them

@@ -5,6 +5,7 @@ Nothing here is costly to import, since the command line cleans its environment 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
@@ -82,4 +83,13 @@ def redirecting(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def child_environment(environ: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment of a git child of ours."""
-    return {**{name: value for name, value in environ.items() if is_kept(name)}, **FIXED, **extra}
+    kept = {name: value for name, value in environ.items() if is_kept(name)}
+    return {**kept, **program_path(environ), **FIXED, **extra}
+
+
+def program_path(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return PATH without the places that depend on a folder: no file of a repository is taken for git."""
+    if "PATH" not in environ:
+        return {}
+    places = environ["PATH"].split(os.pathsep)
+    return {"PATH": os.pathsep.join(place for place in places if os.path.isabs(place)) or os.defpath}

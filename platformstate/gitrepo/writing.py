@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from platformstate.cost import COST
 from platformstate.errors import StateError
 from platformstate.gitrepo.children import FLAGS, Ran, failure, input_file
-from platformstate.gitrepo.environment import FIXED
+from platformstate.gitrepo.environment import FIXED, program_path
 from platformstate.gitrepo.repository import Repository
 from platformstate.gitrepo.signing import Signing
 
@@ -72,6 +72,7 @@ class Writer:
     """Writes objects, an index and refs of one repository; `durable` waits for the disk each time."""
 
     def __init__(self, repository: Repository, *, durable: bool = True) -> None:
+        _name_git()
         from git.cmd import Git
 
         self._repository = repository
@@ -162,7 +163,7 @@ class Writer:
                 with_extended_output=True,
                 with_exceptions=False,
                 stdout_as_string=False,
-                env={**FIXED, **_NOW, **self._repository.extra, **(extra or {})},
+                env={**program_path(os.environ), **FIXED, **_NOW, **self._repository.extra, **(extra or {})},
                 **({"start_new_session": True} if session else {}),
                 **({"kill_after_timeout": timeout_s} if timeout_s else {}),
             )
@@ -180,6 +181,15 @@ class Writer:
         found = _CRASH_REPORT.search(stderr)
         if found:
             Path(self._repository.place, found[1]).unlink(missing_ok=True)
+
+
+def _name_git() -> None:
+    """Tell GitPython, which runs git while it is imported, the one that we run."""
+    from shutil import which
+
+    program = which("git", path=program_path(os.environ).get("PATH"))
+    if program is not None:
+        os.environ.setdefault("GIT_PYTHON_GIT_EXECUTABLE", program)
 
 
 def _cacheinfo(staged: Sequence[Staged]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +12,7 @@ from platformstate.policy.ledger import fingerprint
 from platformstate.policy.slots import fires_after
 
 _NOT_A_SLOT: Final = ("paused", "resumed", "pruned")
+_SET_BACK: Final = timedelta(hours=1)  # a clock that went back further is believed before a line
 _NEVER: Final = "9999-12-31T23:59:59Z"
 _BY_HAND: Final = ("replay", "backfill")  # their slots say nothing of how far the schedule has come
 
@@ -64,13 +65,13 @@ def cursor_of(
     """Return where a job stands: its file's cursor, or one rebuilt from its ledger; never one reset.
 
     A changed schedule, and a job that was never handled, stand at now: nothing starts. A line of slots
-    that have not come yet moves no cursor.
+    that have not come yet moves the cursor if a clock that was set back can have written it, and else not.
     """
     schedule = fingerprint(trigger)
     known = _cursor(said)
     lines = list(lines)
     told = (_last_slot(line) for line in lines if line.get("schedule") == schedule)
-    newest = max((slot for slot in told if slot <= instant(now)), default="")
+    newest = max((slot for slot in told if slot <= instant(now + _SET_BACK)), default="")
     if known is None:
         return Cursor(newest or instant(now), schedule)
     opened = None if known.open is None or _is_written(known.open, lines) else known.open

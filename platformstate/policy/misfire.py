@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, Literal, NamedTuple
@@ -58,19 +58,23 @@ def settle(due: Iterable[datetime], now: datetime, rules: Misfire) -> Due:
     return _POLICIES[rules.policy](due, now, rules)
 
 
-def parted(
-    unfired: Unfired, due: Iterable[datetime], taken: Iterable[datetime], handled: datetime
-) -> Iterator[Unfired]:
-    """Yield a range in parts of which none spans a slot that is told of otherwise.
+def stretches(slots: Iterable[datetime], told: Iterable[datetime], handled: datetime) -> list[list[datetime]]:
+    """Return slots, ascending, in stretches of which none spans a slot that is told of otherwise.
 
-    Those are the taken ones, whose claims may yet come to nothing, and all up to `handled` that are not due
-    again: only what a range holds may count as recorded by it.
+    Those are the ones in `told`, also taken ones, whose claims may yet come to nothing, and all up to `handled`
+    that are not due again: only what a range holds may count as recorded by it.
     """
-    cuts = sorted(taken)
-    inside = (slot for slot in due if unfired.slot <= slot <= unfired.to)
-    for _, group in groupby(inside, lambda slot: slot if slot <= handled else bisect(cuts, slot)):
-        slots = list(group)
-        yield unfired._replace(slot=slots[0], to=slots[-1], slot_count=len(slots))
+    cuts = sorted(told)
+    groups = groupby(slots, lambda slot: slot if slot <= handled else bisect(cuts, slot))
+    return [list(group) for _, group in groups]
+
+
+def parted(unfired: Unfired, runs: Iterable[Sequence[datetime]]) -> Iterator[Unfired]:
+    """Yield a range in parts, one for each of the stretches of slots that it holds something of."""
+    for stretch in runs:
+        inside = [slot for slot in stretch if unfired.slot <= slot <= unfired.to]
+        if inside:
+            yield unfired._replace(slot=inside[0], to=inside[-1], slot_count=len(inside))
 
 
 def _skip(due: Iterable[datetime], now: datetime, rules: Misfire) -> Due:

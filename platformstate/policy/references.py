@@ -6,7 +6,7 @@ paths of the tree, since a record's id is its path.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
 from platformstate.core.kind import Shape
 from platformstate.errors import Problem, shown
+from platformstate.policy.present import Present
 
 # field -> (kinds it stands in, code of a circle through it)
 CHAINS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
@@ -39,24 +40,7 @@ class Reference(NamedTuple):
     same_subject: bool
 
 
-def cross_problems(
-    documents: Iterable[Document[Any]],
-    present: Collection[str],
-    context: Iterable[Document[Any]] = (),
-) -> tuple[Problem, ...]:
-    """Return what is wrong between records, sorted by place.
-
-    `documents` are judged; `present` are the paths of all state files of the tree, `context` further
-    records of it through which a circle may lead.
-    """
-    judged = list(documents)
-    found = [problem for document in judged for problem in reference_problems(document, present)]
-    for field in CHAINS:
-        found.extend(_circles(field, judged, [*judged, *context]))
-    return tuple(sorted(found))
-
-
-def reference_problems(document: Document[Any], present: Collection[str]) -> Iterator[Problem]:
+def reference_problems(document: Document[Any], present: Present) -> Iterator[Problem]:
     """Yield each reference of a record that leads nowhere, to the wrong kind, or back to itself."""
     for reference in references(document):
         target = target_path(document, reference, present)
@@ -105,7 +89,7 @@ def _walk(value: Any, naming: _Naming, pointer: str) -> Iterator[Reference]:
             yield from _walk(item, naming.items, f"{pointer}/{index}")
 
 
-def target_path(document: Document[Any], reference: Reference, present: Collection[str]) -> str | None:
+def target_path(document: Document[Any], reference: Reference, present: Present) -> str | None:
     """Return the path of the record that a reference names; None when there is none."""
     place = places.place_of(document.path)
     subject = (place.subject if place else None) or ""
@@ -122,24 +106,23 @@ def target_path(document: Document[Any], reference: Reference, present: Collecti
     return path if path is not None and path in present else None
 
 
-def _run_target(reference: Reference, subject: str, present: Collection[str]) -> str | None:
+def _run_target(reference: Reference, subject: str, present: Present) -> str | None:
     if reference.same_subject:
         return places.run_path(subject, reference.target)
     job, slash, run = reference.target.partition("/")
     if slash:
         return places.run_path(f"job/{job}", run)
-    return next((path for path in present if path.endswith(f"/runs/{reference.target}/run.md")), None)
+    return present.run(reference.target)
 
 
-def _checkpoint_target(target: str, subject: str, present: Collection[str]) -> str | None:
+def _checkpoint_target(target: str, subject: str, present: Present) -> str | None:
     """Find a checkpoint in any run at the same subject: that is as far as one may supersede."""
     begin = places.run_path(subject, "x").removesuffix("x/run.md") if subject else "state/"
-    end = f"/checkpoints/{target}.md"
-    return next((path for path in present if path.startswith(begin) and path.endswith(end)), None)
+    return present.checkpoint(target, begin)
 
 
-def _missing(document: Document[Any], reference: Reference, present: Collection[str]) -> Problem:
-    other = _other_kind(reference.target.rpartition("/")[2], present)
+def _missing(document: Document[Any], reference: Reference, present: Present) -> Problem:
+    other = present.kind_of(reference.target.rpartition("/")[2])
     wanted = "task, job or procedure" if reference.kind == "subject" else reference.kind
     if other is not None and other != reference.kind and reference.kind != "subject":
         return _problem(
@@ -153,17 +136,6 @@ def _missing(document: Document[Any], reference: Reference, present: Collection[
     )
 
 
-def _other_kind(name: str, present: Collection[str]) -> str | None:
-    if not name:
-        return None
-    for path in present:
-        if f"/{name}/" in path or f"/{name}." in path:
-            place = places.place_of(path)
-            if place is not None and place.id == name and place.kind != "event":
-                return place.kind
-    return None
-
-
 def _problem(document: Document[Any], reference: Reference, code: str, message: str) -> Problem:
     line, col = locate.position(document.source or "", KINDS[document.kind.name].container, reference.pointer)
     field = reference.pointer.split("/")[1]
@@ -171,23 +143,40 @@ def _problem(document: Document[Any], reference: Reference, code: str, message: 
     return Problem(document.path, line, col, code, f"{field}: {message}", fix, reference.pointer)
 
 
+def circle_problems(
+    documents: Iterable[Document[Any]], context: Iterable[Document[Any]] = ()
+) -> Iterator[Problem]:
+    """Yield one problem for each circle of references, at its first judged member.
+
+    `documents` are judged; `context` are further records through which a circle may lead.
+    """
+    judged, others = list(documents), list(context)
+    for field in CHAINS:
+        yield from _circles(field, judged, [*judged, *others])
+
+
+def is_in_a_chain(document: Document[Any]) -> bool:
+    """Say whether a circle may lead through a record."""
+    return any(_bears(document, field) for field in CHAINS)
+
+
+def _bears(document: Document[Any], field: str) -> bool:
+    return field in document.meta and document.kind.name in CHAINS[field][0]
+
+
 def _circles(
     field: str, judged: Sequence[Document[Any]], every: Sequence[Document[Any]]
 ) -> Iterator[Problem]:
-    """Yield one problem for each circle through a field, at its first judged member."""
-    kinds, code = CHAINS[field]
-
-    def bears(document: Document[Any]) -> bool:
-        return field in document.meta and document.kind.name in kinds
-
-    edges = {_node(document): _targets(document, field) for document in filter(bears, every)}
+    bearing = [document for document in every if _bears(document, field)]
+    edges = {_node(document): _targets(document, field) for document in bearing}
     told: set[frozenset[str]] = set()
-    for document in sorted(filter(bears, judged), key=lambda each: each.path):
+    wanted = (document for document in judged if _bears(document, field))
+    for document in sorted(wanted, key=lambda each: each.path):
         circle = circle_through(_node(document), edges)
         if circle is None or len(circle) < 2 or frozenset(circle) in told:
             continue
         told.add(frozenset(circle))
-        yield _circle_problem(document, field, code, circle)
+        yield _circle_problem(document, field, CHAINS[field][1], circle)
 
 
 def circle_through(start: str, edges: Mapping[str, Sequence[str]]) -> list[str] | None:

@@ -24,6 +24,7 @@ KEPT_END_BYTES: Final = 256 * 1024
 MAX_CAPTURED_BYTES: Final = 16 * 1024
 MAX_STDOUT_BYTES: Final = 1024 * 1024
 _AT_ONCE_BYTES: Final = 1024 * 1024
+_OF_A_FLOOD_BYTES: Final = 64 * 1024
 
 
 class Output(NamedTuple):
@@ -47,7 +48,8 @@ class Output(NamedTuple):
 class LogCopy:
     """The log of one attempt while it is written. `spools` are its descriptors: all, or stderr and stdout.
 
-    `shown` is given each line once its end is there.
+    `shown` is given each line once its end is there. Of a spool no more than its first `limit` bytes are
+    taken: who printed more than it may is ended, and what it printed meanwhile is in nobody's way.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class LogCopy:
         spools: Sequence[int],
         values: Sequence[str],
         shown: Callable[[str], None] | None = None,
+        *,
+        limit: int,
     ) -> None:
         self._root, self._path = root, path
-        self._values = values
+        self._values, self._limit = values, limit
         self._shown, self._line = shown, ""
         self._spools = list(spools)
         self._is_stuck = False
@@ -77,7 +81,7 @@ class LogCopy:
         """Return how many bytes were printed so far."""
         return sum(os.fstat(spool).st_size for spool in self._spools)
 
-    def copy(self, at_most: int = _AT_ONCE_BYTES) -> None:
+    def copy(self) -> None:
         """Add to the log what is new in the spool: a part of it when there is much, so that time is kept.
 
         A log that cannot be written, on a full disk, does not stop the step: `finish` tries again.
@@ -85,13 +89,14 @@ class LogCopy:
         if self._is_stuck:
             return
         try:
-            self._copy(self._spools[0], at_most)
+            behind = os.fstat(self._spools[0]).st_size - self._offset > _AT_ONCE_BYTES
+            self._copy(self._spools[0], _OF_A_FLOOD_BYTES if behind else _AT_ONCE_BYTES)
         except StateError:
             self._is_stuck = True
             self._begin()
 
     def _copy(self, spool: int, at_most: int) -> bool:
-        data = os.pread(spool, at_most, self._offset)
+        data = os.pread(spool, min(at_most, self._limit - self._offset), self._offset)
         self._offset += len(data)
         self._write(self._redactor.feed(data))
         return bool(data)
@@ -136,7 +141,8 @@ class LogCopy:
     def _finish_stream(self, spool: int) -> None:
         while self._copy(spool, _AT_ONCE_BYTES):
             pass
-        self._write(self._redactor.finish())
+        if os.fstat(spool).st_size <= self._limit:  # else its end may be a part of what may not be shown
+            self._write(self._redactor.finish())
 
     def _stdout(self, spool: int) -> tuple[str, str | None]:
         data = os.pread(spool, MAX_STDOUT_BYTES, 0)

@@ -22,6 +22,7 @@ from platformstate.runner.signals import Signals
 
 TICK_S: Final = 0.05
 OUTPUT_LIMIT_BYTES: Final = 256 * 1024 * 1024
+_FLOOD: Final = 2
 SPAWNED: Final = "conduct.spawned"
 _NEW_SPOOL: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
 
@@ -93,7 +94,7 @@ def execute_step(
     lease = lock.lease
     keep_values(lease, command.index, command.attempt, command.values)
     with _spools(lease, command, _NEW_SPOOL) as spools:
-        log = LogCopy(command.root, command.log, spools, command.values, command.shown)
+        log = _log_copy(command, spools, command.values, command.shown)
         try:
             return _Attempt(lock, command, log, spools, signals, cancel).run(points or {})
         finally:
@@ -108,13 +109,22 @@ def adopt_output(lease: Lease, command: StepCommand) -> Output | None:
     values = kept_values(lease, command.index, command.attempt)
     try:
         with _spools(lease, command, os.O_RDONLY) as spools:
-            log = LogCopy(command.root, command.log, spools, values)
+            log = _log_copy(command, spools, values)
             try:
                 return log.finish()
             finally:
                 log.close()
     except FileNotFoundError:
         return None
+
+
+def _log_copy(
+    command: StepCommand,
+    spools: Sequence[int],
+    values: Sequence[str],
+    shown: Callable[[str], None] | None = None,
+) -> LogCopy:
+    return LogCopy(command.root, command.log, spools, values, shown, limit=command.output_limit)
 
 
 @contextmanager
@@ -203,7 +213,11 @@ class _Attempt:
     def _end(self, child: Child, tree: Tree, outcome: Outcome) -> Leftovers:
         if outcome == "exited" and not _may_have_left(child, tree):
             return Leftovers(0 if processes.IS_LINUX else None)
-        return end_tree(child, tree, self._command.grace_s, self._is_cancelled)
+        return end_tree(child, tree, self._command.grace_s, self._is_hurried)
+
+    def _is_hurried(self) -> bool:
+        """Say whether the grace is over: at a further signal, or while too much is still printed."""
+        return self._is_cancelled() or self._log.spooled() > _FLOOD * self._command.output_limit
 
     def _ended(self, outcome: Outcome, ms: int, left: Leftovers) -> Ended:
         command = self._command

@@ -147,6 +147,8 @@ PARSE = {
     "a tag without its handle": ("x-a: !b!c d\n", ["yaml_tag_refused:2:6"]),
     "a tagged mapping": ("x-a: !!map {b: c}\n", ["yaml_tag_refused:2:6"]),
     "an anchored key": ("&a x-b: c\n", ["yaml_alias_refused:2:1"]),
+    "an anchor before all fields": ("&a\nx-b: c\n", ["yaml_alias_refused:2:1"]),
+    "a tag before all fields": ("!!map\nx-b: c\n", ["yaml_tag_refused:2:1"]),
     "an alias as key": ("x-a: &a b\n*a : c\n", ["yaml_alias_refused:2:6", "yaml_alias_refused:3:1"]),
     "a merge key": ("<<: {a: b}\n", ["yaml_merge_refused:2:1"]),
     "a quoted merge key": ('"<<": {a: b}\n', ["yaml_merge_refused:2:1"]),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 from platformstate.gitrepo.environment import (
     FIXED,
     child_environment,
@@ -9,6 +13,7 @@ from platformstate.gitrepo.environment import (
     hook_environment,
     redirecting,
 )
+from tests.conftest import Platformctl, Repo
 
 
 def test_cleaning_keeps_identity_and_config_and_names_what_a_person_must_hear_of() -> None:
@@ -57,3 +62,25 @@ def test_a_hook_reads_what_git_told_it() -> None:
 def test_a_child_gets_our_words_over_the_persons() -> None:
     made = child_environment({"LC_ALL": "de_DE", "GIT_TRACE": "1", "HOME": "/h"}, {"GIT_INDEX_FILE": "i"})
     assert made == {**FIXED, "HOME": "/h", "GIT_INDEX_FILE": "i"}
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        (".:/usr/bin", "/usr/bin"),
+        (":/usr/bin:", "/usr/bin"),
+        ("bin:/bin:../x:/opt", "/bin:/opt"),
+        (".", os.defpath),
+    ],
+)
+def test_no_folder_of_a_repository_is_searched_for_git(path: str, kept: str) -> None:
+    assert child_environment({"PATH": path}, {})["PATH"] == kept
+
+
+def test_a_program_called_git_in_a_repository_is_never_run(repo: Repo, platformctl: Platformctl) -> None:
+    planted = repo.write("git", '#!/bin/sh\necho ran >> ../planted\nexec /usr/bin/git "$@"\n')
+    planted.chmod(0o755)
+    path = f".{os.pathsep}{os.environ['PATH']}"
+    ran = platformctl("init", env={"PATH": path})
+    assert ran.status == 0, ran.stderr
+    assert not (repo.root.parent / "planted").exists()

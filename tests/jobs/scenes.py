@@ -11,6 +11,8 @@ from typing import Any
 
 from platformstate import validation
 from platformstate.actions.jobs_approve import approve_job
+from platformstate.actions.jobs_tick import tick
+from platformstate.core.instants import moment
 from platformstate.store.opened import open_store
 from tests.conduct.scenes import Scene
 from tests.conftest import Ran, Repo
@@ -67,6 +69,13 @@ class JobScene(Scene):
         """Land everything and approve it."""
         self.land()
         self.approve(*names)
+
+    def ticked(self, now: str) -> dict[str, Any]:
+        """Tick in this process at an instant, and return what the tick did."""
+        instant = moment(now)
+        store = open_store(self.repo.root, durability="fast", clock=lambda: instant)
+        data: dict[str, Any] = tick(store).data
+        return data
 
     def run_job(self, name: str, *argv: str, env: dict[str, str] | None = None) -> dict[str, Any]:
         """Run a job and return its run, however it ended."""

@@ -26,30 +26,22 @@ def committed(jobs: JobScene, name: str) -> str:
     return "".join(jobs.repo.git("show", f"HEAD:{path}") for path in listed)
 
 
-def test_a_line_that_is_none_keeps_no_other_jobs_lines_from_their_commit(jobs: JobScene) -> None:
-    for name in ("bad", "good"):
+def test_a_line_that_is_none_or_odd_keeps_no_other_jobs_lines_from_their_commit(jobs: JobScene) -> None:
+    for name in ("bad", "good", "odd"):
         cron_job(jobs, name)
     begun(jobs)
     path = LEDGER.format("bad")
     jobs.repo.write(path, '{"at":1}\n')
+    line = '{"actor":"a","at":"2026-03-02T00:00:00Z","job":"odd","odd":"","reason":null,"run":null,"slot":null,"status":"resumed"}'
+    jobs.repo.write(LEDGER.format("odd"), f"{line}\n")
     document = tick(jobs, DUE, "--commit").document
     row = document["data"]["problems"][0]
     assert (row["job"], row["code"], row["path"], row["line"]) == ("bad", "state_invalid", path, 1)
     assert row["hint"] == f"platformctl validate {path}"
+    assert {row["job"] for row in document["data"]["problems"]} == {"bad", "odd"}
     assert document["data"]["ledger"]["committed"] is True
     assert '"run":"20260302t000500z"' in committed(jobs, "good")
     assert committed(jobs, "bad") == ""
-
-
-def test_a_line_with_an_unknown_key_keeps_no_other_jobs_lines_from_their_commit(jobs: JobScene) -> None:
-    for name in ("bad", "good"):
-        cron_job(jobs, name)
-    begun(jobs)
-    line = '{"actor":"a","at":"2026-03-02T00:00:00Z","job":"bad","odd":"","reason":null,"run":null,"slot":null,"status":"resumed"}'
-    jobs.repo.write(LEDGER.format("bad"), f"{line}\n")
-    document = tick(jobs, DUE, "--commit").document
-    assert [row["job"] for row in document["data"]["problems"]] == ["bad"]
-    assert '"run":"20260302t000500z"' in committed(jobs, "good")
 
 
 def test_a_ledger_that_cannot_be_read_hides_no_other_job(jobs: JobScene) -> None:
@@ -68,6 +60,25 @@ def test_a_ledger_that_cannot_be_read_hides_no_other_job(jobs: JobScene) -> None
         assert answer.error.hint == f"platformctl validate {path}"
 
 
+@pytest.mark.parametrize("link", ["state/jobs/bad/job.md", "state/jobs/bad"])
+def test_a_link_in_place_of_a_spec_hides_no_other_job(jobs: JobScene, link: str) -> None:
+    jobs.shell("good", "true")
+    jobs.shell("bad", "true")
+    jobs.ready()
+    path = jobs.repo.root / link
+    path.rename(jobs.repo.root / "elsewhere")
+    path.symlink_to(jobs.repo.root / "elsewhere")
+    listed = list_jobs(opened(jobs))
+    assert [(row["id"], row["problems"] > 0) for row in listed.data["items"]] == [
+        ("bad", True),
+        ("good", False),
+    ]
+    assert listed.error is not None
+    assert listed.error.code == "job_invalid_spec"
+    assert [problem.path for problem in listed.error.problems][:1] == ["state/jobs/bad/job.md"]
+    assert "good" in [row["id"] for row in job_status(opened(jobs), None).data["jobs"]]
+
+
 BROKEN = {
     "no YAML": "---\nschema: [\n---\n",
     "zone": "---\nschema: job/1\nid: bad\ntitle: bad\ntarget: {kind: command, argv: [sh]}\n"
@@ -75,25 +86,26 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
-def test_plain_prune_names_the_broken_job_and_prunes_the_others(jobs: JobScene, how: str) -> None:
+def test_plain_prune_names_the_broken_jobs_and_prunes_the_others(jobs: JobScene) -> None:
     jobs.shell("good", "true", retention={"days": 1})
     jobs.ready()
     run = jobs.run_job("good", env={"PLATFORMSTATE_NOW": "2026-03-02T00:00:00Z"})
-    path = "state/jobs/bad/job.md"
-    jobs.repo.write(path, BROKEN[how])
+    paths = [f"state/jobs/{name}/job.md" for name in ("bad", "worse")]
+    for path, how in zip(paths, BROKEN, strict=True):
+        jobs.repo.write(path, BROKEN[how].replace("id: bad", "id: worse"))
     jobs.repo.write(LEDGER.format("torn"), "no JSON\n")
     jobs.shell("torn", "true")
     pruned = prune_jobs(opened(jobs))
-    code = {"no YAML": "job_invalid_spec", "zone": "job_trigger_invalid"}[how]
     assert pruned.data["removed"] == [{"job": "good", "run": run["run_id"]}]
     assert [(row["job"], row["reason"]) for row in pruned.data["skipped"]] == [
-        ("bad", code),
+        ("bad", "job_invalid_spec"),
         ("torn", "state_invalid"),
+        ("worse", "job_trigger_invalid"),
     ]
     assert pruned.error is not None
-    assert (pruned.error.code, pruned.error.path, pruned.error.exit_status) == (code, path, 1)
-    assert {found.path for found in pruned.error.problems} == {path, LEDGER.format("torn")}
+    first = ("job_invalid_spec", paths[0], 1)
+    assert (pruned.error.code, pruned.error.path, pruned.error.exit_status) == first
+    assert {found.path for found in pruned.error.problems} == {*paths, LEDGER.format("torn")}
 
 
 def test_a_spec_that_is_checked_out_but_not_landed_shortens_no_retention(jobs: JobScene) -> None:
@@ -127,16 +139,16 @@ def test_slots_of_a_schedule_that_cannot_be_read_any_more_are_recorded_as_invali
     begun(jobs)
     unread(jobs, timezone="CEST")
     for minute in ("05", "10", "15"):
-        document = tick(jobs, f"2026-03-02T00:{minute}:01Z").document
-        assert [row["code"] for row in document["data"]["problems"]] == ["job_trigger_invalid"]
-        assert document["data"]["started"] == []
+        data = jobs.ticked(f"2026-03-02T00:{minute}:01Z")
+        assert [row["code"] for row in data["problems"]] == ["job_trigger_invalid"]
+        assert data["started"] == []
     cron_job(jobs, "export", "true")
     jobs.land()
-    assert tick(jobs, "2026-03-02T00:16:00Z").document["data"]["started"] == []
+    assert jobs.ticked("2026-03-02T00:16:00Z")["started"] == []
     assert ranges(jobs, "export") == [
         ("invalid", "job_trigger_invalid", "2026-03-02T00:05:00Z", "2026-03-02T00:15:00Z", 3)
     ]
-    assert len(tick(jobs, "2026-03-02T00:20:01Z").document["data"]["started"]) == 1
+    assert len(jobs.ticked("2026-03-02T00:20:01Z")["started"]) == 1
 
 
 def test_slots_of_a_spec_that_is_no_record_any_more_are_recorded_as_invalid(jobs: JobScene) -> None:
@@ -144,10 +156,10 @@ def test_slots_of_a_spec_that_is_no_record_any_more_are_recorded_as_invalid(jobs
     begun(jobs)
     jobs.repo.write("state/jobs/export/job.md", BROKEN["no YAML"])
     jobs.land()
-    tick(jobs, DUE)
+    jobs.ticked(DUE)
     cron_job(jobs, "export", "true", trigger={**EVERY_5, "cron": "0 * * * *"})
     jobs.land()
-    assert tick(jobs, "2026-03-02T00:06:00Z").document["data"]["started"] == []
+    assert jobs.ticked("2026-03-02T00:06:00Z")["started"] == []
     assert ranges(jobs, "export") == [
         ("invalid", "job_invalid_spec", "2026-03-02T00:05:00Z", "2026-03-02T00:05:00Z", 1)
     ]
@@ -156,12 +168,12 @@ def test_slots_of_a_spec_that_is_no_record_any_more_are_recorded_as_invalid(jobs
 def test_a_range_that_is_open_when_the_schedule_is_taken_away_is_written(jobs: JobScene) -> None:
     cron_job(jobs, "export", "true", enabled=False)
     jobs.ready()
-    tick(jobs, FIRST)
-    tick(jobs, DUE)
+    jobs.ticked(FIRST)
+    jobs.ticked(DUE)
     jobs.shell("export", "true", enabled=False)
     jobs.land()
     for now in ("2026-03-02T00:06:00Z", "2026-03-02T00:07:00Z"):
-        tick(jobs, now)
+        jobs.ticked(now)
     assert ranges(jobs, "export") == [
         ("skipped_disabled", None, "2026-03-02T00:05:00Z", "2026-03-02T00:05:00Z", 1)
     ]

@@ -104,10 +104,6 @@ def require_at_most_once(jobs: JobScene, seed: int, ticks: int) -> None:
         assert jobs.begin("validate", cwd=root).wait().status == 0
 
 
-def test_a_random_sequence_of_kills_starts_no_slot_twice(jobs: JobScene) -> None:
-    require_at_most_once(jobs, 1, 6)
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(30))
 def test_random_sequences_of_kills_start_no_slot_twice(jobs: JobScene, seed: int) -> None:

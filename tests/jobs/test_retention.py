@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from platformstate.actions.jobs_keep import keep_run
 from platformstate.actions.jobs_prune import prune_jobs
 from platformstate.actions.jobs_run import RunRequest, run_job
@@ -42,6 +44,7 @@ def pruned(store: Store, known: dict[str, str], before: str | None = None) -> tu
     return gone, {known[row["run"]]: row["reason"] for row in data["skipped"]}
 
 
+@pytest.mark.soak
 def test_failed_runs_stay_longer_and_pinned_ones_for_ever(jobs: JobScene) -> None:
     job(jobs)
     known = ran(jobs, "03-01", "03-02!", "03-03", "03-15", "03-20", "03-21", "03-22")

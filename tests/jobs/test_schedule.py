@@ -31,8 +31,8 @@ def cron_job(jobs: JobScene, name: str, script: str | None = None, **spec: Any) 
 def begun(jobs: JobScene, *names: str, now: str = FIRST) -> None:
     """Land and approve what there is, and let the first tick set the cursors."""
     jobs.ready(*names)
-    document = tick(jobs, now).document
-    assert document["data"]["started"] == document["data"]["recorded"] == []
+    data = jobs.ticked(now)
+    assert data["started"] == data["recorded"] == []
 
 
 def ranges(jobs: JobScene, name: str) -> list[tuple[str, str | None, str, str, int]]:

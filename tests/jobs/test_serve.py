@@ -8,13 +8,15 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from tests.forking import Command
 from tests.jobs.scenes import JobScene, until
 from tests.jobs.test_schedule import EVERY_5, begun, cron_job, ranges, runs, tick
 from tests.jobs.test_worktrees import tick_in, told, worktree
 
 # Where serve, or a conductor of it, dies; None: serve is killed while the step runs.
-PHASES = ("jobs.claimed", "conduct.started", "conduct.marker", "conduct.receipt", "jobs.ledger", None)
+PHASES = ("jobs.claimed", None, "conduct.started", "conduct.marker", "conduct.receipt", "jobs.ledger")
 
 
 def serving(jobs: JobScene, now: str, root: Path | None = None, **env: str) -> Command:
@@ -32,13 +34,14 @@ def wait_for_loss(served: Command) -> None:
     until(lambda: "job_lost" in served.printed, "no conductor died")
 
 
-def test_serve_killed_in_each_phase_leaves_one_effect_and_one_line_a_slot(jobs: JobScene) -> None:
+@pytest.mark.parametrize("phases", [PHASES[:2], pytest.param(PHASES, marks=pytest.mark.soak)])
+def test_serve_killed_in_each_phase_leaves_one_effect_and_one_line_a_slot(
+    jobs: JobScene, phases: tuple[str | None, ...]
+) -> None:
     cron_job(jobs, "export", f'echo "$PLATFORMSTATE_SLOT" >> {jobs.effects_file}; sleep 0.3')
     begun(jobs)
-    slots = [
-        f"2026-03-02T{minute // 60:02}:{minute % 60:02}:00Z" for minute in range(5, 5 + 5 * len(PHASES), 5)
-    ]
-    for slot, point in zip(slots, PHASES, strict=True):
+    slots = [f"2026-03-02T00:{minute:02}:00Z" for minute in range(5, 5 + 5 * len(phases), 5)]
+    for number, (slot, point) in enumerate(zip(slots, phases, strict=True), 1):
         now = f"{slot[:17]}01Z"
         served = serving(jobs, now, **({"PLATFORMSTATE_FAILPOINT": point} if point else {}))
         if point == "jobs.claimed":
@@ -46,16 +49,19 @@ def test_serve_killed_in_each_phase_leaves_one_effect_and_one_line_a_slot(jobs: 
         elif point is None:
             jobs.wait_for(slot)
             kill(served)
-            until(lambda: len(runs(jobs, "export")) == len(PHASES), "the run did not go on without serve")
+            until(
+                lambda many=number: len(runs(jobs, "export")) == many, "the run did not go on without serve"
+            )
         else:
             wait_for_loss(served)
             kill(served)
         tick(jobs, f"{slot[:17]}40Z")
-        assert jobs.effects.split() == slots[: slots.index(slot) + 1]
+        assert jobs.effects.split() == slots[:number]
     assert len(runs(jobs, "export")) == len(set(runs(jobs, "export"))) == len(slots)
     assert ranges(jobs, "export") == []
 
 
+@pytest.mark.soak
 def test_two_serves_in_two_worktrees_ticks_and_prunes_at_once_start_each_slot_once(jobs: JobScene) -> None:
     names = [f"job-{number}" for number in range(8)]
     for name in names:
@@ -79,6 +85,7 @@ def test_two_serves_in_two_worktrees_ticks_and_prunes_at_once_start_each_slot_on
         assert sum('"ended_at"' in line for line in told(name, home, side)) == 1
 
 
+@pytest.mark.soak
 def test_a_clock_that_jumps_back_and_forth_over_a_repeated_hour_fires_each_slot_once(jobs: JobScene) -> None:
     for name, cron in (("fixed", "30 2 * * *"), ("real", "*/30 2 * * *")):
         trigger = {**EVERY_5, "cron": cron, "timezone": "Europe/Berlin"}

@@ -13,6 +13,7 @@ from tests.jobs.scenes import JobScene
 from tests.jobs.test_schedule import begun, cron_job
 
 DUE, AGAIN = "2026-03-02T00:05:01Z", "2026-03-02T00:05:20Z"
+LATER = {"PLATFORMSTATE_NOW": AGAIN}
 RUN = "20260302t000500z"
 POINTS = (
     "jobs.claimed", "conduct.pin-temp", "conduct.pin-renamed", "conduct.started", "conduct.marker",
@@ -55,18 +56,7 @@ def cron_jobs(jobs: JobScene, points: tuple[str, ...]) -> dict[str, str]:
 def test_a_conductor_killed_anywhere_and_ticks_of_two_worktrees_make_one_effect(
     jobs: JobScene, killed_in: str
 ) -> None:
-    require_one_effect_each(jobs, POINTS, killed_in)
-
-
-def test_a_conductor_killed_before_its_first_step_and_ticks_of_two_worktrees_make_one_effect(
-    jobs: JobScene,
-) -> None:
-    require_one_effect_each(jobs, ("conduct.pin-renamed", "conduct.started"), "side")
-
-
-def require_one_effect_each(jobs: JobScene, points: tuple[str, ...], killed_in: str) -> None:
-    """Kill a conductor at each point, one of the other worktree at its end, and tick in both."""
-    names = cron_jobs(jobs, points)
+    names = cron_jobs(jobs, POINTS)
     home, side = jobs.repo.root, worktree(jobs)
     here, there = (home, side) if killed_in == "home" else (side, home)
     for point, name in names.items():
@@ -90,7 +80,7 @@ def crashed_in_side(jobs: JobScene, point: str) -> tuple[Path, Path]:
 
 
 def status_in(jobs: JobScene, root: Path) -> dict[str, object]:
-    ran = jobs.begin("jobs", "status", "export", "--json", cwd=root).wait()
+    ran = jobs.begin("jobs", "status", "export", "--json", env=LATER, cwd=root).wait()
     found: dict[str, object] = ran.document["data"]["jobs"][0]
     return found
 
@@ -99,14 +89,13 @@ def test_a_run_that_died_in_a_living_worktree_is_left_to_it_and_told_of(jobs: Jo
     home, side = crashed_in_side(jobs, "conduct.started")
     moved = side.with_name("moved")
     jobs.repo.git("worktree", "move", str(side), str(moved))
-    for _ in range(2):
-        ticked = tick_in(jobs, home, AGAIN)
-        assert ticked.status == 6
-        assert ticked.document["data"]["waiting"] == [
-            {"job": "export", "run": RUN, "reason": "crashed_elsewhere"}
-        ]
+    ticked = tick_in(jobs, home, AGAIN)
+    assert ticked.status == 6
+    assert ticked.document["data"]["waiting"] == [
+        {"job": "export", "run": RUN, "reason": "crashed_elsewhere"}
+    ]
     assert status_in(jobs, home)["elsewhere"] == [{"run": RUN, "worktree": str(moved)}]
-    text = jobs.begin("jobs", "status", cwd=home).wait().stdout
+    text = jobs.begin("jobs", "status", env=LATER, cwd=home).wait().stdout
     assert f"platformctl -C {moved} jobs tick" in text
     assert tick_in(jobs, moved, AGAIN).document["data"]["reconciled"][0]["status"] == "succeeded"
     assert tick_in(jobs, home, AGAIN).document["data"]["waiting"] == []
@@ -114,7 +103,7 @@ def test_a_run_that_died_in_a_living_worktree_is_left_to_it_and_told_of(jobs: Jo
     assert len(told("export", home, moved)) == 1
 
 
-@pytest.mark.parametrize("is_locked", [False, True])
+@pytest.mark.parametrize("is_locked", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_before_its_first_step_a_run_of_a_removed_worktree_comes_to_nothing(
     jobs: JobScene, is_locked: bool
 ) -> None:
@@ -154,6 +143,7 @@ def test_a_run_whose_worktree_is_gone_after_its_first_step_began_is_lost_and_tol
     assert jobs.run_ctl("validate").status == 0
 
 
+@pytest.mark.soak
 def test_worktrees_of_a_bare_repository_leave_each_other_their_runs(jobs: JobScene) -> None:
     cron_job(jobs, "export")
     begun(jobs)

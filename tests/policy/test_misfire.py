@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from platformstate.policy.misfire import Due, Misfire, Policy, Unfired, parted, settle
+from platformstate.policy.misfire import Due, Misfire, Policy, Unfired, parted, settle, stretches
 from platformstate.policy.slots import fires_after
 
 CURSOR = datetime(2026, 3, 2, 0, 0, 30, tzinfo=UTC)
@@ -85,7 +85,8 @@ def test_no_part_of_a_range_spans_a_slot_that_is_told_of_otherwise() -> None:
     slot = [datetime(2026, 3, 2, 0, minute, tzinfo=UTC) for minute in range(8)]
     due = [slot[0], slot[2], slot[3], slot[4], slot[6], slot[7]]
     whole = Unfired("coalesced", None, slot[0], slot[6], 5)
-    parts = list(parted(whole, due, {slot[5]}, slot[2]))
+    runs = stretches(due, {slot[5]}, slot[2])
+    parts = list(parted(whole, runs))
     assert [(part.slot, part.to, part.slot_count) for part in parts] == [
         (slot[0], slot[0], 1), (slot[2], slot[2], 1), (slot[3], slot[4], 2), (slot[6], slot[6], 1),
     ]  # fmt: skip

@@ -10,7 +10,8 @@ from platformstate.core.document import Document
 from platformstate.core.kind import Kind
 from platformstate.policy.history import FileHistory, history_problems
 from platformstate.policy.identity import duplicate_problems, journal_identity_problems
-from platformstate.policy.references import circle_through, cross_problems
+from platformstate.policy.present import Present
+from platformstate.policy.references import circle_through, reference_problems
 
 RUN = "20261120t101130z-7fq2ka"
 TASK_PATH = "state/tasks/a/task.md"
@@ -47,7 +48,7 @@ def run(**fields: Any) -> Document[Any]:
     ],
 )
 def test_a_reference_leads_to_a_record_of_its_kind(fields: dict[str, Any], codes: list[str]) -> None:
-    assert [problem.code for problem in cross_problems([run(**fields)], PRESENT)] == codes
+    assert [problem.code for problem in reference_problems(run(**fields), Present(PRESENT))] == codes
 
 
 def test_a_call_leads_to_a_procedure() -> None:
@@ -57,7 +58,9 @@ def test_a_call_leads_to_a_procedure() -> None:
         Kind[Any]("procedure"), path, {"schema": "procedure/1", "id": "release", "steps": steps}
     )
     present = PRESENT | {path, "state/procedures/deploy/procedure.md"}
-    assert [problem.code for problem in cross_problems([caller], present)] == ["reference_kind_wrong"]
+    assert [problem.code for problem in reference_problems(caller, Present(present))] == [
+        "reference_kind_wrong"
+    ]
 
 
 def test_a_circle_is_told_once_with_its_way() -> None:

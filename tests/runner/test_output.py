@@ -16,13 +16,13 @@ from tests.runner.conftest import Bench, Driver, until
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 
 
-def copied(root: Path, data: bytes, *, apart: bytes | None = None) -> Output:
+def copied(root: Path, data: bytes, *, apart: bytes | None = None, limit: int = 2**20) -> Output:
     spools = []
     for number, text in enumerate((data, apart)):
         if text is not None:
             (root / f"spool{number}").write_bytes(text)
             spools.append(os.open(root / f"spool{number}", os.O_RDONLY))
-    log = LogCopy(root, "logs/0.1.log", spools, ["value-of-mine"])
+    log = LogCopy(root, "logs/0.1.log", spools, ["value-of-mine"], limit=limit)
     output = log.finish()
     for spool in spools:
         os.close(spool)
@@ -81,6 +81,14 @@ def test_a_log_over_512_kib_keeps_its_first_and_last_256(tmp_path: Path) -> None
 def test_a_log_of_just_512_kib_is_whole(tmp_path: Path) -> None:
     copied(tmp_path, b"x" * (512 * 1024))
     assert (tmp_path / "logs/0.1.log").stat().st_size == 512 * 1024
+
+
+def test_a_flood_is_copied_up_to_the_limit_and_the_cut_shows_no_part_of_a_secret(tmp_path: Path) -> None:
+    flood = b"x" * 10_000 + b"value-of-mine" + b"y" * 3_000_000
+    output = copied(tmp_path, flood, limit=10_008)
+    shown = (tmp_path / "logs/0.1.log").read_bytes()
+    assert output.bytes == len(shown) <= 10_000
+    assert set(shown) <= {ord("x")}
 
 
 def test_the_log_grows_while_the_step_runs(bench: Bench, driver: Driver) -> None:

@@ -197,6 +197,14 @@ def test_output_over_the_limit_ends_the_step(bench: Bench) -> None:
     assert ended.outcome == "output_exceeded"
 
 
+def test_what_floods_on_after_term_has_no_grace_and_fills_no_log(bench: Bench) -> None:
+    begun = time.monotonic()
+    ended = bench.sh("trap '' TERM; while :; do echo yyyyyyyyyyyyyyyy; done", output_limit=10_000, grace_s=60)
+    assert time.monotonic() - begun < LONG_BEFORE_S
+    assert ended.outcome == "output_exceeded"
+    assert ended.output.bytes <= 10_000
+
+
 def test_output_over_the_limit_counts_when_the_step_ended_first(bench: Bench) -> None:
     assert bench.sh("head -c 20000 /dev/zero", output_limit=10_000).outcome == "output_exceeded"
 

@@ -81,3 +81,30 @@ def test_names_that_a_writer_has_not_finished_are_no_files(tmp_path: Path) -> No
     assert tree.names("state") == ["a.md"]
     assert tree.names("nothing") == []
     assert [entry.path for entry in tree.entries()] == ["state/a.md"]
+
+
+def test_many_files_are_read_as_each_alone(tmp_path: Path) -> None:
+    for folder in ("a/b", "d"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("a/x", "a/b/y", "d/z"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "a/link").symlink_to("x")
+    (tmp_path / "linked").symlink_to("a")
+    os.mkfifo(tmp_path / "a/pipe")
+    names = ("a/x", "a/b/y", "a/b", "a/x/y", "a/link", "linked/x", "a/pipe", "nowhere", "no/where/x", "d/z")
+    orders = [(*names[at:], *names[:at], *names[::-3]) for at in range(len(names))]
+    for root in (tmp_path, tmp_path / "vanished"):
+        tree = WorkTree(root)
+        for order in orders:
+            alone = [(name, data) for name in order if (data := read_alone(tree, name)) is not None]
+            assert list(tree.read(order)) == alone
+
+
+def read_alone(tree: WorkTree, name: str) -> bytes | None:
+    """Return a file's bytes, None when it is absent or refused as a link or no file."""
+    try:
+        return tree.bytes_of(name)
+    except StateError as refused:
+        if refused.code not in ("path_symlink", "path_not_regular"):
+            raise
+        return None

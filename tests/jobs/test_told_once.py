@@ -1,0 +1,110 @@
+"""Each slot is told of once: lines span no slot of another's, and no worktree's line is lost on the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from platformstate.actions.job_decide import decide_job, record_skipped
+from platformstate.actions.job_specs import trusted_job
+from platformstate.actions.recipes import require_trusted
+from platformstate.core.instants import moment, stamp
+from platformstate.runner import Claim, JobFiles
+from platformstate.store.opened import open_store
+from tests.jobs.scenes import JobScene
+from tests.jobs.test_crash_sequences import accounts
+from tests.jobs.test_pool import taken
+from tests.jobs.test_schedule import begun, cron_job, ranges, runs, tick
+from tests.jobs.test_worktrees import tick_in, worktree
+
+ALL = {"misfire": {"policy": "all"}}
+
+
+def at(minutes: str) -> str:
+    return f"2026-03-02T00:{minutes}Z"
+
+
+def claimed(jobs: JobScene, minute: str, trigger: str = "cron") -> Claim:
+    """Claim a slot of `export` as another process would; it has come to nothing when its lock is let go."""
+    slot = at(f"{minute}:00")
+    said = {"slot": slot, "trigger": trigger, "worktree": "."}
+    claim = JobFiles(jobs.repo.root / ".git", "export").claim(stamp(slot), said)
+    assert claim is not None
+    return claim
+
+
+def told(jobs: JobScene) -> list[tuple[str, str, str, int]]:
+    """Return the ranges of `export`: the status, the minutes of the first and the last slot, how many."""
+    return [(row[0], row[2][14:16], row[3][14:16], row[4]) for row in ranges(jobs, "export")]
+
+
+def test_slots_that_are_skipped_are_told_around_one_that_runs(jobs: JobScene) -> None:
+    cron_job(jobs, "export", **ALL)
+    begun(jobs)
+    claimed(jobs, "05").started()
+    running = claimed(jobs, "10")
+    with taken(jobs, "export"):
+        data = jobs.ticked(at("20:01"))
+    running.started()
+    assert told(jobs) == [("skipped_overlap", "05", "05", 1), ("skipped_overlap", "15", "20", 2)]
+    assert len(data["recorded"]) == 2
+
+
+def test_slots_that_found_no_place_in_time_are_told_around_one_that_runs(jobs: JobScene) -> None:
+    cron_job(jobs, "export", overlap={"policy": "queue"}, **ALL)
+    begun(jobs)
+    running = claimed(jobs, "10")
+    store = open_store(jobs.repo.root, durability="fast")
+    spec = trusted_job(store, "export", str(require_trusted(store).commit))
+    with taken(jobs, "export"):
+        decided = decide_job(store, spec, moment(at("15:01")))
+    assert [firing.slot for firing, _ in decided.firings] == [at("05:00"), at("15:00")]
+    decided.waiting_in.refusal = "queue_timeout"
+    record_skipped(decided)
+    running.started()
+    decided.let_go()
+    assert told(jobs) == [("skipped_overlap", "05", "05", 1), ("skipped_overlap", "15", "15", 1)]
+
+
+def test_slots_that_are_coalesced_are_told_around_those_of_a_pause(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    jobs.run_ctl(
+        "jobs", "pause", "export", "--reason", "moving", "--until", at("11:00"),
+        env={"PLATFORMSTATE_NOW": at("09:00")}, check=True,
+    )  # fmt: skip
+    jobs.ticked(at("20:01"))
+    assert told(jobs) == [
+        ("skipped_paused", "10", "10", 1), ("coalesced", "05", "05", 1), ("coalesced", "15", "15", 1),
+    ]  # fmt: skip
+
+
+def test_what_two_worktrees_told_before_they_were_killed_is_known_to_both(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    home, side = jobs.repo.root, worktree(jobs)
+    deaths = ((home, "05", "jobs.claimed"), (side, "10", "jobs.ledger"), (home, "15", "jobs.ledger"))
+    for root, minute, point in deaths:
+        assert tick_in(jobs, root, at(f"{minute}:01"), PLATFORMSTATE_FAILPOINT=point).status < 0
+    tick_in(jobs, home, at("20:01"))
+    assert accounts("export", (home, side)) == Counter(
+        at(f"{minute}:00") for minute in ("05", "10", "15", "20")
+    )
+
+
+def test_slots_that_were_told_are_not_due_when_the_clock_goes_back(jobs: JobScene) -> None:
+    cron_job(jobs, "export", **ALL)
+    begun(jobs)
+    with taken(jobs, "export"):
+        assert tick(jobs, at("10:01"), PLATFORMSTATE_FAILPOINT="jobs.ledger").status < 0
+    for minutes in ("09:59", "10:30", "15:01"):
+        jobs.ticked(at(minutes))
+    assert told(jobs) == [("skipped_overlap", "05", "10", 2)]
+    assert runs(jobs, "export") == ["20260302t001500z"]
+
+
+def test_a_backfill_that_died_with_a_claim_takes_no_slot_from_the_schedule(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    claimed(jobs, "05", "backfill").started()
+    jobs.ticked(at("05:01"))
+    assert runs(jobs, "export") == ["20260302t000500z"]
