@@ -24,7 +24,7 @@ Line = Mapping[str, Any]
 
 
 class Stranded(NamedTuple):
-    """A run that died in another worktree: it goes on there, where `root` is; None when that is gone."""
+    """A run that died in another worktree: it goes on there, where `root` is; None when it or its journal is gone."""
 
     run: str
     root: Path | None
@@ -99,11 +99,14 @@ def _standing(store: Store, files: JobFiles, run: str, worktree: str) -> str | S
     if files.told_in(run) is not None:
         return _ENDED
     root = _root_of(store, worktree)
-    if not has_marked(site) and not _has_journal(site, root):
+    has_journal = _has_journal(site, root)
+    if not has_marked(site) and not has_journal:
         return _VOID
-    if root == store.root or site.lease.is_held():
+    if site.lease.is_held() or (root == store.root and (has_journal or is_committed(store, site))):
         return _HELD
-    return _ENDED if root is not None and _is_told(root, files.job, run) else Stranded(run, root)
+    if root is not None and _is_told(root, files.job, run):
+        return _ENDED
+    return Stranded(run, root if has_journal else None)
 
 
 def _root_of(store: Store, worktree: str) -> Path | None:
@@ -120,6 +123,11 @@ def _is_told(root: Path, job: str, run: str) -> bool:
 
 def _has_journal(site: RunSite, root: Path | None) -> bool:
     return root is not None and (not root.is_dir() or has_begun(replace(site, root=root)))
+
+
+def is_committed(store: Store, site: RunSite) -> bool:
+    """Say whether a branch holds a run's journal: it goes on where that is checked out."""
+    return bool(store.repository.run(["log", "--all", "-1", "--format=%H", "--", site.journal], check=False))
 
 
 def _is_recorded(said: Line, ranges: Iterable[tuple[str, str]], opened: OpenRange | None) -> bool:

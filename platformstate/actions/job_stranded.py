@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.job_claims import Claims, Stranded, claims_of
+from platformstate.actions.job_claims import Claims, claims_of, is_committed
 from platformstate.actions.job_firing import claimed_firing
 from platformstate.actions.job_ledger import read_ledger, record_line
 from platformstate.actions.run_site import site_of
@@ -39,13 +39,14 @@ def record_lost(store: Store, job: str, claims: Claims) -> list[dict[str, Any]]:
 
     One that a branch holds goes on where that is checked out. The caller holds the job's lock.
     """
-    gone = [one for one in claims.stranded if one.root is None and not _is_committed(store, job, one)]
-    return [row for row in (_recorded(store, job, one.run) for one in gone) if row is not None]
-
-
-def _is_committed(store: Store, job: str, one: Stranded) -> bool:
-    journal = site_of(store, f"job/{job}", one.run).journal
-    return bool(store.repository.run(["log", "--all", "-1", "--format=%H", "--", journal], check=False))
+    sites = [site_of(store, f"job/{job}", one.run) for one in claims.stranded if one.root is None]
+    gone = [site for site in sites if not is_committed(store, site)]
+    rows = []
+    for site in gone:
+        if (row := _recorded(store, job, site.run)) is not None:
+            site.lease.clear()
+            rows.append(row)
+    return rows
 
 
 def _recorded(store: Store, job: str, run: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from platformstate.actions.answer import EXIT_PENDING, Answer
 from platformstate.actions.jobs_resting import Watch
 from platformstate.core.instants import moment
-from platformstate.errors import StateError
+from platformstate.errors import StateError, Warned
 from platformstate.policy.journal import TERMINAL
 from platformstate.runner.forked import Flock
 
@@ -104,11 +104,16 @@ def recorded_row(line: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(done: Pass, ledger: Ledger, commit: bool | None) -> Answer:
     data = ledger.told(done, bool(commit))
+    left = data["ledger"]["pending"] if commit else 0
+    notes = (
+        (Warned("commit_pending", f"lines of ledgers that wait for their commit: {left}"),) if left else ()
+    )
     if done.has_failed_run or done.problems:
         message = "a run failed" if done.has_failed_run else f"{done.problems[0]['job']} cannot be run"
         hint = "platformctl jobs status"
-        return Answer(data, error=StateError("job_runs_failed", message, hint=hint, data=data))
-    return Answer(data, exit_status=EXIT_PENDING if done.waiting else 0)
+        error = StateError("job_runs_failed", message, hint=hint, data=data)
+        return Answer(data, warnings=notes, error=error)
+    return Answer(data, warnings=notes, exit_status=EXIT_PENDING if done.waiting or left else 0)
 
 
 class Ledger:
@@ -130,7 +135,8 @@ class Ledger:
         """Commit the lines when it is time to, and return what a pass did."""
         pending = [] if self._store.dry_run else self._pending()
         if pending and (commit or done.has_failed_run or _is_due(self._store, pending)):
-            pending = self._pending() if self._commit(done) else pending
+            self._commit(done)
+            pending = self._pending()  # also when an earlier write that waited took them along
         self.pending = {str(line["job"]) for line in pending}
         appended = 0 if self._store.dry_run else done.appended
         rows = ("now", "started", "recorded", "reconciled", "waiting", "problems")
@@ -146,7 +152,7 @@ class Ledger:
 
         return pending_lines(self._store, self._names)
 
-    def _commit(self, done: Pass) -> bool:
+    def _commit(self, done: Pass) -> None:
         """Commit what can be; a job whose files cannot be committed is a problem of the pass, once."""
         from platformstate.actions.job_commit import commit_each
         from platformstate.runner.forked import refusal
@@ -154,14 +160,12 @@ class Ledger:
         try:
             written, refused = commit_each(self._store, self._names)
         except StateError:
-            return False  # the lines are durable; whatever stands in the way, a later commit takes them along
+            return  # the lines are durable; whatever stands in the way, a later commit takes them along
         known = {(row["job"], row["code"]) for row in done.problems}
         rows = [refusal(job, error) for job, error in refused.items()]
         done.problems += [row for row in rows if (row["job"], row["code"]) not in known]
-        if written is None:
-            return False
-        self._said = {"committed": written.state == "committed", "commit": written.commit}
-        return written.state == "committed"
+        if written is not None:
+            self._said = {"committed": written.state == "committed", "commit": written.commit}
 
 
 def _is_due(store: Store, lines: Sequence[dict[str, Any]]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +13,7 @@ from platformstate.policy.slots import fires_after
 
 _NOT_A_SLOT: Final = ("paused", "resumed", "pruned")
 _SET_BACK: Final = timedelta(hours=1)  # a clock that went back further is believed before a line
+_LAST: Final = datetime.max.replace(tzinfo=UTC) - _SET_BACK
 _NEVER: Final = "9999-12-31T23:59:59Z"
 _BY_HAND: Final = ("replay", "backfill")  # their slots say nothing of how far the schedule has come
 
@@ -71,7 +72,8 @@ def cursor_of(
     known = _cursor(said)
     lines = list(lines)
     told = (_last_slot(line) for line in lines if line.get("schedule") == schedule)
-    newest = max((slot for slot in told if slot <= instant(now + _SET_BACK)), default="")
+    ahead = instant(min(now, _LAST) + _SET_BACK)
+    newest = max((slot for slot in told if slot <= ahead), default="")
     if known is None:
         return Cursor(newest or instant(now), schedule)
     opened = None if known.open is None or _is_written(known.open, lines) else known.open

@@ -330,3 +330,16 @@ def test_lines_are_committed_when_a_run_failed_when_asked_and_when_they_are_old(
     ]
     assert tick(jobs, "2026-03-02T00:35:30Z").document["data"]["ledger"]["committed"]
     assert jobs.repo.git("status", "--porcelain") == ""
+
+
+def test_a_tick_that_is_asked_to_commit_tells_what_it_could_not(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    tick(jobs, "2026-03-02T00:05:01Z")
+    jobs.repo.git("checkout", "-q", "--detach")
+    ran = tick(jobs, "2026-03-02T00:06:00Z", "--commit")
+    assert ran.status == 6
+    assert [row["code"] for row in ran.document["warnings"]] == ["commit_pending"]
+    assert ran.document["data"]["ledger"]["pending"] == 1
+    jobs.repo.git("checkout", "-q", "main")
+    assert tick(jobs, "2026-03-02T00:07:00Z", "--commit").status == 0

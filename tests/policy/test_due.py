@@ -133,3 +133,8 @@ def test_a_pause_that_is_not_over_has_no_end() -> None:
     spans = paused_spans([{"status": "paused", "at": instant(START), "until": None}])
     far = START + timedelta(days=365_000)
     assert asleep([START - timedelta(minutes=1), START, far], spans) == [START, far]
+
+
+def test_a_cursor_stands_in_the_last_minute_that_a_clock_can_tell() -> None:
+    now = datetime.max.replace(tzinfo=UTC, microsecond=0)
+    assert cursor_of(None, [], TRIGGER, now).slot == instant(now)
