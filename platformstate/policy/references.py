@@ -161,7 +161,7 @@ def is_in_a_chain(document: Document[Any]) -> bool:
 
 
 def _bears(document: Document[Any], field: str) -> bool:
-    return field in document.meta and document.kind.name in CHAINS[field][0]
+    return bool(document.meta.get(field)) and document.kind.name in CHAINS[field][0]
 
 
 def _circles(

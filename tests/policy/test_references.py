@@ -63,6 +63,13 @@ def test_a_call_leads_to_a_procedure() -> None:
     ]
 
 
+def test_a_checkpoint_is_looked_for_at_its_own_subject() -> None:
+    paths = [f"state/tasks/{task}/runs/{RUN}/checkpoints/c1.md" for task in ("a", "b")]
+    present = Present(paths)
+    assert [present.checkpoint("c1", f"state/tasks/{task}/") for task in ("a", "b", "c")] == [*paths, None]
+    assert present.checkpoint("c2", "state/") is None
+
+
 def test_a_circle_is_told_once_with_its_way() -> None:
     edges = {"a": ["b"], "b": ["c", "x"], "c": ["a"], "x": []}
     assert circle_through("a", edges) == ["a", "b", "c"]
