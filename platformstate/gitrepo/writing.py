@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ from platformstate.gitrepo.repository import Repository
 from platformstate.gitrepo.signing import Signing
 
 SCRATCH_REF: Final = "refs/platformstate/next"
+_NAMES_GIT: Final = "GIT_PYTHON_GIT_EXECUTABLE"
 _NO_ROOM_BYTES: Final = 1 << 16
 _MAX_CACHEINFO: Final = 200
 _NO_FSYNC: Final = ("-c", "core.fsync=none")
@@ -64,15 +66,25 @@ _NOW: Final = {"GIT_COMMITTER_DATE": ""}
 
 
 def load_git() -> None:
-    """Import GitPython, for which there is time while git does something else."""
-    import git.cmd  # noqa: F401
+    """Import GitPython, which runs git meanwhile: the program that we run, named to it for as long as that takes."""
+    if "git.cmd" in sys.modules:
+        return
+    from shutil import which
+
+    program = which("git", path=program_path(os.environ).get("PATH"))
+    named = program is not None and os.environ.setdefault(_NAMES_GIT, program) is program
+    try:
+        import git.cmd  # noqa: F401
+    finally:
+        if named:
+            del os.environ[_NAMES_GIT]
 
 
 class Writer:
     """Writes objects, an index and refs of one repository; `durable` waits for the disk each time."""
 
     def __init__(self, repository: Repository, *, durable: bool = True) -> None:
-        _name_git()
+        load_git()
         from git.cmd import Git
 
         self._repository = repository
@@ -181,15 +193,6 @@ class Writer:
         found = _CRASH_REPORT.search(stderr)
         if found:
             Path(self._repository.place, found[1]).unlink(missing_ok=True)
-
-
-def _name_git() -> None:
-    """Tell GitPython, which runs git while it is imported, the one that we run."""
-    from shutil import which
-
-    program = which("git", path=program_path(os.environ).get("PATH"))
-    if program is not None:
-        os.environ.setdefault("GIT_PYTHON_GIT_EXECUTABLE", program)
 
 
 def _cacheinfo(staged: Sequence[Staged]) -> list[str]:
