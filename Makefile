@@ -30,7 +30,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/platformctl demo
 
 test: $(VENV)/.installed-test
-	@PLATFORMSTATE_REQUIRE_PG=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
+	@PLATFORMSTATE_REQUIRE_PG=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 soak: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m soak
