@@ -1,21 +1,23 @@
-"""One COPY at a time, left open while the next rows are made, so that the server works meanwhile."""
+"""A COPY for each batch of rows, whose end is not waited for: the server works while the next rows are made.
+
+Source: "Command Execution Functions" and "Functions Associated with the COPY Command", libpq's manual.
+"""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, suppress
-from typing import Final
+from collections.abc import Generator
+from contextlib import suppress
 
 import psycopg
+from psycopg import pq
+from psycopg.copy import LibpqWriter
+from psycopg.errors import error_from_result
+from psycopg.waiting import Ready, Wait
 
 from platformstate.exporter import pg_binary
 from platformstate.exporter.pg_connect import Connection, sql
 
-# To statement_timeout a COPY is one statement: it ends before the making of its rows can take long.
-MOST_BYTES: Final = 1 << 23
-
-
-class _Abandoned(Exception):
-    """What the server is told of a COPY that is given up."""
+Waiting = Generator[Wait, Ready | int, None]
 
 
 class Copying:
@@ -23,39 +25,57 @@ class Copying:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._open: tuple[str, AbstractContextManager[psycopg.Copy], psycopg.Copy] | None = None
-        self._sent = 0
+        self._unanswered = False
 
     def write(self, statement: str, tuples: bytes) -> None:
-        """Send tuples through a COPY statement, the open one if it is the same."""
-        copy = self._begun(statement)
-        copy.write(tuples)
-        # The driver keeps the end of a message back, without which the server takes nothing of it.
-        self._connection.pgconn.flush()
-        self._sent += len(tuples)
-
-    def _begun(self, statement: str) -> psycopg.Copy:
-        if self._open is not None and self._open[0] == statement and self._sent < MOST_BYTES:
-            return self._open[2]
+        """Send tuples through a COPY statement. Raises: psycopg.Error, also for the batch before."""
         self.end()
-        context = self._connection.cursor().copy(sql(statement))
-        copy = context.__enter__()
-        self._open, self._sent = (statement, context, copy), 0
-        copy.write(pg_binary.HEADER)
-        return copy
+        cursor = self._connection.cursor()
+        with cursor.copy(sql(statement), writer=_Unawaited(cursor)) as copy:
+            copy.write(pg_binary.HEADER)
+            copy.write(tuples)
+            copy.write(pg_binary.TRAILER)
+        self._unanswered = True
 
     def end(self) -> None:
-        """Wait until the server has taken everything that was sent."""
-        if self._open is not None:
-            _, context, copy = self._open
-            copy.write(pg_binary.TRAILER)
-            self._open = None
-            context.__exit__(None, None, None)
+        """Wait until the server has taken everything that was sent. Raises: psycopg.Error."""
+        if self._unanswered:
+            self._unanswered = False
+            self._connection.wait(_answered(self._connection.pgconn))
 
     def abandon(self) -> None:
-        """Give up what is open; the transaction is to be rolled back."""
-        if self._open is not None:
-            _, context, _ = self._open
-            self._open = None
-            with suppress(psycopg.Error):
-                context.__exit__(_Abandoned, _Abandoned(), None)
+        """Give up what was sent; the transaction is to be rolled back."""
+        with suppress(psycopg.Error):
+            self.end()
+
+
+class _Unawaited(LibpqWriter):
+    """Says the end of a COPY and leaves the answer for later."""
+
+    def finish(self, exc: BaseException | None = None) -> None:
+        if exc is not None:
+            super().finish(exc)
+        else:
+            self.connection.wait(_ended(self.connection.pgconn))
+
+
+def _ended(pgconn: pq.abc.PGconn) -> Waiting:
+    while pgconn.put_copy_end() == 0:
+        yield Wait.W
+    while pgconn.flush():
+        yield Wait.W
+
+
+def _answered(pgconn: pq.abc.PGconn) -> Waiting:
+    failed = None
+    while True:
+        while pgconn.is_busy():
+            yield Wait.R
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:
+            break
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            failed = failed or result
+    if failed is not None:
+        raise error_from_result(failed)
