@@ -20,7 +20,7 @@ def compared(
     staged: dict[str, Staged] = {name: {} for name in TABLES}
     seen: dict[bytes | None, str] = {}
     source.problems = []
-    for number, (record, _, found) in enumerate(rows(source, work.entries), 1):
+    for number, (record, found, _) in enumerate(rows(source, work.entries), 1):
         if problem := twice(seen, record, found):
             source.problems.append(problem)
         for row in found:

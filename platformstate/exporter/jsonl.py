@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from platformstate.exporter.canonical import hashed_columns, json_text
-from platformstate.exporter.parity import Expected, Fields, every_row, exported
+from platformstate.exporter.parity import Expected, every_row, exported
 from platformstate.exporter.pg_text import EVERY
+from platformstate.exporter.rows import Fields
 from platformstate.exporter.source import Source
 
 _BARE = frozenset({"jsonb", "integer", "bigint", "boolean"})

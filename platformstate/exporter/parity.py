@@ -11,14 +11,13 @@ from platformstate.exporter import canonical
 from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.pg_text import EVERY
-from platformstate.exporter.rows import PARSER_VERSION, inventory_rows
+from platformstate.exporter.rows import PARSER_VERSION, Fields
 from platformstate.exporter.source import Source
 from platformstate.exporter.staging import refused, rows
 from platformstate.exporter.state import Head
 from platformstate.exporter.units import unit_of
 
 SHOWN: Final = 20
-Fields = tuple[bytes | None, ...]
 
 
 class Shard(NamedTuple):
@@ -121,12 +120,11 @@ class Expected:
 
 def every_row(source: Source, entries: list[Entry]) -> Iterator[tuple[str, int, bytes, Fields]]:
     """Yield table, shard, hash and fields of every row of a commit, the inventory's too. Raises: state_invalid."""
-    store = source.wanted.store
     inventory = EVERY["source_file"]
-    for record, files, found in rows(source, entries):
+    for record, found, listed in rows(source, entries):
         for row in found:
             yield record.unit.table, row.shard, row.hash, row.fields
-        for fields in inventory_rows(store, record, files):
+        for fields in listed:
             key = fields[: len(inventory.key)]
             yield "source_file", canonical.shard(key), canonical.row_hash("source_file", fields), fields
     if source.problems:

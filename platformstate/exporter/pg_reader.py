@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from platformstate.exporter import pg_catalog, pg_text
 from platformstate.exporter.catalog import Drift
-from platformstate.exporter.parity import Fields, Shard
+from platformstate.exporter.parity import Shard
 from platformstate.exporter.pg_connect import Connection, sql
 from platformstate.exporter.postgres import read_head
+from platformstate.exporter.rows import Fields
 from platformstate.exporter.state import Head
 
 

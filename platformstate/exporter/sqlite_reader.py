@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from platformstate.exporter import canonical, sqlite_catalog
 from platformstate.exporter.canonical import hashed_columns
 from platformstate.exporter.catalog import Drift
-from platformstate.exporter.parity import Fields, Shard
+from platformstate.exporter.parity import Shard
 from platformstate.exporter.pg_text import EVERY
+from platformstate.exporter.rows import Fields
 from platformstate.exporter.sqlite import read_head
 from platformstate.exporter.sqlite_values import canonical_rows
 from platformstate.exporter.state import Head

@@ -10,7 +10,7 @@ from platformstate.core.tree import Entry
 from platformstate.errors import Problem, StateError
 from platformstate.exporter.bookkeeping import SOURCE_FILE
 from platformstate.exporter.ports import Writer
-from platformstate.exporter.rows import BadValue, Record, Row, inventory_rows, rows_of
+from platformstate.exporter.rows import BadValue, Fields, Record, Row, inventory_rows, rows_of
 from platformstate.exporter.source import Progress, Source
 from platformstate.exporter.tables import TABLES
 from platformstate.exporter.work import Work, orphans
@@ -19,18 +19,19 @@ from platformstate.exporter.work import Work, orphans
 FILE_BYTES: Final = 64
 
 
-def rows(source: Source, entries: list[Entry]) -> Iterator[tuple[Record, list[Entry], list[Row]]]:
-    """Yield each unit with its files and rows; what no database can hold goes to the findings."""
-    watch = source.watch
+def rows(source: Source, entries: list[Entry]) -> Iterator[tuple[Record, list[Row], list[Fields]]]:
+    """Yield each unit with its rows and its files' in the inventory; what no database holds is a finding."""
+    watch, store = source.watch, source.wanted.store
     started, git = perf_counter(), watch.git
     for record, files in source.records(entries):
         try:
-            found = list(rows_of(record, source.wanted.store))
+            found = list(rows_of(record, store))
+            listed = inventory_rows(store, record, files)
         except BadValue as bad:
             source.problems.append(_unstorable(record, bad))
             continue
         watch.parse += perf_counter() - started - (watch.git - git)
-        yield record, files, found
+        yield record, found, listed
         started, git = perf_counter(), watch.git
     watch.parse += perf_counter() - started - (watch.git - git)
 
@@ -66,11 +67,11 @@ def refused(problems: list[Problem]) -> StateError:
 def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[str, int]:
     """Read, judge and stage everything. Raises: state_invalid, with all that was found."""
     seen: dict[bytes | None, str] = {}
-    watch, store = source.watch, source.wanted.store
+    watch = source.watch
     counted = dict.fromkeys(TABLES, 0)
     done = read = 0
     source.problems = []
-    for record, files, found in rows(source, work.entries):
+    for record, found, listed in rows(source, work.entries):
         if problem := twice(seen, record, found):
             source.problems.append(problem)
             continue
@@ -81,8 +82,8 @@ def stage(writer: Writer, source: Source, work: Work, told: Progress) -> dict[st
             TABLES[record.unit.table], [(*row.fields, row.hash) for row in found], watch.bytes - read
         )
         read = watch.bytes
-        writer.stage(SOURCE_FILE, inventory_rows(store, record, files), FILE_BYTES * len(files))
-        done += len(files)
+        writer.stage(SOURCE_FILE, listed, FILE_BYTES * len(listed))
+        done += len(listed)
         told("copy", done, len(work.entries))
     with watch.parsing():
         source.problems += orphans(work, source)
