@@ -54,3 +54,11 @@ def test_every_command_and_option_has_a_help_text() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [target for target in LINK.findall(page.read_text("utf-8")) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_decision_has_a_number_of_its_own_and_starts_with_it() -> None:
+    found = sorted((HOME / "docs/decisions").glob("*.md"))
+    numbers = [int(path.name[:4]) for path in found]
+    assert len(set(numbers)) == len(numbers)
+    for number, path in zip(numbers, found, strict=True):
+        assert path.read_text("utf-8").startswith(f"# {number}. "), path.name

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from tests.bench.figure import Ground, NotHere
@@ -64,9 +65,9 @@ class Mirror:
         self.conninfo: str = server.conninfo()
         self.home: Path = server.home
 
-    def best(self, act: Callable[[], float]) -> float:
-        """Return the shortest of as many rounds as the ground has."""
-        return min(act() for _ in range(self.ground.rounds))
+    def typical(self, act: Callable[[], float]) -> float:
+        """Return the median of as many rounds as the ground has."""
+        return median(act() for _ in range(self.ground.rounds))
 
     def ours(self, *argv: str) -> float:
         """Run our command on the target."""

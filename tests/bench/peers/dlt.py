@@ -27,7 +27,7 @@ def make(ground: Ground, program: Path) -> Sequence[Taken]:
     ADBC copies in binary as we do, and into tables without keys, so only the other has a goal (decision 19).
     """
     with opened(ground) as mirror:
-        ours = mirror.best(lambda: mirror.loaded()["database"])
+        ours = mirror.typical(lambda: mirror.loaded()["database"])
         url = f"postgresql://postgres:none@{quote(str(mirror.home), safe='')}:5432/postgres"
         argv = [str(program.parent / "python"), LOADER, url, *map(str, mirror.as_json())]
         done = subprocess.run(argv, cwd=ground.folder, capture_output=True, text=True, check=False)
