@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.forking import Forks, Ran
 
+T = TypeVar("T")
 IDENTITY = """[user]
 \tname = Ann
 \temail = ann@example.org
@@ -21,6 +25,39 @@ IDENTITY = """[user]
 [commit]
 \tgpgSign = false
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while thousands of tests are collected, nor ever again among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Start the slow tests first: at the end, the other workers would wait for one of them."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    others = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = dealt(slow, others, getattr(config, "workerinput", {"workercount": 1})["workercount"])
+
+
+def dealt(slow: Sequence[T], others: Sequence[T], workers: int) -> list[T]:
+    """Return all tests with a share of the slow ones at the head of what each worker begins with.
+
+    xdist gives each worker one run of consecutive tests, as even as it can; a worker that has nothing left
+    steals from the tail of another (xdist/scheduler/worksteal.py).
+    """
+    rest, ordered = iter(others), list[T]()
+    for worker in range(workers):
+        share = slow[worker::workers]
+        length = (len(slow) + len(others) - len(ordered)) // (workers - worker)
+        ordered += [*share, *islice(rest, max(0, length - len(share)))]
+    return ordered
 
 
 @pytest.fixture(scope="session", autouse=True)

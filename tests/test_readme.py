@@ -34,6 +34,7 @@ def script_of(commands: list[tuple[str, int]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_the_walk_runs_as_printed(tmp_path: Path) -> None:
     commands = walk_commands()
     assert len(commands) >= 10

@@ -42,6 +42,7 @@ def bench(*argv: str, **named: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_70_15_every_figure_is_taken_or_skipped_with_its_reason(tmp_path: Path) -> None:
     """Each runs once at the smallest scale, has its line, and a result that keeps to the schema."""
     out = tmp_path / "bench.json"
@@ -56,6 +57,7 @@ def test_70_15_every_figure_is_taken_or_skipped_with_its_reason(tmp_path: Path) 
     assert [line.split()[0] for line in lines] == [row["id"] for row in result["figures"]]
 
 
+@pytest.mark.slow
 def test_70_15_only_takes_exactly_what_is_asked_for_and_start_up_keeps_to_its_goals(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     bench("--smoke", "ONLY=G1,G2", "ROUNDS=5", f"OUT={out}")
