@@ -24,6 +24,8 @@ IDENTITY = """[user]
 \tdefaultBranch = main
 [commit]
 \tgpgSign = false
+[maintenance]
+\tauto = false
 """
 
 
