@@ -17,6 +17,7 @@ import pytest
 from tests.forking import Forks, Ran
 
 T = TypeVar("T")
+OPERATOR = "operator"
 IDENTITY = """[user]
 \tname = Ann
 \temail = ann@example.org
@@ -149,3 +150,19 @@ def platformctl(repo: Repo, forks: Forks) -> Platformctl:
         return forks.start(cwd or repo.root, argv, env, stdin).wait()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def begun(unborn: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a store in which OPERATOR works, made once and copied for each test."""
+    repo = Repo(Path(shutil.copytree(unborn, tmp_path_factory.mktemp("begun") / "repo")))
+    assert forks.start(repo.root, ["init"]).wait().status == 0
+    for role in ("operator", "actor"):
+        repo.git("config", f"platformstate.{role}", OPERATOR)
+    return repo.root
+
+
+@pytest.fixture
+def stored(begun: Path, tmp_path: Path) -> Repo:
+    """A repository with a store and nothing in it."""
+    return Repo(Path(shutil.copytree(begun, tmp_path / "repo")))
