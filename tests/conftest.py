@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -129,6 +130,21 @@ def unborn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repo(unborn: Path, tmp_path: Path) -> Repo:
     """An empty repository on an unborn branch `main`."""
     return Repo(Path(shutil.copytree(unborn, tmp_path / "repo")))
+
+
+def typed(script: str, cwd: Path, **env: str) -> Ran:
+    """Run lines as a person with nothing set up would type them: by a real shell, with the real command."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-x"],
+        input=script,
+        cwd=cwd,
+        env={**os.environ, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 Platformctl = Callable[..., Ran]
