@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.forking import Forks, Ran
 
+T = TypeVar("T")
+OPERATOR = "operator"
 IDENTITY = """[user]
 \tname = Ann
 \temail = ann@example.org
@@ -20,7 +26,42 @@ IDENTITY = """[user]
 \tdefaultBranch = main
 [commit]
 \tgpgSign = false
+[maintenance]
+\tauto = false
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while thousands of tests are collected, nor ever again among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Start the slow tests first: at the end, the other workers would wait for one of them."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    others = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = dealt(slow, others, getattr(config, "workerinput", {"workercount": 1})["workercount"])
+
+
+def dealt(slow: Sequence[T], others: Sequence[T], workers: int) -> list[T]:
+    """Return all tests with a share of the slow ones at the head of what each worker begins with.
+
+    xdist gives each worker one run of consecutive tests, as even as it can; a worker that has nothing left
+    steals from the tail of another (xdist/scheduler/worksteal.py).
+    """
+    rest, ordered = iter(others), list[T]()
+    for worker in range(workers):
+        share = slow[worker::workers]
+        length = (len(slow) + len(others) - len(ordered)) // (workers - worker)
+        ordered += [*share, *islice(rest, max(0, length - len(share)))]
+    return ordered
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -91,6 +132,21 @@ def repo(unborn: Path, tmp_path: Path) -> Repo:
     return Repo(Path(shutil.copytree(unborn, tmp_path / "repo")))
 
 
+def typed(script: str, cwd: Path, **env: str) -> Ran:
+    """Run lines as a person with nothing set up would type them: by a real shell, with the real command."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-x"],
+        input=script,
+        cwd=cwd,
+        env={**os.environ, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
 Platformctl = Callable[..., Ran]
 
 
@@ -110,3 +166,19 @@ def platformctl(repo: Repo, forks: Forks) -> Platformctl:
         return forks.start(cwd or repo.root, argv, env, stdin).wait()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def begun(unborn: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a store in which OPERATOR works, made once and copied for each test."""
+    repo = Repo(Path(shutil.copytree(unborn, tmp_path_factory.mktemp("begun") / "repo")))
+    assert forks.start(repo.root, ["init"]).wait().status == 0
+    for role in ("operator", "actor"):
+        repo.git("config", f"platformstate.{role}", OPERATOR)
+    return repo.root
+
+
+@pytest.fixture
+def stored(begun: Path, tmp_path: Path) -> Repo:
+    """A repository with a store and nothing in it."""
+    return Repo(Path(shutil.copytree(begun, tmp_path / "repo")))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import typed
 
 README = Path(__file__).parent.parent / "README.md"
 EXPECTED_STATUS = re.compile(r"\s+# exit (\d+)")
@@ -34,24 +33,12 @@ def script_of(commands: list[tuple[str, int]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_the_walk_runs_as_printed(tmp_path: Path) -> None:
     commands = walk_commands()
     assert len(commands) >= 10
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-    }
-    done = subprocess.run(
-        ["bash", "-x"],
-        input=script_of(commands),
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = typed(script_of(commands), tmp_path)
+    assert done.status == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("target", ["make demo", "make test"])

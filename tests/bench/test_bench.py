@@ -14,7 +14,7 @@ import pytest
 
 from tests.bench import publish
 from tests.bench.figures import LATER, MODULES
-from tests.bench.stores import SCALES, build
+from tests.bench.stores import SCALES, Store, build
 
 HERE = Path(__file__).parent
 HOME = HERE.parent.parent
@@ -42,6 +42,13 @@ def bench(*argv: str, **named: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def ours(store: Store, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run our command in a store, started from nothing as the bench does."""
+    command = [sys.executable, "-m", "platformstate", *argv]
+    return subprocess.run(command, cwd=store.root, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
 def test_70_15_every_figure_is_taken_or_skipped_with_its_reason(tmp_path: Path) -> None:
     """Each runs once at the smallest scale, has its line, and a result that keeps to the schema."""
     out = tmp_path / "bench.json"
@@ -56,6 +63,7 @@ def test_70_15_every_figure_is_taken_or_skipped_with_its_reason(tmp_path: Path) 
     assert [line.split()[0] for line in lines] == [row["id"] for row in result["figures"]]
 
 
+@pytest.mark.slow
 def test_70_15_only_takes_exactly_what_is_asked_for_and_start_up_keeps_to_its_goals(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     bench("--smoke", "ONLY=G1,G2", "ROUNDS=5", f"OUT={out}")
@@ -85,13 +93,7 @@ def test_the_stores_are_valid_and_always_the_same(tmp_path: Path) -> None:
     first, second = (build(tmp_path / name, SCALES["smoke"]) for name in ("one", "two"))
     assert (first.files, first.bytes) == (second.files, second.bytes)
     assert len(list((first.root / "state").rglob("*.md"))) == 100
-    ran = subprocess.run(
-        [sys.executable, "-m", "platformstate", "validate"],
-        cwd=first.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = ours(first, "validate")
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -100,16 +102,8 @@ def test_70_06_a_command_keeps_to_its_budget(tmp_path: Path, line: str) -> None:
     store = build(tmp_path / "store", SCALES["smoke"])
     argv = line.replace("TASK", store.task).split()
     if line == CHECKPOINT:  # the first one also opens the run
-        subprocess.run(
-            [sys.executable, "-m", "platformstate", *argv], cwd=store.root, check=True, capture_output=True
-        )
-    ran = subprocess.run(
-        [sys.executable, "-m", "platformstate", *argv, "-v"],
-        cwd=store.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        assert ours(store, *argv).returncode == 0
+    ran = ours(store, *argv, "-v")
     assert ran.returncode == 0, ran.stderr
     cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
     assert cost["git"] <= BUDGETS[line][0], cost
@@ -118,13 +112,7 @@ def test_70_06_a_command_keeps_to_its_budget(tmp_path: Path, line: str) -> None:
 
 def test_a_clean_validate_keeps_to_its_budget(tmp_path: Path) -> None:
     store = build(tmp_path / "store", SCALES["smoke"])
-    ran = subprocess.run(
-        [sys.executable, "-m", "platformstate", "validate", "-v"],
-        cwd=store.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = ours(store, "validate", "-v")
     cost = json.loads(ran.stderr.splitlines()[-1].removeprefix("cost: "))
     assert cost["git"] <= 7, cost
     assert cost["files"] == store.files - 3  # the source file, and the two that init gives the repository

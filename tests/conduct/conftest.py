@@ -11,12 +11,12 @@ from tests.forking import Forks
 
 
 @pytest.fixture
-def scene(repo: Repo, forks: Forks) -> Scene:
+def scene(stored: Repo, forks: Forks) -> Scene:
     """A repository with a store, in which `operator` works."""
-    return Scene(repo, forks)
+    return Scene(stored, forks)
 
 
 @pytest.fixture
-def killing(repo: Repo, forks: Forks) -> KillScene:
+def killing(stored: Repo, forks: Forks) -> KillScene:
     """A scene whose commands are real processes that are cheap to start and to kill."""
-    return KillScene(repo, forks)
+    return KillScene(stored, forks)

@@ -14,10 +14,8 @@ from typing import Any
 
 from platformstate.codec.journal import chain_problems
 from platformstate.codec.jsonl import parse_lines
-from tests.conftest import Repo
+from tests.conftest import OPERATOR, Repo
 from tests.forking import Command, Forks, Ran
-
-OPERATOR = "operator"
 
 
 class Scene:
@@ -26,9 +24,6 @@ class Scene:
     def __init__(self, repo: Repo, forks: Forks) -> None:
         self.repo, self.forks = repo, forks
         self.effects_file = repo.root.parent / "E"
-        self.run_ctl("init")
-        repo.git("config", "platformstate.operator", OPERATOR)
-        repo.git("config", "platformstate.actor", OPERATOR)
 
     def append(self, key: str) -> str:
         """Return a shell command that appends a key to E."""
@@ -67,9 +62,9 @@ class Scene:
         assert not check or ran.status == 0, ran.stdout + ran.stderr
         return ran
 
-    def begin(self, *argv: str, env: dict[str, str] | None = None) -> Command:
+    def begin(self, *argv: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Command:
         """Start the command as a fork."""
-        return self.forks.start(self.repo.root, argv, env)
+        return self.forks.start(cwd or self.repo.root, argv, env)
 
     def start(self, *argv: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the command from nothing, in a session of its own."""

@@ -202,6 +202,7 @@ def killed(scene: KillScene, seed: int, kills: int) -> Journey:
     return journey
 
 
+@pytest.mark.slow
 def test_20_11_killed_at_random_every_run_ends_without_a_second_effect(killing: KillScene) -> None:
     killed(killing, seed=11, kills=16)
 

@@ -104,6 +104,7 @@ def _data_faults(line: str, document: dict[str, Any]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", transcripts.names())
 def test_each_line_prints_one_document_of_the_promised_shape(name: str, forks: Forks, tmp_path: Path) -> None:
     found = {

@@ -13,6 +13,7 @@ from tests.forking import Forks
 REWRITE = "python -m tests.contract.transcripts --write"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", transcripts.names())
 def test_commands_print_what_the_transcript_says(name: str, forks: Forks, tmp_path: Path) -> None:
     text = transcripts.text_of(name)

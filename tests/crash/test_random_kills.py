@@ -63,6 +63,7 @@ def kill_at_random(repo: Repo, writers: Writers, trials: int, seed: int) -> tupl
     return len(acknowledged), killed
 
 
+@pytest.mark.slow
 def test_60_04_random_kills_lose_nothing(repo: Repo, writers: Writers) -> None:
     _, killed = kill_at_random(repo, writers, 60, seed=7)
     assert killed > 10

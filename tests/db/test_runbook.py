@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from platformstate.errors import registry
 from tests.db.conftest import Mirror
 from tests.postgres import found_binaries
@@ -36,6 +38,7 @@ AFTER = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_command_of_the_runbook_works(fresh: Mirror, tmp_path: Path) -> None:
     assert fresh.database is not None
     programs, noted = tmp_path / "bin", tmp_path / "noted"

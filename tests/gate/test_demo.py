@@ -12,6 +12,7 @@ from platformstate.actions.demo import Demo, run_demo
 from platformstate.errors import StateError
 
 
+@pytest.mark.slow
 def test_the_demo_runs_every_step_tells_of_it_and_removes_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from platformstate.actions.hooks import install_hooks
 from platformstate.policy.tree_rules import path_problems
 from tests.gate.conftest import CHECKPOINT, TASK, State
@@ -14,6 +16,7 @@ def checkpoint_of(number: int) -> str:
     return f"20261120t1100{number:02}z-7fq2ka"
 
 
+@pytest.mark.slow
 def test_50_09_twenty_branches_with_a_checkpoint_each_merge_and_validate_clean(state: State) -> None:
     text = state.text(CHECKPOINT)
     for number in range(BRANCHES):

@@ -10,6 +10,6 @@ from tests.jobs.scenes import JobScene
 
 
 @pytest.fixture
-def jobs(repo: Repo, forks: Forks) -> JobScene:
+def jobs(stored: Repo, forks: Forks) -> JobScene:
     """A repository in which `operator` lands and approves jobs."""
-    return JobScene(repo, forks)
+    return JobScene(stored, forks)

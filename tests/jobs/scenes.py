@@ -15,8 +15,7 @@ from platformstate.actions.jobs_tick import tick
 from platformstate.core.instants import moment
 from platformstate.store.opened import open_store
 from tests.conduct.scenes import Scene
-from tests.conftest import Ran, Repo
-from tests.forking import Command, Forks
+from tests.conftest import Ran
 
 WAIT_S = 20.0
 
@@ -24,24 +23,10 @@ WAIT_S = 20.0
 class JobScene(Scene):
     """One repository, with the file E outside of its tree that jobs append to."""
 
-    def __init__(self, repo: Repo, forks: Forks) -> None:
-        self.forks = forks
-        super().__init__(repo, forks)
-
     @property
     def common(self) -> Path:
         """What this clone keeps of its own."""
         return self.repo.root / ".git/platformstate"
-
-    def run_ctl(self, *argv: str, env: dict[str, str] | None = None, check: bool = False) -> Ran:
-        """Run the command and wait for it."""
-        ran = self.begin(*argv, env=env).wait()
-        assert not check or ran.status == 0, ran.stdout + ran.stderr
-        return ran
-
-    def begin(self, *argv: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Command:
-        """Start the command."""
-        return self.forks.start(cwd or self.repo.root, argv, env)
 
     def jobs(self, verb: str, *argv: str, env: dict[str, str] | None = None) -> Ran:
         """Run a verb of jobs; its document is on stdout."""

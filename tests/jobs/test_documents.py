@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import typed
 from tests.contract import commands
 from tests.contract.sandbox import is_ours
 
@@ -23,22 +21,8 @@ IDENTITY = ("git config user.name Ann", "git config user.email ann@example.org")
 def test_the_runbook_of_jobs_runs_as_printed(tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (HOME / "docs" / "jobs.md").read_text("utf-8"), flags=re.S)
     script = "\n".join(["set -e", "git init -q -b main", *IDENTITY, "platformctl init -q", *blocks])
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "PLATFORMSTATE_NOW": "2026-11-20T10:11:30Z",
-    }
-    done = subprocess.run(
-        ["bash", "-x"],
-        input=script,
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = typed(script, tmp_path, PLATFORMSTATE_NOW="2026-11-20T10:11:30Z")
+    assert done.status == 0, done.stdout + done.stderr
     assert len(blocks) >= 2
     assert "succeeded" in done.stdout
 
@@ -46,13 +30,13 @@ def test_the_runbook_of_jobs_runs_as_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(SCHEDULERS.iterdir()), ids=lambda path: path.name)
 def test_the_file_of_a_scheduler_calls_what_there_is(path: Path) -> None:
     text = "\n".join(line for line in path.read_text("utf-8").splitlines() if not line.startswith("#"))
-    for typed in CALL.findall(text):
-        assert is_ours(typed)
-        command = commands.meant(typed)
-        assert command is not None, typed
+    for call in CALL.findall(text):
+        assert is_ours(call)
+        command = commands.meant(call)
+        assert command is not None, call
         known = (HOME / "docs" / "cli.md").read_text("utf-8")
         page = known.partition(f"## platformctl {command}\n")[2].partition("\n## ")[0]
-        flags = [word for word in shlex.split(typed) if word.startswith("--")]
+        flags = [word for word in shlex.split(call) if word.startswith("--")]
         assert [flag for flag in flags if flag not in page and flag not in known.partition("\n## ")[2]] == []
 
 

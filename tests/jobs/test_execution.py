@@ -118,6 +118,7 @@ REASONS: list[tuple[str, str, Spec, int]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_run_fails_for_the_reason_that_is_proven(jobs: JobScene) -> None:
     for number, (_, script, spec, _) in enumerate(REASONS):
         jobs.shell(f"failing-{number}", script, **{"output": {"artifacts": []}, **spec})

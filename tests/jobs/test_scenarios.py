@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -259,15 +260,14 @@ def test_30_08_overlap_skips_queues_and_replaces(jobs: JobScene) -> None:
     assert jobs.run_ctl("validate").status == 0
 
 
-def test_30_09_a_slots_waits_are_the_formulas_on_every_host(jobs: JobScene, tmp_path: Path) -> None:
+def test_30_09_a_slots_waits_are_the_formulas_on_every_host(
+    jobs: JobScene, begun: Path, tmp_path: Path
+) -> None:
     retry = {"max": 3, "backoff": {"initial": "40ms", "factor": 2, "max": "100ms", "jitter": "full"}}
     cron = {"kind": "cron", "cron": "*/5 * * * *", "timezone": "UTC"}
     wanted = [Backoff(40, 2, 100, "full").wait_ms("flaky.20260302t000500z", n) for n in (1, 2, 3)]
     seen = []
-    root = tmp_path / "second"
-    root.mkdir()
-    other = Repo(root)
-    other.git("init", "-q", "-b", "main")
+    other = Repo(Path(shutil.copytree(begun, tmp_path / "second")))
     for scene in (jobs, JobScene(other, jobs.forks)):
         scene.shell("flaky", "exit 1", trigger=cron, retry=retry)
         scene.ready()

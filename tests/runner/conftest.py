@@ -1,4 +1,4 @@
-"""A place to run steps in: a folder, a clone's git directory, a run's lease; and real processes."""
+"""A place to run steps in, and real processes that run them."""
 
 from __future__ import annotations
 
@@ -14,66 +14,9 @@ from typing import Any
 
 import pytest
 
-from platformstate.runner import (
-    Ended,
-    Lease,
-    RunLock,
-    StepCommand,
-    StepNames,
-    execute_step,
-    inherited,
-    step_environment,
-)
+from tests.runner.bench import Bench
 
-RUN = "20261120t101130z-7fq2ka"
 LONG_BEFORE_S = 20  # what is waited for would take half a minute or more
-SHA = "ab" * 32
-
-
-class Bench:
-    """One run's place, with its lock taken on first use."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.common = root / "git"
-        self.common.mkdir(exist_ok=True)
-        self.lease = Lease(self.common, RUN)
-        self._lock: RunLock | None = None
-
-    @property
-    def lock(self) -> RunLock:
-        if self._lock is None:
-            self._lock = self.lease.take(host="here", since="2026-11-20T10:11:30Z", command="platformctl")
-        return self._lock
-
-    def close(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-    def command(self, *argv: str, index: int = 0, attempt: int = 1, **given: Any) -> StepCommand:
-        names = StepNames(self.lease.run, "codex", index, "key", attempt)
-        base = inherited(os.environ)
-        return StepCommand(
-            index,
-            attempt,
-            SHA,
-            argv,
-            given.pop("cwd", self.root),
-            {**step_environment(base, names), **given.pop("env", {})},
-            self.root,
-            f"run/logs/{index}.{attempt}.log",
-            given.pop("timeout_s", 20),
-            **{"grace_s": 1, **given},
-        )
-
-    def sh(self, text: str, **given: Any) -> Ended:
-        """Run a shell text as a step."""
-        rest = {name: given.pop(name) for name in ("signals", "cancel", "points") if name in given}
-        return execute_step(self.lock, self.command("/bin/sh", "-c", text, **given), **rest)
-
-    def log(self, index: int = 0, attempt: int = 1) -> str:
-        return (self.root / f"run/logs/{index}.{attempt}.log").read_text()
 
 
 @pytest.fixture
@@ -94,7 +37,7 @@ def driver(bench: Bench) -> Iterator[Driver]:
     def start(text: str) -> subprocess.Popen[str]:
         prelude = (
             "import os, sys, time, signal\nfrom pathlib import Path\n"
-            "from platformstate import runner\nfrom tests.runner.conftest import Bench\n"
+            "from platformstate import runner\nfrom tests.runner.bench import Bench\n"
             f"bench = Bench(Path({str(bench.root)!r}))\n"
         )
         code = prelude + textwrap.dedent(text)

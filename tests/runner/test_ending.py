@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.runner.conftest import Bench, Driver, is_alive, until
+from tests.runner.bench import Bench
+from tests.runner.conftest import Driver, is_alive, until
 
 HIDING = {
     "a daemon": "(setsid sh -c 'echo $$ >>pid; exec sleep 30' &)",

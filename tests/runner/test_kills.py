@@ -9,7 +9,8 @@ import time
 import pytest
 
 from platformstate.runner import attempt_facts, stop_orphans
-from tests.runner.conftest import SHA, Bench, forked, until
+from tests.runner.bench import SHA, Bench
+from tests.runner.conftest import forked, until
 
 TRIALS = 40
 EFFECT = "echo x >>effect"

@@ -13,7 +13,8 @@ import pytest
 
 from platformstate.errors import StateError
 from platformstate.runner import Lease, Position, Request, boot_id, stop_orphans
-from tests.runner.conftest import RUN, Bench, Driver, is_alive, until
+from tests.runner.bench import RUN, Bench
+from tests.runner.conftest import Driver, is_alive, until
 
 TAKEN = {"host": "here", "since": "2026-11-20T10:11:30Z", "command": "platformctl run resume"}
 

@@ -11,7 +11,8 @@ import pytest
 from platformstate.errors import StateError
 from platformstate.runner import adopt_output
 from platformstate.runner.output import LogCopy, Output
-from tests.runner.conftest import Bench, Driver, until
+from tests.runner.bench import Bench
+from tests.runner.conftest import Driver, until
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 

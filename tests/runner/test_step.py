@@ -14,7 +14,8 @@ import pytest
 from platformstate.errors import StateError
 from platformstate.runner import Lease, attempt_facts, boot_id, execute_step, listening, refuse_alive
 from platformstate.runner.shim import Streams, start_step
-from tests.runner.conftest import LONG_BEFORE_S, SHA, Bench, is_alive, until
+from tests.runner.bench import SHA, Bench
+from tests.runner.conftest import LONG_BEFORE_S, is_alive, until
 
 
 @pytest.mark.parametrize(
