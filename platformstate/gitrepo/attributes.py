@@ -75,7 +75,7 @@ def _is_unsafe(attribute: str, value: str) -> bool:
 
 def hidden_paths(repository: Repository, paths: Sequence[str]) -> list[Hidden]:
     """Return the untracked paths that an ignore rule outside init's own block hides."""
-    paths = [path for path in paths if _may_be_hidden(repository, path)] if paths else []
+    paths = _perhaps_hidden(repository, paths)
     if not paths:
         return []
     argv = ["check-ignore", "-z", "-v", "--stdin"]
@@ -89,18 +89,20 @@ def hidden_paths(repository: Repository, paths: Sequence[str]) -> list[Hidden]:
     return [row for row in found if not row.pattern.startswith("!") and not _is_ours(repository, row)]
 
 
-def _may_be_hidden(repository: Repository, path: str) -> bool:
-    """Say whether any ignore rule could match a path, so that git has to be asked.
+def _perhaps_hidden(repository: Repository, paths: Sequence[str]) -> list[str]:
+    """Return the paths that any ignore rule could match, so that git has to be asked.
 
     A rule without brackets and backslashes matches no path that lacks one of its words.
     """
-    folders = [repository.place / folder / ".gitignore" for folder in Path(path).parents]
-    files = [repository.common_dir / "info" / "exclude", *folders]
     own = _own_excludes(repository)
     if own is None:
-        return True
-    name = path.encode("utf-8", "surrogateescape").lower()
-    return any(_may_match(rule, name) for file in (*files, own) for rule in _rules(file))
+        return list(paths)
+    folders = {parent for path in paths for parent in Path(path).parents}
+    files = {repository.place / folder / ".gitignore" for folder in folders}
+    rules = {
+        rule for file in (*files, repository.common_dir / "info" / "exclude", own) for rule in _rules(file)
+    }
+    return [path for path in paths if any(_may_match(rule, path) for rule in rules)]
 
 
 def _own_excludes(repository: Repository) -> Path | None:
@@ -128,9 +130,10 @@ def _rules(file: Path) -> tuple[bytes, ...]:
         return (b"*",)  # whatever stands there, git knows what to make of it
 
 
-def _may_match(rule: bytes, name: bytes) -> bool:
+def _may_match(rule: bytes, path: str) -> bool:
     if b"[" in rule or b"\\" in rule:
         return True
+    name = path.encode("utf-8", "surrogateescape").lower()
     return all(word in name for word in re.split(rb"[*?/]+", rule))
 
 

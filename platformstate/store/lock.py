@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,6 +151,7 @@ def last_record(control: Control) -> dict[str, Any] | None:
         return None
 
 
+@cache
 def boot_id() -> str | None:
     """Return what tells this start of the machine from others, None where nothing does."""
     try:
