@@ -133,10 +133,9 @@ def _leavings(
 ) -> tuple[FileChange, ...]:
     """Return receipt and summary; what a killed process left of them is replaced."""
     from platformstate import __version__
-    from platformstate.gitrepo.trust import trusted_ref
     from platformstate.store.change import FileChange
 
-    trusted = trusted_ref(store.repository)
+    trusted = store.trusted_ref()
     tools = {
         "platformstate": __version__,
         "git": store.repository.git_version,

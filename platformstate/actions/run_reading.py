@@ -9,7 +9,7 @@ from platformstate.codec.journal import chain_problems, layout_problems
 from platformstate.core.places import Place, journal_path, run_folder
 from platformstate.errors import Problem
 from platformstate.policy.chain import RunFacts
-from platformstate.policy.journal import fold, journal_problems
+from platformstate.policy.journal import folded
 
 if TYPE_CHECKING:
     from platformstate.policy.pin import Pin
@@ -36,13 +36,12 @@ def run_of(
     rows = judged[path].rows
     if rows is None:
         return None, ()
-    faults = (
-        chain_problems(rows, path) or layout_problems(rows, files[path], path) or journal_problems(rows, path)
-    )
-    if faults:
+    if faults := chain_problems(rows, path) or layout_problems(rows, files[path], path):
         return None, faults[:1]
+    state, faults = folded(rows, path)
+    if state is None:
+        return None, faults
     events = [event for _, event in rows]
-    state = fold(events)
     pin, wrong = _pin(rows, path, steps, judged, files)
     fault = wrong[0].message if wrong else None
     mark = events[0].get("idempotency")

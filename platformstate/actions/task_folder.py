@@ -79,7 +79,7 @@ def read_task_folder(tree: Tree, task_id: str) -> TaskFolder:
     judged = {path: _judged(path, data) for path, data in files.items()}
     of_kind = {kind: {p: at for p in judged if (at := places[p]) and at.kind == kind} for kind in _PARTS}
     problems = [problem for read in judged.values() for problem in errors_of(read.problems)]
-    runs, faults = _runs(of_kind["event"].values(), of_kind["run"].values(), judged, files)
+    runs, faults = _runs(of_kind["event"].values(), of_kind["run"].values(), files)
     faults += [not_a_file(entry.path) for entry in entries if _hides_records(entry)]
     found = judged.get(task_path(task_id))
     return TaskFolder(
@@ -185,13 +185,10 @@ def _judged(path: str, data: bytes) -> Judged:
 
 
 def _runs(
-    journals: Iterable[Place],
-    headers: Iterable[Place],
-    judged: Mapping[str, Judged],
-    files: Mapping[str, bytes],
+    journals: Iterable[Place], headers: Iterable[Place], files: Mapping[str, bytes]
 ) -> tuple[list[RunFacts], list[Problem]]:
     """Fold each journal; a header without one is a run that nobody can vouch for."""
-    from platformstate.actions.run_reading import run_of
+    from platformstate.actions.run_reading import pin_path
     from platformstate.core.places import journal_path
     from platformstate.policy.journal import journal_problem
 
@@ -200,7 +197,8 @@ def _runs(
     told = set()
     for place in journals:
         told.add(place.id)
-        run, faults = run_of(place, judged, files)
+        journal, steps = journal_path(str(place.subject), place.id), pin_path(str(place.subject), place.id)
+        run, faults = _told(place, (journal, files[journal]), (steps, files.get(steps)))
         problems += faults
         runs += [run] if run is not None else []
     for place in headers:
@@ -208,6 +206,17 @@ def _runs(
             path = journal_path(str(place.subject), place.id)
             problems.append(journal_problem(path, 1, "the run has a header but no journal"))
     return runs, problems
+
+
+@lru_cache(maxsize=_KEPT)
+def _told(
+    place: Place, journal: tuple[str, bytes], steps: tuple[str, bytes | None]
+) -> tuple[RunFacts | None, tuple[Problem, ...]]:
+    """Return the run that a journal and a pin tell of; kept like a judgement."""
+    from platformstate.actions.run_reading import run_of
+
+    files = {path: data for path, data in (journal, steps) if data is not None}
+    return run_of(place, {path: _judged(path, data) for path, data in files.items()}, files)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -127,15 +127,20 @@ class Folder:
 
         Data that come in pieces are never held as a whole.
         """
-        shown = self._name(name)
+        with self.writing(name, data, mode) as fd:
+            fsync(fd, self._name(name), durability)
+
+    @contextmanager
+    def writing(self, name: str, data: bytes | Iterator[bytes], mode: int = 0o644) -> Iterator[int]:
+        """Write a new file and yield it open, for the block to wait for the disk; a failure removes it."""
         is_whole = False
-        with explained(shown):
+        with explained(self._name(name)):
             fd = os.open(name, NEW_FLAGS, mode, dir_fd=self.fd)
             try:
                 os.fchmod(fd, mode)
                 for piece in (data,) if isinstance(data, bytes) else data:
                     write_all(fd, piece)
-                fsync(fd, shown, durability)
+                yield fd
                 is_whole = True
             finally:
                 os.close(fd)

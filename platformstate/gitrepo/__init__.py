@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from platformstate.gitrepo.objects import blob_id as blob_id
     from platformstate.gitrepo.objects import is_ancestor as is_ancestor
     from platformstate.gitrepo.objects import look_up as look_up
+    from platformstate.gitrepo.objects import oids_at as oids_at
     from platformstate.gitrepo.objects import read_blobs as read_blobs
     from platformstate.gitrepo.objects import resolve_commit as resolve_commit
     from platformstate.gitrepo.repository import Repository as Repository
@@ -26,6 +27,7 @@ _HOMES = {
     "discover": "discovery",
     "is_ancestor": "objects",
     "look_up": "objects",
+    "oids_at": "objects",
     "read_blobs": "objects",
     "resolve_commit": "objects",
 }

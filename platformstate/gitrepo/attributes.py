@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,6 +16,8 @@ BLOCK_BEGIN: Final = "# >>> platformstate"
 BLOCK_END: Final = "# <<< platformstate"
 ATTRIBUTES: Final = ("filter", "ident", "working-tree-encoding", "eol", "merge")
 _TELLING: Final = (b"filter", b"ident", b"working-tree-encoding", b"eol", b"union")
+_KEPT: Final = 64
+_MARK: Final = "\ufeff".encode()  # git passes over it at the start of a file
 _HARMLESS: Final = frozenset({"unspecified", "unset"})
 
 
@@ -70,6 +75,7 @@ def _is_unsafe(attribute: str, value: str) -> bool:
 
 def hidden_paths(repository: Repository, paths: Sequence[str]) -> list[Hidden]:
     """Return the untracked paths that an ignore rule outside init's own block hides."""
+    paths = _perhaps_hidden(repository, paths)
     if not paths:
         return []
     argv = ["check-ignore", "-z", "-v", "--stdin"]
@@ -81,6 +87,54 @@ def hidden_paths(repository: Repository, paths: Sequence[str]) -> list[Hidden]:
     rows = zip(words[0::4], words[1::4], words[2::4], words[3::4], strict=False)
     found = [Hidden(path, source, int(line or 0), pattern) for source, line, pattern, path in rows]
     return [row for row in found if not row.pattern.startswith("!") and not _is_ours(repository, row)]
+
+
+def _perhaps_hidden(repository: Repository, paths: Sequence[str]) -> list[str]:
+    """Return the paths that any ignore rule could match, so that git has to be asked.
+
+    A rule without brackets and backslashes matches no path that lacks one of its words.
+    """
+    own = _own_excludes(repository)
+    if own is None:
+        return list(paths)
+    folders = {parent for path in paths for parent in Path(path).parents}
+    files = {repository.place / folder / ".gitignore" for folder in folders}
+    rules = {
+        rule for file in (*files, repository.common_dir / "info" / "exclude", own) for rule in _rules(file)
+    }
+    return [path for path in paths if any(_may_match(rule, path) for rule in rules)]
+
+
+def _own_excludes(repository: Repository) -> Path | None:
+    """Return the file of the person's own ignore rules, None where only git can tell which it is."""
+    named = repository.config("core.excludesFile")
+    if named:
+        place = os.path.expanduser(named[-1])
+        return Path(place) if os.path.isabs(place) else None
+    folder = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return Path(folder, "git", "ignore")
+
+
+@lru_cache(maxsize=_KEPT)
+def _rules_in(said: bytes) -> tuple[bytes, ...]:
+    rules = (line.strip().lower() for line in said.removeprefix(_MARK).split(b"\n"))
+    return tuple(rule for rule in rules if rule and not rule.startswith((b"#", b"!")))
+
+
+def _rules(file: Path) -> tuple[bytes, ...]:
+    try:
+        return _rules_in(file.read_bytes())
+    except FileNotFoundError:
+        return ()
+    except OSError:
+        return (b"*",)  # whatever stands there, git knows what to make of it
+
+
+def _may_match(rule: bytes, path: str) -> bool:
+    if b"[" in rule or b"\\" in rule:
+        return True
+    name = path.encode("utf-8", "surrogateescape").lower()
+    return all(word in name for word in re.split(rb"[*?/]+", rule))
 
 
 def _is_ours(repository: Repository, hidden: Hidden) -> bool:

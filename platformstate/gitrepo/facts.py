@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from platformstate.gitrepo.loose import top_of
 from platformstate.gitrepo.repository import Repository
 
 STATE: Final = "state"
@@ -61,20 +62,36 @@ def _top_level(repository: Repository) -> list[str]:
 
 def _committed(repository: Repository, commit: str) -> dict[str, str]:
     """Return the names at the top of a commit with their ids; a process that goes on long keeps the latest."""
+    known = _known_top(repository, commit)
+    if known is not None:
+        return known
+    listed = repository.run(["ls-tree", "-z", "--full-tree", commit]).decode("utf-8", "surrogateescape")
+    rows = (row.partition("\t") for row in listed.split("\0") if row)
+    return _kept_top(repository, commit, {name: about for about, _, name in rows})
+
+
+def _known_top(repository: Repository, commit: str) -> dict[str, str] | None:
+    """Return what `_committed` does where that takes no child, else None."""
+    if commit in repository.tops:
+        return repository.tops[commit]
+    found = top_of(repository, commit)
+    if found is None:
+        return None
+    return _kept_top(repository, commit, {name: " ".join(row) for name, row in found.items()})
+
+
+def _kept_top(repository: Repository, commit: str, top: dict[str, str]) -> dict[str, str]:
     tops = repository.tops
-    if commit not in tops:
-        listed = repository.run(["ls-tree", "-z", "--full-tree", commit]).decode("utf-8", "surrogateescape")
-        rows = (row.partition("\t") for row in listed.split("\0") if row)
-        tops[commit] = {name: about for about, _, name in rows if name != STATE}
-        while len(tops) > _KEPT_TOPS:
-            del tops[next(iter(tops))]
+    tops[commit] = {name: about for name, about in top.items() if name != STATE}
+    while len(tops) > _KEPT_TOPS:
+        del tops[next(iter(tops))]
     return tops[commit]
 
 
 def same_outside_state(repository: Repository, first: str, second: str) -> bool:
     """Say whether two commits are known to hold the same outside `state/`, without a child."""
-    tops = repository.tops
-    return first in tops and tops[first] == tops.get(second)
+    known = _known_top(repository, first)
+    return known is not None and known == _known_top(repository, second)
 
 
 def pathspec(named: Sequence[str]) -> list[str]:

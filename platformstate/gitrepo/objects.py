@@ -8,6 +8,7 @@ from typing import IO, NamedTuple
 
 from platformstate.errors import StateError
 from platformstate.gitrepo.children import input_file, stream_git
+from platformstate.gitrepo.loose import blobs_at
 from platformstate.gitrepo.repository import Repository
 
 
@@ -36,6 +37,15 @@ def look_up(repository: Repository, names: Sequence[str]) -> list[Found | None]:
     asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
     answered = repository.run(["cat-file", "--batch-check"], input=asked)
     return [_found(line) for line in answered.decode("utf-8", "surrogateescape").split("\n")[:-1]]
+
+
+def oids_at(repository: Repository, commit: str, paths: Sequence[str]) -> list[str | None]:
+    """Return the id of the file at each path of a commit, None where none is, with one child at most."""
+    known = blobs_at(repository, commit, paths)
+    if known is not None:
+        return known
+    found = look_up(repository, [f"{commit}:{path}" for path in paths])
+    return [row.oid if row is not None and row.type == "blob" else None for row in found]
 
 
 def _found(line: str) -> Found | None:

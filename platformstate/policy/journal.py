@@ -98,12 +98,18 @@ def fold(events: Sequence[Event]) -> RunState:
 
 def journal_problems(rows: Sequence[tuple[int, Event]], path: str) -> tuple[Problem, ...]:
     """Return the first fault of a journal's events as a problem; `rows` are (line, event)."""
+    return folded(rows, path)[1]
+
+
+def folded(
+    rows: Sequence[tuple[int, Event]], path: str
+) -> tuple[RunState, tuple[()]] | tuple[None, tuple[Problem]]:
+    """Return the state that a journal's rows make, or else their first fault."""
     try:
-        fold([event for _, event in rows])
+        return fold([event for _, event in rows]), ()
     except JournalBroken as broken:
         line = rows[broken.index][0] if rows else 1
-        return (journal_problem(path, line, broken.reason, broken.code),)
-    return ()
+        return None, (journal_problem(path, line, broken.reason, broken.code),)
 
 
 def journal_problem(path: str, line: int, reason: str, code: str = "run_journal_corrupt") -> Problem:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from platformstate.files.durable import read_all
 from platformstate.files.errors import explained
 from platformstate.store.control import Control
 
-_FIRST_PAUSE_S: Final = 0.001
+_SHORTEST_PAUSE_S: Final = 0.001
 _LONGEST_PAUSE_S: Final = 0.05
+_SHARE: Final = 8  # a waiter looks again after this part of the time that it has waited
 _MAX_RECORD_BYTES: Final = 4096
 
 
@@ -96,16 +98,19 @@ def moving(record: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _wait(fd: int, timeout_s: float, served: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + timeout_s
-    pause = _FIRST_PAUSE_S
+    """Wait for the lock; say whether it is held now.
+
+    Whoever waits long looks seldom, but never so seldom that most of his wait is one pause.
+    """
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if served() or time.monotonic() >= deadline:
+            waited = time.monotonic() - began
+            if served() or waited >= timeout_s:
                 return False
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            time.sleep(min(max(waited / _SHARE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
         else:
             return True
 
@@ -146,6 +151,7 @@ def last_record(control: Control) -> dict[str, Any] | None:
         return None
 
 
+@cache
 def boot_id() -> str | None:
     """Return what tells this start of the machine from others, None where nothing does."""
     try:

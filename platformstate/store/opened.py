@@ -30,6 +30,7 @@ from platformstate.store.settings import clock as wall_clock
 
 if TYPE_CHECKING:
     from platformstate.gitrepo.facts import WorkFacts
+    from platformstate.gitrepo.trust import Trusted
 
 _NOUNS: Final = {"job": "jobs"}  # commands that are not called after their kind
 _KNOWN_FORMAT: Final = f"schema: store/{KINDS['store'].version}\n".encode()
@@ -163,6 +164,12 @@ class Store:
 
         with Since(self.repository, facts) as since:
             return since.paths(commit)
+
+    def trusted_ref(self) -> Trusted | None:
+        """Return the ref from which content may be executed, None where there is none."""
+        from platformstate.gitrepo.trust import trusted_ref
+
+        return trusted_ref(self.repository)
 
     def _load_writer(self) -> None:
         """Import what commits: who asks where the work stands is about to write it down."""

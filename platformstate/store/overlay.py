@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from platformstate.core.kind import Kind
     from platformstate.gitrepo.facts import WorkFacts
     from platformstate.gitrepo.since import Since
+    from platformstate.gitrepo.trust import Trusted
     from platformstate.policy.claims import Lease
 
 _KEPT: Final = 4096
@@ -62,6 +63,7 @@ class Overlay(Store):
         self._leases: list[Lease] = []
         self._facts: WorkFacts | None = None
         self._since: Since | None = None
+        self._trusted: list[Trusted | None] = []
         self._open = ExitStack()
         self._laid_over = _LaidOver(super().tree(), self)
 
@@ -94,6 +96,12 @@ class Overlay(Store):
         if self._facts is None:
             self._facts = super().work_facts()
         return self._facts
+
+    def trusted_ref(self) -> Trusted | None:
+        """Return the ref from which content may be executed; it is asked for once."""
+        if not self._trusted:
+            self._trusted.append(super().trusted_ref())
+        return self._trusted[0]
 
     def changed_since(self, commit: str, facts: WorkFacts) -> list[str]:
         """Return the paths outside `state/` that differ from a commit; one child tells of all commits."""

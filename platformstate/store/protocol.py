@@ -11,7 +11,7 @@ from typing import Any
 from platformstate.core import ids
 from platformstate.core.instants import instant, stamp
 from platformstate.errors import StateError, Warned
-from platformstate.gitrepo import look_up
+from platformstate.gitrepo import oids_at
 from platformstate.store import chains, checking, lock, placing, recover, settle
 from platformstate.store.chains import Head
 from platformstate.store.change import Change, FileChange, WriteState, Written
@@ -85,23 +85,27 @@ class Write:
         journal = self._session.journal
         with self._locked(lambda: journal.served(intent.id) is not None) as held:
             served = journal.served(intent.id)
-            if served is not None:
-                return self._acknowledge(change, intent, served)
-            if held is None:
-                return self._answer(change, intent, Outcome("pending", "lock_timeout"), Settlement())
-            recover.clean_up(self._session, held, self._deadline)
-            if intent.id not in journal.ids():
-                raise record_changed(intent.paths[0])
-            done = Settler(self._session, held, self._deadline).settle(intent)
-            self._explain(intent, done)
+            done = self._settled(intent, held) if served is None else Settlement()
         self._session.failpoints.reach("store.unlocked")
+        if served is not None:
+            return self._acknowledge(change, intent, served)
         return self._answer(change, intent, done.outcomes[intent.id], done)
+
+    def _settled(self, intent: Intent, held: Lock | None) -> Settlement:
+        """Settle an intent that nobody has served, and those of others with it."""
+        if held is None:
+            return Settlement({intent.id: Outcome("pending", "lock_timeout")})
+        recover.clean_up(self._session, held, self._deadline)
+        if intent.id not in self._session.journal.ids():
+            raise record_changed(intent.paths[0])
+        done = Settler(self._session, held, self._deadline).settle(intent)
+        self._explain(intent, done)
+        return done
 
     def _acknowledge(self, change: Change, intent: Intent, served: dict[str, Any]) -> Written:
         """Answer for an intent that another writer settled, once HEAD or its history shows it."""
-        found = look_up(self._session.repository, [f"{served['commit']}:{path}" for path in intent.paths])
         wanted = [file.after for file in intent.files]
-        if [row.oid if row else None for row in found] != wanted:
+        if oids_at(self._session.repository, served["commit"], intent.paths) != wanted:
             raise record_changed(intent.paths[0])
         outcome = Outcome("committed", None, served["commit"], served["ref"])
         return self._answer(change, intent, outcome, Settlement())

@@ -12,7 +12,7 @@ from platformstate.core.ids import Chance
 from platformstate.core.instants import instant
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
-from platformstate.gitrepo import Repository, blob_id, look_up, read_blobs, states
+from platformstate.gitrepo import Repository, blob_id, look_up, oids_at, read_blobs, states
 from platformstate.gitrepo.identity import person
 from platformstate.gitrepo.writing import Person, refuse_without_identity
 from platformstate.store.chains import Chain, Head, rests_on
@@ -81,15 +81,12 @@ class Session(NamedTuple):
         return [intent for intent in intents if intent.worktree == self.repository.worktree]
 
     def head(self, ref: str, chains: Iterable[Chain]) -> Head:
-        """Read a branch and what it holds at the chains' paths, with one child as a rule."""
+        """Read a branch and what it holds at the chains' paths, with one child at most as a rule."""
         wanted = list(chains)
         paths = dict.fromkeys(chain.path for chain in wanted)
         paths |= dict.fromkeys(base for path in paths if (base := rests_on(path)) is not None)
-        tip, *found = look_up(self.repository, [ref, *(f"{ref}:{path}" for path in paths)])
-        blobs = {
-            path: row.oid if row is not None and row.type == "blob" else None
-            for path, row in zip(paths, found, strict=True)
-        }
+        tip, oids = self._oids_at(ref, list(paths))
+        blobs = dict(zip(paths, oids, strict=True))
         strange = [
             chain
             for chain in wanted
@@ -97,7 +94,16 @@ class Session(NamedTuple):
         ]
         texts = read_blobs(self.repository, [str(blobs[chain.path]) for chain in strange])
         by_path = {chain.path: text for chain, text in zip(strange, texts, strict=True)}
-        return Head(tip.oid if tip is not None else None, blobs, by_path)
+        return Head(tip, blobs, by_path)
+
+    def _oids_at(self, ref: str, paths: list[str]) -> tuple[str | None, list[str | None]]:
+        """Return the commit of a branch and the ids of its files, without a child where git's own files tell."""
+        now = self.repository.as_it_stands()
+        if now is not None and now.head is not None and now.ref == ref:
+            return now.head, oids_at(self.repository, now.head, paths)
+        tip, *found = look_up(self.repository, [ref, *(f"{ref}:{path}" for path in paths)])
+        oids = [row.oid if row is not None and row.type == "blob" else None for row in found]
+        return None if tip is None else tip.oid, oids
 
     def working(self, paths: Iterable[str]) -> tuple[dict[str, bytes | None], dict[str, StateError]]:
         """Read working files; a path that holds no regular file has an error instead of bytes."""

@@ -20,7 +20,8 @@ def claimed(repo: Repo) -> bool:
 
 def runs(repo: Repo) -> list[str]:
     """Return the runs besides the one that the store begins with, which was never claimed."""
-    return [path.name for path in (repo.root / "state/tasks/gh-1/runs").iterdir() if path.name != RUN]
+    headers = (repo.root / "state/tasks/gh-1/runs").glob("*/run.md")
+    return [path.parent.name for path in headers if path.parent.name != RUN]
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_the_facts_of_the_work_leave_state_out(repo: Repo) -> None:
     found = discover(repo.root)
     before = COST.git
     facts = work_facts(found)
-    assert COST.git - before == 2
+    assert COST.git - before == 1
     assert (facts.commit, facts.branch, facts.ahead) == (found.head, "main", None)
     assert facts.paths == ("docs/committed.md", "docs/renamed.md", "src/main.py", "src/new file.py")
     assert facts.dirty == 4
@@ -220,7 +220,7 @@ def test_a_repository_of_nothing_but_state_is_never_scanned(repo: Repo) -> None:
     repo.commit("begin")
     before = COST.git
     facts = work_facts(discover(repo.root))
-    assert COST.git - before == 3
+    assert COST.git - before == 2
     assert (facts.dirty, facts.ahead, facts.paths) == (0, None, ())
 
 

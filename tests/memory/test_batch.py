@@ -257,3 +257,20 @@ def test_a_batch_moves_criteria_attaches_evidence_and_reopens(store: Repo, platf
     assert platformctl("batch", stdin=again).status == 0
     task = platformctl("task", "show", "a1", "--json").document["data"]["task"]
     assert (task["status"], [each["state"] for each in task["acceptance"]]) == ("ready", ["open", "moved"])
+
+
+def test_a_batch_that_takes_many_tasks_over_starts_no_more_children(memory: Memory) -> None:
+    names = [f"t{number}" for number in range(6)]
+    made = [{"title": name, "id": name, "accept": ["x::doc"]} for name in names]
+    run_batch(memory.store(), [Operation(number, "task.create", row) for number, row in enumerate(made)])
+    for actor in ("codex", "claude"):  # the second ends the runs of the first, whose leases are over
+        before = COST.git
+        said = [{"task": name, "kind": "progress", "done": ["x"]} for name in names]
+        store = memory.store(actor)
+        run_batch(store, [Operation(number, "checkpoint.create", row) for number, row in enumerate(said)])
+        assert COST.git - before <= 13
+        memory.ticks += 7 * 24 * 3600
+    assert [run["status"] for name in names for run in memory.show(name)["runs"]] == [
+        "aborted",
+        "running",
+    ] * 6
