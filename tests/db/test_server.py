@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +16,8 @@ from platformstate.exporter.migrations import Applied, Migration, packaged, refu
 from platformstate.exporter.pg_connect import parameters
 from platformstate.exporter.pg_text import migration_lock, store_lock
 from platformstate.exporter.target import Flags
+from tests.db.between import Pooler, reached_through
 from tests.db.conftest import Mirror
-from tests.db.pooler import Pooler
 from tests.postgres import Database, Server, found_binaries
 
 STORE = "00000000-0000-4000-8000-000000000001"
@@ -155,28 +154,16 @@ def test_a_dry_run_of_a_migration_writes_nothing(fresh: Mirror) -> None:
 # Between us and a server.
 
 
-@pytest.fixture
-def pooled(fresh: Mirror) -> Iterator[tuple[Mirror, Pooler]]:
-    """A mirror that is reached through a pooler."""
-    assert fresh.database is not None
-    home = Path(fresh.database.conninfo.split()[0].removeprefix("host="))
-    with tempfile.TemporaryDirectory(prefix="pool-", dir="/tmp") as folder:
-        pooler = Pooler(home, Path(folder))
-        conninfo = fresh.database.conninfo.replace(f"host={home}", f"host={folder}")
-        yield Mirror(fresh.root, Wish(Flags(dsn=conninfo)), fresh.database), pooler
-        pooler.close()
-
-
-def test_a_pooler_may_give_each_transaction_another_session(pooled: tuple[Mirror, Pooler]) -> None:
-    mirror, pooler = pooled
-    assert len(mirror.migrate().data["applied"]) == len(packaged("postgres"))
-    for number in range(3):
-        mirror.edit(f"Edit {number}")
-        mirror.sync()
-        assert mirror.equal()
-    mirror.sql("UPDATE task SET title = 'x'")
-    mirror.sync(repair=True)
-    assert mirror.verify(evidence=True).data["recorded"] is True
+def test_a_pooler_may_give_each_transaction_another_session(fresh: Mirror) -> None:
+    with reached_through(Pooler, fresh) as (pooler, mirror):
+        assert len(mirror.migrate().data["applied"]) == len(packaged("postgres"))
+        for number in range(3):
+            mirror.edit(f"Edit {number}")
+            mirror.sync()
+            assert mirror.equal()
+        mirror.sql("UPDATE task SET title = 'x'")
+        mirror.sync(repair=True)
+        assert mirror.verify(evidence=True).data["recorded"] is True
     assert set(pooler.turns) == {0, 1}
 
 
