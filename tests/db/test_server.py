@@ -13,9 +13,9 @@ from platformstate.actions.db_place import Wish
 from platformstate.actions.db_status import database_status
 from platformstate.errors import StateError
 from platformstate.exporter.migrations import Applied, Migration, packaged, refuse_foreign
-from platformstate.exporter.pg_connect import parameters
+from platformstate.exporter.pg_connect import connect, parameters
 from platformstate.exporter.pg_text import migration_lock, store_lock
-from platformstate.exporter.target import Flags
+from platformstate.exporter.target import Flags, Target
 from tests.db.between import Pooler, reached_through
 from tests.db.conftest import Mirror
 from tests.postgres import Database, Server, found_binaries
@@ -78,6 +78,17 @@ def test_a_service_file_may_say_that_there_is_no_tls(tmp_path: Path) -> None:
     assert "sslmode" not in parameters("service=s", environ)
     file.write_text("[s]\nhost=db.example.org\n")
     assert parameters("service=s", environ)["sslmode"] == "verify-full"
+
+
+def test_a_server_that_vanished_is_missed_after_a_minute_or_as_it_is_said(fresh: Mirror) -> None:
+    assert fresh.database is not None
+    for conninfo, idle in (
+        (fresh.database.conninfo, "30"),
+        (f"{fresh.database.conninfo} keepalives_idle=7", "7"),
+    ):
+        with connect(Target("postgres", "s", conninfo=conninfo), "test", {}, writes=False) as connection:
+            found = connection.info.get_parameters()
+        assert (found["keepalives"], found["keepalives_idle"]) == ("1", idle)
 
 
 # Migrations.
