@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -126,4 +129,36 @@ def test_40_07_a_commit_that_stays_unanswered_has_an_unknown_outcome(pg: Mirror)
     assert "sync_id" in refused.message
     pg.sync()
     assert pg.one("SELECT count(*) FROM sync_run") == 1
+    assert pg.equal()
+
+
+class Stalled(Forgetful):
+    """Hands nothing on any more once rows come, and keeps both ends open."""
+
+    word = b"COPY"
+
+    def ends(self, data: bytes, client: socket.socket, server: socket.socket) -> bool:
+        """Fall silent when the word is met."""
+        if self.word in data:
+            self.met.set()
+            self.free.wait(60)
+        return self.met.is_set()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number,status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_40_07_a_sync_that_waits_for_a_stalled_connection_can_be_ended(
+    pg: Mirror, number: int, status: int
+) -> None:
+    with reached_through(Stalled, pg) as (between, through):
+        dsn = str(through.wish.target.dsn)
+        argv = [sys.executable, "-m", "platformstate", "db", "sync", "--dsn", dsn]
+        child = subprocess.Popen(argv, cwd=pg.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert between.met.wait(30)
+        time.sleep(0.3)
+        child.send_signal(number)
+        said, told = child.communicate(timeout=60)
+    assert (child.returncode, said, told) == (status, b"", b"")
+    assert pg.one("SELECT count(*) FROM task") == 0
+    pg.sync()
     assert pg.equal()
