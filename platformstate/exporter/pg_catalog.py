@@ -104,7 +104,10 @@ class _Relation(NamedTuple):
 
 
 def found(connection: Connection, schema: str, *, with_migrations: bool = True) -> dict[str, str]:
-    """Return the description of every object of ours that is there, and of what is on our tables."""
+    """Return the description of every object of ours that is there, and of what is on our tables.
+
+    The schema is the first of the search path, since the server prints no name of it then.
+    """
     ours = {table.name for table in catalog.tables()}
     relations = {row[0]: _Relation(*row) for row in connection.execute(sql(_RELATIONS), [schema])}
     there = {name for name in ours & relations.keys() if relations[name].kind in ("r", "p")}
