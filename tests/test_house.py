@@ -41,7 +41,7 @@ HOMES = {
     "random": (),
     "secrets": ("store/",),
     "socket": ("gitrepo/", "store/", "files/"),
-    "logging": (),
+    "logging": ("exporter/pg_connect.py",),  # it silences the driver
     "urllib": (),
     "http": (),
 }

@@ -205,10 +205,11 @@ def _record(
 
 
 def _differs(compared: Compared) -> StateError:
-    number = compared.differences
-    parts = ["1 row" if number == 1 else f"{number} rows"] if number else []
-    parts += [f"{len(compared.drift)} objects of the catalog"] if compared.drift else []
-    hint = "platformctl db sync --repair" if not compared.drift else "platformctl db status"
+    counts = ((compared.differences, "row"), (len(compared.drift), "object"))
+    parts = [f"{number} {noun}{'s' * (number != 1)}" for number, noun in counts if number]
+    parts[-1] += " of the catalog" if compared.drift else ""
+    mending = ("platformctl db sync --repair", "undo the change, or drop the tables, db migrate and db sync")
+    hint = mending[bool(compared.drift)]
     return StateError(
         "db_parity_differs", f"the tables differ from the commit in {' and '.join(parts)}", hint=hint
     )

@@ -52,8 +52,9 @@ def verify_text(data: Data) -> str:
     lines += [f"{each['object']}: {each['found'] or 'absent'}, expected {each['expected'] or 'absent'}"
               for each in data["drift"]]  # fmt: skip
     ref, commit = data["ref"].removeprefix("refs/heads/"), data["commit"][:_SHORT]
-    verdict = "equal" if data["ok"] else "NOT equal"
-    lines.append(f"{_count(rows, 'row')} {verdict} to {ref} {commit} ({data['mode']})")
+    verdict = "NOT equal" if data["differences"] else "equal"
+    drift = f"; {_count(len(data['drift']), 'change')} of the catalog" if data["drift"] else ""
+    lines.append(f"{_count(rows, 'row')} {verdict} to {ref} {commit} ({data['mode']}){drift}")
     if data["behind"]:
         lines.append(f"{ref} is {_count(data['behind'], 'commit')} ahead of the tables")
     if data["evidence"]:

@@ -6,15 +6,17 @@ path, and whoever owns it may have put a function there that fits better than th
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from platformstate.exporter import catalog
 from platformstate.exporter.catalog import Drift
 from platformstate.exporter.pg_connect import Connection, sql
 from platformstate.exporter.postgres import applied_migrations
-from platformstate.exporter.views import VIEWS, queries
+from platformstate.exporter.views import PRINTED, VIEWS, queries
 
 _OWNER_OF: Final = "schema_migration"
 _TYPES: Final[dict[str, str]] = {"timestamp with time zone": "timestamptz"}
@@ -60,6 +62,11 @@ JOIN pg_catalog.pg_class r ON r.oid = k.conrelid
 WHERE r.relnamespace <> c.relnamespace OR NOT r.relname = ANY(%s::text[])"""
 _FIRES: Final = {"O": "", "D": " (disabled)", "R": " (of replicas)", "A": " (always)"}
 _DOES: Final = {"r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+_QUERIES: Final = f"""SELECT c.relname::text, pg_catalog.pg_get_viewdef(c.oid)
+FROM {_IN_SCHEMA} WHERE c.relkind = 'v' AND c.relname = ANY(%s::text[])"""
+# The servers whose print of a query is known, and the names that 15 prints where 16 sees that none is needed.
+_KNOWN: Final = range(15, 19)
+_NEEDLESS: Final = re.compile(r"(?<=[ (])(?:task|ranked)\.")
 _OTHER_ROWS: Final = """SELECT EXISTS (
   (SELECT v::text FROM {view} v EXCEPT ALL SELECT q::text FROM ({query}) q) UNION ALL
   (SELECT q::text FROM ({query}) q EXCEPT ALL SELECT v::text FROM {view} v))"""
@@ -97,7 +104,10 @@ class _Relation(NamedTuple):
 
 
 def found(connection: Connection, schema: str, *, with_migrations: bool = True) -> dict[str, str]:
-    """Return the description of every object of ours that is there, and of what is on our tables."""
+    """Return the description of every object of ours that is there, and of what is on our tables.
+
+    The schema is the first of the search path, since the server prints no name of it then.
+    """
     ours = {table.name for table in catalog.tables()}
     relations = {row[0]: _Relation(*row) for row in connection.execute(sql(_RELATIONS), [schema])}
     there = {name for name in ours & relations.keys() if relations[name].kind in ("r", "p")}
@@ -128,10 +138,30 @@ def _columns(
             named = zip(("identity", "generated", "another collation"), flags, strict=True)
             odd += [word for word, holds in named if holds]
             objects[f"{name}.{column}"] = catalog.typed(_TYPES.get(str(type), str(type)), not filled, odd)
+    replaced = _replaced(connection, schema)
     for view in views:
         kind = [] if view.kind == "v" else [catalog.KINDS.get(view.kind, "table")]
+        kind += ["another definition"] if view.name in replaced else []
         objects[view.name] = "; ".join([", ".join(listed[view.name]), *kind, *view.odd(owner)])
     return objects
+
+
+def _replaced(connection: Connection, schema: str) -> set[str]:
+    """Return the views that ask another query, where it is known how the server prints it."""
+    if not knows_print(connection):
+        return set()
+    printed = connection.execute(sql(_QUERIES), [schema, list(VIEWS)])
+    return {name for name, text in printed if definition(text) != PRINTED[name]}
+
+
+def knows_print(connection: Connection) -> bool:
+    """Say whether it is known how this version of the server prints a view's query."""
+    return connection.info.server_version // 10000 in _KNOWN
+
+
+def definition(printed: str) -> str:
+    """Return the sha256 of a view's query as a server of any known version prints it."""
+    return sha256(_NEEDLESS.sub("", " ".join(printed.split())).encode()).hexdigest()
 
 
 def _keys(connection: Connection, schema: str, tables: dict[str, list[str]]) -> dict[str, str]:

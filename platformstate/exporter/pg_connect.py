@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import Mapping
@@ -25,7 +26,12 @@ except ImportError as missing:
 
 from platformstate.exporter.pg_errors import unreachable
 
+# What the driver tells of errors that it ignored is in nobody's answer, and would pass no redactor.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
 OLDEST: Final = 150000
+# A server that vanished without a word is noticed after a minute; the system's own default is two hours.
+_KEEPALIVES: Final = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _LOCAL: Final = ("", "localhost", "127.0.0.1", "::1")
 # Where a service is that libpq may find and we do not: as far away as can be.
 _ELSEWHERE: Final = "elsewhere"
@@ -39,6 +45,7 @@ def connect(target: Target, application: str, environ: Mapping[str, str], *, wri
     """
     given = parameters(target.conninfo, environ)
     settings = {
+        **_KEEPALIVES,
         **given,
         "connect_timeout": str(max(2, round(target.connect_timeout))),
         "application_name": application,

@@ -18,7 +18,7 @@ _CODES: Final = {
         "platformctl db grant-sql prints the grants; run it as an owner",
     ),
     "53100": ("db_disk_full", "the server's disk is full", "free some space there and repeat the command"),
-    "53400": ("db_disk_full", "{said}", "raise the limit, or sync with --rebuild from a smaller tree"),
+    "53400": ("db_disk_full", "{said}", "raise that limit for this role and repeat the command"),
     "57014": (
         "db_statement_timeout",
         "a statement ran longer than allowed",
@@ -45,8 +45,15 @@ _CODES: Final = {
         "platformctl db status; drop the schema, db migrate, db sync",
     ),
 }
+# What tables say that somebody changed: what is written obeys every rule and has every type of ours.
+_CHANGED: Final = (
+    "08P01", "22P03", "23502", "23505", "23514", "23P01", "27000", "42804", "428C9", "44000", "P0001",
+)  # fmt: skip
 _LOCKED: Final = "55P03"
+_NOT_UNDERSTOOD: Final = "08P01"
 _AGAIN: Final = ("40001", "40P01", "57P01", "57P02", "57P03", "57P05")
+_UNDO: Final = "undo that (platformctl db verify names it), or drop the tables, then db migrate and db sync"
+_LOOK: Final = "platformctl db verify tells whether somebody changed the tables; if nobody did, report a bug"
 _UNREACHABLE: Final = "the server cannot be reached, or the connection was lost"
 
 
@@ -63,6 +70,8 @@ def is_transient(error: psycopg.Error) -> bool:
     state = error.sqlstate
     if state is None:
         return isinstance(error, psycopg.OperationalError)
+    if state == _NOT_UNDERSTOOD:  # the server's own is an error of one statement, a pooler's ends the session
+        return error.diag.severity_nonlocalized != "ERROR"
     return state in _AGAIN or state.startswith("08")
 
 
@@ -85,11 +94,13 @@ def _meaning(error: psycopg.Error) -> Exception:
     if error.sqlstate in _CODES:
         code, message, hint = _CODES[error.sqlstate]
         return StateError(code, message.format(said=error.diag.message_primary or error.sqlstate), hint=hint)
-    table = error.diag.table_name or ""
-    message = (
-        f"PostgreSQL refused a statement (SQLSTATE {error.sqlstate}{', table ' + table if table else ''})"
-    )
-    return StateError("internal_error", message)
+    table = f" of {error.diag.table_name}" if error.diag.table_name else ""
+    if error.sqlstate in _CHANGED:
+        what = error.diag.constraint_name or error.diag.column_name or "a type, a trigger or a rule"
+        message = f"{what}{table} was added or changed by somebody and refuses a row; nothing was written"
+        return StateError("db_migration_changed", message, hint=_UNDO)
+    message = f"PostgreSQL refused a statement{table} (SQLSTATE {error.sqlstate})"
+    return StateError("internal_error", message, hint=_LOOK)
 
 
 def _dangling(error: psycopg.Error) -> StateError:

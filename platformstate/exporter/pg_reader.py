@@ -57,9 +57,13 @@ class PostgresReader:
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(text, [self._store])}
 
     def drift(self, *, deep: bool = True) -> list[Drift]:
-        """Return how the catalog differs from the expected one, and when `deep` views that show other rows."""
+        """Return how the catalog differs from the expected one.
+
+        When `deep`, views whose definition cannot be read on a server of this version are told by their rows.
+        """
         found = pg_catalog.drift(self._connection, self._schema)
-        return found or (pg_catalog.other_views(self._connection) if deep else [])
+        by_rows = deep and not found and not pg_catalog.knows_print(self._connection)
+        return pg_catalog.other_views(self._connection) if by_rows else found
 
     def system_id(self) -> str:
         """Return the number that tells this cluster from every other."""

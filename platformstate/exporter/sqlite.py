@@ -40,6 +40,8 @@ _FAULTS: Final = (
     ("unable to open", "db_unreachable", "the file cannot be opened"),
     ("disk i/o error", "db_unreachable", "the file cannot be read or written"),
 )
+_UNDO: Final = "undo that (platformctl db verify names it), or remove the file and sync again"
+_LOOK: Final = "platformctl db verify tells whether somebody changed the tables; if nobody did, report a bug"
 
 
 @contextmanager
@@ -47,8 +49,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours. Raises: db_locked, db_disk_full, db_read_only, db_unreachable."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise _meaning(str(error).lower(), path) from error
+    except sqlite3.IntegrityError as error:
+        raise _refusal(str(error), path) from error
     except sqlite3.DatabaseError as error:
         raise _meaning(str(error).lower(), path) from error
 
@@ -57,12 +59,20 @@ def _meaning(said: str, path: Path) -> StateError:
     if "locked" in said or "busy" in said:
         hint = "wait for it, or allow more with --lock-timeout S"
         return StateError("db_locked", f"{shown(path)} is being written", hint=hint, retryable=True)
-    if "foreign key constraint" in said:
-        return StateError("state_invalid", "a row names a record that is not there; nothing was written")
     for text, code, message in _FAULTS:
         if text in said:
             return StateError(code, f"{shown(path)}: {message}", hint="name another file with --sqlite")
-    return StateError("internal_error", f"SQLite refused a statement: {said}")
+    return StateError("internal_error", f"SQLite refused a statement: {said}", hint=_LOOK)
+
+
+def _refusal(said: str, path: Path) -> StateError:
+    """Return the error for a row that a rule of a table refuses: what is written obeys every rule of ours."""
+    if said.startswith("FOREIGN KEY"):
+        message = "a row names a record that is not there, or is held by one of somebody else"
+        hint = "platformctl validate --rev COMMIT; drop what refers to the tables from elsewhere"
+        return StateError("state_invalid", f"{message}; nothing was written", hint=hint)
+    message = f"{shown(path)}: a rule that somebody added refuses a row ({shown(said)}); nothing was written"
+    return StateError("db_migration_changed", message, hint=_UNDO)
 
 
 class SqliteTarget:

@@ -144,7 +144,7 @@ def _decided(source: Source, standing: Standing, wishes: Wishes) -> Decision:
 def _refusal(code: str, head: Head, wanted: Wanted) -> StateError:
     if code == "db_ref_changed":
         message = f"the tables follow {head.ref}, not {wanted.ref}"
-        return StateError(code, message, hint="another --schema, or --switch-ref")
+        return StateError(code, message, hint="another --schema or --sqlite FILE, or --switch-ref")
     message = f"the tables are at {head.commit[:8]}, and {wanted.commit[:8]} is older"
     return StateError(code, message, hint="git fetch, then --allow-rewind if that is what you want")
 

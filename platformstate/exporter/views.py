@@ -73,6 +73,14 @@ VIEWS: Final = {
         "v_sync_lag": "store_id ref commit_oid synced_at verified_at verified_commit_oid verified_head",
     }.items()
 }
+# What `pg_catalog.definition` says of each query; a test that reads it on every server tells the new ones.
+PRINTED: Final = {
+    "v_open_task": "f28ee8bd0cb6181acabfb4667546b8730f154a3aa3aa8b94e3da466a458fd6cf",
+    "v_task_criterion": "641c17e0d42ce5a6ff7ea6c92ef8c530a010ca122a169929bfba7ab90e590d84",
+    "v_task_latest_checkpoint": "e1661d4c4eeaf7b800ceae6ffa829a5a6972d47a1f6616daefaafa28661bdcde",
+    "v_job_run": "e2cc28a220c58518c5eae95ef8689196b4707f5fd4875a9a832417cab63e8ad0",
+    "v_sync_lag": "fe2f72234d0e0abebd2bd3ebad40f23a73f20bc2eb86f8b9225973f6f3822d9c",
+}
 
 
 def create_views(engine: str) -> str:

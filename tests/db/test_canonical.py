@@ -15,10 +15,11 @@ from platformstate.exporter import canonical
 from platformstate.exporter.canonical import Unstorable, field, json_text
 from platformstate.exporter.layout import Column, Table
 from platformstate.exporter.migrations import packaged
-from platformstate.exporter.pg_catalog import drift, other_views
+from platformstate.exporter.pg_catalog import definition, drift, knows_print, other_views
 from platformstate.exporter.pg_text import hash_of, shard_of, text_of
 from platformstate.exporter.rows import BadValue, Part, Record, rows_of
 from platformstate.exporter.units import unit_of
+from platformstate.exporter.views import PRINTED
 from tests.postgres import Server, found_binaries
 
 STORE = "00000000-0000-4000-8000-000000000001"
@@ -183,9 +184,12 @@ def test_every_server_has_the_same_catalog_of_our_tables(server: Server) -> None
         connection.execute("SET LOCAL search_path = s, pg_temp")
         for migration in packaged("postgres"):
             connection.execute(migration.sql)  # type: ignore[arg-type]
+        texts = {view: f"SELECT pg_get_viewdef('{view}'::regclass)" for view in PRINTED}
+        printed = {view: connection.execute(text).fetchone() for view, text in texts.items()}  # type: ignore[arg-type]
+        assert {view: definition(row[0]) for view, row in printed.items() if row} == PRINTED
+        assert knows_print(connection)
         assert drift(connection, "s", with_migrations=False) == []
         assert other_views(connection) == []
-        connection.rollback()
 
 
 def test_every_server_computes_the_same_hashes(server: Server) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
-import tempfile
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
-from platformstate.actions.db_place import Wish
 from platformstate.errors import StateError
-from platformstate.exporter.target import Flags
+from tests.db.between import Forgetful, reached_through
 from tests.db.conftest import Mirror
 from tests.db.injected import POINTS, content, once, sync_that_meets
 
@@ -92,105 +89,76 @@ def test_a_verification_whose_backend_is_terminated_is_refused(pg: Mirror) -> No
     assert refused.value.code == "db_unreachable"
 
 
-COMMIT = b"COMMIT\0"
+class Answerless(Forgetful):
+    """Lets a COMMIT arrive and loses the answer."""
+
+    arrives = True
 
 
-class Between:
-    """Stands before a server's socket; at the first COMMIT it closes the client's end and keeps the server's.
-
-    The server never hears of the COMMIT, and its session lives on until the test lets go.
-    """
-
-    def __init__(self, server: Path, folder: Path) -> None:
-        self._server = server
-        self.met = threading.Event()
-        self.free = threading.Event()
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(folder / ".s.PGSQL.5432"))
-        self._listening.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(str(self._server / ".s.PGSQL.5432"))
-            for act in (self._forth, self._back):
-                threading.Thread(target=act, args=(client, server), daemon=True).start()
-
-    def _forth(self, client: socket.socket, server: socket.socket) -> None:
-        while data := _received(client):
-            if COMMIT in data and not self.met.is_set():
-                self.met.set()
-                _shut(client)
-                self.free.wait(30)
-                break
-            server.sendall(data)
-        _shut(server)
-
-    def _back(self, client: socket.socket, server: socket.socket) -> None:
-        while data := _received(server):
-            try:
-                client.sendall(data)
-            except OSError:
-                return
-
-    def close(self) -> None:
-        self.free.set()
-        self._listening.close()
-
-
-def _shut(end: socket.socket) -> None:
-    with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
-
-
-def _received(end: socket.socket) -> bytes:
-    try:
-        return end.recv(1 << 16)
-    except OSError:
-        return b""
-
-
-@contextmanager
-def through_a_proxy(pg: Mirror) -> Iterator[tuple[Between, Mirror]]:
-    """Give what stands before the server, and the mirror as it is reached through that."""
-    assert pg.database is not None
-    home = Path(pg.database.conninfo.split()[0].removeprefix("host="))
-    with tempfile.TemporaryDirectory(prefix="px", dir="/tmp") as folder:
-        proxy = Between(home, Path(folder))
-        conninfo = pg.database.conninfo.replace(f"host={home}", f"host={folder}")
-        try:
-            yield proxy, Mirror(pg.root, Wish(Flags(dsn=conninfo), lock_timeout=0.1), pg.database)
-        finally:
-            proxy.close()
+@pytest.mark.parametrize("kind", [Forgetful, Answerless], ids=["lost before it arrived", "answer lost"])
+def test_40_07_a_commit_whose_answer_is_lost(pg: Mirror, kind: type[Forgetful]) -> None:
+    with reached_through(kind, pg) as (between, through):
+        between.free.set()
+        assert through.sync().data["result"] == "synced"
+    assert between.met.is_set()
+    assert pg.one("SELECT count(*) FROM sync_run") == 1
+    assert pg.equal()
 
 
 def test_40_07_a_commit_whose_backend_still_lives_is_waited_for(pg: Mirror) -> None:
-    with through_a_proxy(pg) as (proxy, through):
+    with reached_through(Forgetful, pg, lock_timeout=0.1) as (between, through):
 
         def let_go() -> None:
-            proxy.met.wait(30)
+            between.met.wait(30)
             time.sleep(0.6)
-            proxy.free.set()
+            between.free.set()
 
         threading.Thread(target=let_go, daemon=True).start()
         assert through.sync().data["result"] == "synced"
-    assert proxy.met.is_set()
+    assert between.met.is_set()
     assert pg.one("SELECT count(*) FROM sync_run") == 1
     assert pg.equal()
 
 
 @pytest.mark.soak
 def test_40_07_a_commit_that_stays_unanswered_has_an_unknown_outcome(pg: Mirror) -> None:
-    with through_a_proxy(pg) as (proxy, through):
+    with reached_through(Forgetful, pg, lock_timeout=0.1) as (between, through):
         refused = through.refused()
-    assert proxy.met.is_set()
+    assert between.met.is_set()
     assert (refused.code, refused.exit_status) == ("db_outcome_unknown", 7)
     assert "sync_id" in refused.message
     pg.sync()
     assert pg.one("SELECT count(*) FROM sync_run") == 1
+    assert pg.equal()
+
+
+class Stalled(Forgetful):
+    """Hands nothing on any more once rows come, and keeps both ends open."""
+
+    word = b"COPY"
+
+    def ends(self, data: bytes, client: socket.socket, server: socket.socket) -> bool:
+        """Fall silent when the word is met."""
+        if self.word in data:
+            self.met.set()
+            self.free.wait(60)
+        return self.met.is_set()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number,status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_40_07_a_sync_that_waits_for_a_stalled_connection_can_be_ended(
+    pg: Mirror, number: int, status: int
+) -> None:
+    with reached_through(Stalled, pg) as (between, through):
+        dsn = str(through.wish.target.dsn)
+        argv = [sys.executable, "-m", "platformstate", "db", "sync", "--dsn", dsn]
+        child = subprocess.Popen(argv, cwd=pg.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert between.met.wait(30)
+        time.sleep(0.3)
+        child.send_signal(number)
+        said, told = child.communicate(timeout=60)
+    assert (child.returncode, said, told) == (status, b"", b"")
+    assert pg.one("SELECT count(*) FROM task") == 0
+    pg.sync()
     assert pg.equal()

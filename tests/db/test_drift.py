@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from platformstate.actions.db_place import Wish
+from platformstate.exporter.pg_catalog import other_views
 from platformstate.exporter.pg_reader import PostgresReader
 from platformstate.exporter.sqlite_reader import SqliteReader
 from platformstate.exporter.target import Flags
@@ -147,6 +148,23 @@ DRIFTS = {
         " kind, tier, owner, agent, branch, base_commit, created_at, created_by, source_path FROM task"),
         "v_open_task",
     ),
+    "a view that shows the same today": (
+        ("CREATE OR REPLACE VIEW v_open_task AS SELECT store_id, task_id, title, status, priority, kind, tier, owner,"
+        " agent, branch, base_commit, created_at, created_by, source_path FROM task"
+        " WHERE status NOT IN ('done', 'deployed', 'observed', 'maintained', 'retired', 'parked')"),
+        "v_open_task",
+    ),
+    "a view that takes the older": (
+        ("DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW v_job_run AS '"
+        " || replace(pg_get_viewdef('v_job_run'::regclass), 'source_line DESC', 'source_line'); END $$"),
+        "v_job_run",
+    ),
+    "a view of another table of the name": (
+        ("CREATE SCHEMA aside; CREATE TABLE aside.task AS TABLE task; DO $$ BEGIN"
+        " EXECUTE 'CREATE OR REPLACE VIEW v_open_task AS '"
+        " || replace(pg_get_viewdef('v_open_task'::regclass), 'FROM task', 'FROM aside.task'); END $$"),
+        "v_open_task",
+    ),
     "a view for its reader": ("ALTER VIEW v_job_run SET (security_invoker = true)", "v_job_run"),
     "a table in a view's place": (
         "ALTER VIEW v_open_task RENAME TO view_left; CREATE TABLE v_open_task AS TABLE view_left",
@@ -178,6 +196,17 @@ def test_each_kind_of_drift_is_reported(pg: Mirror) -> None:
     pg.sync()
     assert blind(pg) == {}
     assert pg.equal()
+
+
+def test_a_view_whose_print_is_not_known_is_told_by_its_rows(pg: Mirror) -> None:
+    pg.sync()
+    assert pg.database is not None
+    with psycopg.connect(pg.database.conninfo) as connection:
+        connection.execute("SET search_path = platformstate, pg_temp")
+        assert other_views(connection) == []
+        connection.execute(DRIFTS["a view that shows less"][0].encode())
+        assert [each.object for each in other_views(connection)] == ["v_open_task"]
+        connection.rollback()
 
 
 @pytest.mark.soak

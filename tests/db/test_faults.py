@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -447,87 +446,6 @@ def test_settings_of_a_hostile_server_change_nothing(pg: Mirror) -> None:
     for setting in ("TimeZone = 'Asia/Kathmandu'", "DateStyle = 'German'", "bytea_output = 'escape'"):
         pg.database.run(f'ALTER DATABASE "{pg.database.name}" SET {setting}')
     pg.sync()
-    assert pg.equal()
-
-
-class Proxy:
-    """Stands between a client and a server's socket and loses what it is told to lose."""
-
-    def __init__(self, server: Path, folder: Path, word: bytes, *, before: bool) -> None:
-        self.folder, self._word, self._before = folder, word, before
-        self._server = server
-        self.lost = 0
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(folder / ".s.PGSQL.5432"))
-        self._listening.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(str(self._server / ".s.PGSQL.5432"))
-            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._back, args=(server, client), daemon=True).start()
-
-    def _forward(self, client: socket.socket, server: socket.socket) -> None:
-        while data := _received(client):
-            if self._word in data and not self.lost:
-                self.lost += 1
-                if self._before:
-                    break
-            server.sendall(data)
-        _hang_up(client, server)
-
-    def _back(self, server: socket.socket, client: socket.socket) -> None:
-        while data := _received(server):
-            if self.lost == 1 and not self._before:
-                self._before = True
-                break
-            try:
-                client.sendall(data)
-            except OSError:
-                break
-        _hang_up(client, server)
-
-    def close(self) -> None:
-        self._listening.close()
-
-
-def _hang_up(*ends: socket.socket) -> None:
-    for end in ends:
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-
-def _received(end: socket.socket) -> bytes:
-    try:
-        return end.recv(1 << 16)
-    except OSError:
-        return b""
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["lost before it arrived", "answer lost"])
-def test_40_07_a_commit_whose_answer_is_lost(
-    pg: Mirror, tmp_path_factory: pytest.TempPathFactory, before: bool
-) -> None:
-    import tempfile
-
-    assert pg.database is not None
-    home = Path(pg.database.conninfo.split()[0].removeprefix("host="))
-    with tempfile.TemporaryDirectory(prefix="px", dir="/tmp") as folder:
-        proxy = Proxy(home, Path(folder), b"COMMIT\0", before=before)
-        conninfo = pg.database.conninfo.replace(f"host={home}", f"host={folder}")
-        through = Mirror(pg.root, Wish(Flags(dsn=conninfo)), pg.database)
-        assert through.sync().data["result"] == "synced"
-        proxy.close()
-    assert proxy.lost == 1
-    assert pg.one("SELECT count(*) FROM sync_run") == 1
     assert pg.equal()
 
 

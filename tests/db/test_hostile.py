@@ -20,7 +20,8 @@ from platformstate.actions.db_status import database_status
 from platformstate.errors import StateError
 from platformstate.exporter.migrations import packaged, pending_sql
 from platformstate.exporter.target import Flags, passwords
-from tests.db.conftest import RUN, TASK, Mirror
+from tests.db.conftest import OTHER, RUN, TASK, Mirror
+from tests.db.injected import content
 from tests.db.test_contention import role_without
 
 # Row security.
@@ -144,6 +145,57 @@ def test_a_table_of_somebody_else_that_holds_a_row_back_is_named(pg: Mirror) -> 
     assert "notes" in refused.message
     pg.sql("DROP TABLE notes")
     assert pg.changes() == (0, 0, 1)
+
+
+ADDED = {
+    "a check": ("ALTER TABLE task ADD CONSTRAINT short CHECK (title <> 'Another title')", "short"),
+    "a key": ("CREATE UNIQUE INDEX one ON task (status)", "one"),
+    "a column": (("ALTER TABLE task ADD COLUMN colour text; UPDATE task SET colour = 'red';"
+                 " ALTER TABLE task ALTER COLUMN colour SET NOT NULL"), "colour"),
+    "a trigger": (("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''%'', NEW.title; END';"
+                  " CREATE TRIGGER spy BEFORE UPDATE ON task FOR EACH ROW EXECUTE FUNCTION no()"), "a trigger"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement,told", ADDED.values(), ids=ADDED)
+def test_a_rule_of_somebody_else_that_refuses_a_row_is_named(pg: Mirror, statement: str, told: str) -> None:
+    pg.sync()
+    pg.edit()
+    pg.replace(OTHER, "title: ", "title: More of ")
+    pg.add_tasks(1)
+    pg.commit("two edits and one more")
+    pg.sql(statement)
+    before = content(pg)
+    refused = pg.refused()
+    assert (refused.code, refused.exit_status) == ("db_migration_changed", 4)
+    assert told in refused.message
+    assert "Another title" not in refused.message
+    assert "db verify" in refused.hint
+    assert content(pg) == before
+
+
+@pytest.mark.parametrize("type", ["bigint", "smallint"])
+def test_a_type_that_somebody_changed_ends_a_first_load(pg: Mirror, type: str) -> None:
+    pg.sql(f"ALTER TABLE task ALTER COLUMN source_line TYPE {type}")
+    refused = pg.refused()
+    assert (refused.code, refused.exit_status) == ("db_migration_changed", 4)
+    assert pg.one("SELECT count(*) FROM task") == 0
+
+
+@pytest.mark.parametrize("told", ["never", "task.agent"])
+def test_a_rule_that_somebody_added_to_a_file_is_told(lite: Mirror, told: str) -> None:
+    lite.sync()
+    lite.sql("CREATE UNIQUE INDEX one ON task (agent)")
+    if told == "never":
+        lite.sql("CREATE TRIGGER no BEFORE UPDATE ON task BEGIN SELECT raise(ABORT, 'never'); END")
+    before = content(lite)
+    for path in (TASK, OTHER):
+        lite.replace(path, "title: ", "agent: codex\ntitle: ")
+    lite.commit("one agent")
+    refused = lite.refused()
+    assert (refused.code, refused.exit_status) == ("db_migration_changed", 4)
+    assert told in refused.message
+    assert content(lite) == before
 
 
 # Settings of a database or a role.

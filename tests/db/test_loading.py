@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from platformstate.exporter import pg_binary, pg_text
-from platformstate.exporter.bookkeeping import SOURCE_FILE
 from platformstate.exporter.layout import Column
 from platformstate.exporter.pg_connect import sql
 from platformstate.exporter.pg_copying import Copying
+from platformstate.exporter.pg_errors import TryAgain, explained
 from platformstate.exporter.pg_writer import BATCH_BYTES
 from platformstate.exporter.units import Unit, unit_of
 from tests.db.conftest import Mirror
+from tests.db.injected import content, sync_that_meets
 from tests.postgres import Database
 
 MANY = 400
@@ -66,15 +70,105 @@ def test_one_id_in_two_files_of_a_first_load_names_both_and_loads_nothing(fresh:
     assert fresh.one("SELECT count(*) FROM task") == 0
 
 
-def test_a_copy_that_is_abandoned_leaves_the_connection_usable(database: Database) -> None:
+def _checked(connection: psycopg.Connection[Any]) -> Copying:
+    """Begin a transaction with a table that refuses the number 13."""
+    connection.execute("BEGIN; CREATE TEMP TABLE t (n integer CHECK (n <> 13)) ON COMMIT DROP")
+    return Copying(connection)
+
+
+def _numbers(*numbers: int) -> bytes:
+    return pg_binary.tuples([(b"%d" % number,) for number in numbers], ["integer"])
+
+
+COPY = "COPY t FROM STDIN (FORMAT BINARY)"
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["the next batch", "the end"])
+def test_a_batch_that_is_refused_is_told_by_what_comes_next(database: Database, last: bool) -> None:
     with psycopg.connect(database.conninfo, autocommit=True) as connection:
-        connection.execute("BEGIN")
-        connection.execute(pg_text.create_staging(SOURCE_FILE))
-        copying = Copying(connection)
-        copying.write(pg_text.copy_in(SOURCE_FILE), b"")
+        copying = _checked(connection)
+        copying.write(COPY, _numbers(1, 2))
+        copying.write(COPY, _numbers(13))
+        with pytest.raises(psycopg.errors.CheckViolation):
+            copying.end() if last else copying.write(COPY, _numbers(3))
+        copying.abandon()
+        assert connection.info.transaction_status == TransactionStatus.INERROR
+        connection.execute("ROLLBACK")
+        assert connection.execute("SELECT to_regclass('pg_temp.t')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize("batch", [(1, 2), (13,)], ids=["taken", "refused"])
+def test_an_answer_that_nobody_waited_for_stands_in_nobodys_way(database: Database, batch: list[int]) -> None:
+    with psycopg.connect(database.conninfo, autocommit=True) as connection:
+        copying = _checked(connection)
+        copying.write(COPY, _numbers(*batch))
+        copying.abandon()
         copying.abandon()
         connection.execute("ROLLBACK")
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("act", ["write", "end", "abandon"])
+def test_a_connection_that_was_lost_after_a_batch_is_told_and_can_be_abandoned(
+    database: Database, act: str
+) -> None:
+    with psycopg.connect(database.conninfo, autocommit=True) as connection:
+        copying = _checked(connection)
+        copying.write(COPY, _numbers(1))
+        database.run("SELECT pg_terminate_backend(%s, 5000)", connection.info.backend_pid)
+        with suppress(TryAgain) if act == "abandon" else pytest.raises(TryAgain), explained():
+            if act == "write":
+                copying.write(COPY, _numbers(2))
+            elif act == "end":
+                copying.end()  # the answer may have come before the loss
+                connection.execute("SELECT 1")
+        copying.abandon()
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        assert connection.closed
+
+
+def test_a_row_larger_than_the_drivers_buffer_and_notices_of_a_trigger_hold_nothing_up(
+    database: Database,
+) -> None:
+    said = bytes(range(32, 127)) * 11_000  # a driver hands on an eighth of that at once
+    with psycopg.connect(database.conninfo, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION pg_temp.talk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN FOR i IN 1..10 LOOP RAISE NOTICE '%', repeat('n', 90000); END LOOP; RETURN NEW; END$$"
+        )
+        connection.execute("BEGIN; CREATE TEMP TABLE t (s text)")
+        connection.execute(
+            "CREATE TRIGGER spy BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION pg_temp.talk()"
+        )
+        copying = Copying(connection)
+        for _ in range(3):
+            copying.write(COPY, pg_binary.tuples([(said,), (b"s",)], ["text"]))
+        copying.end()
+        found = connection.execute("SELECT count(*), min(s) FROM t").fetchone()
+    assert found == (6, said.decode())
+
+
+@pytest.mark.parametrize("flags", [{}, {"rebuild": True}], ids=["first", "rebuild"])
+def test_a_load_that_is_interrupted_between_batches_leaves_the_old_state(
+    fresh: Mirror, flags: dict[str, bool]
+) -> None:
+    _filled(fresh)
+    fresh.migrate()
+    if flags:
+        fresh.sync()
+        fresh.edit()
+    before = content(fresh)
+
+    def told(phase: str, done: int, total: int) -> None:
+        if phase == "copy" and done > MANY // 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        sync_that_meets(fresh, lambda point: None, told, **flags)
+    assert content(fresh) == before
+    assert fresh.sync().data["result"] == "synced"
+    assert fresh.equal()
 
 
 def test_the_inventory_holds_every_exported_file_with_its_blob_and_its_units_rows(mirror: Mirror) -> None:

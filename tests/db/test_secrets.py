@@ -90,9 +90,9 @@ def test_40_11_a_password_that_works_is_in_no_output(
 def test_40_11_a_bug_leaves_no_password_in_its_report(
     pg: Mirror, platformctl: Platformctl, tmp_path: Path
 ) -> None:
-    """A trigger that refuses each row is what no code of ours foresees."""
+    """A trigger that says the server is broken is what no code of ours foresees."""
     assert pg.database is not None
-    pg.sql("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
+    pg.sql("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE 'XX000'; END $$")
     pg.sql("CREATE TRIGGER no BEFORE INSERT ON task FOR EACH ROW EXECUTE FUNCTION no()")
     env = {"PLATFORMSTATE_DSN": f"{pg.database.conninfo} password='{FORMS[2]}'"}
     ran = platformctl("db", "sync", "-v", cwd=pg.root, env=env)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +13,11 @@ from platformstate.actions.db_place import Wish
 from platformstate.actions.db_status import database_status
 from platformstate.errors import StateError
 from platformstate.exporter.migrations import Applied, Migration, packaged, refuse_foreign
-from platformstate.exporter.pg_connect import parameters
+from platformstate.exporter.pg_connect import connect, parameters
 from platformstate.exporter.pg_text import migration_lock, store_lock
-from platformstate.exporter.target import Flags
+from platformstate.exporter.target import Flags, Target
+from tests.db.between import Pooler, reached_through
 from tests.db.conftest import Mirror
-from tests.db.pooler import Pooler
 from tests.postgres import Database, Server, found_binaries
 
 STORE = "00000000-0000-4000-8000-000000000001"
@@ -79,6 +78,17 @@ def test_a_service_file_may_say_that_there_is_no_tls(tmp_path: Path) -> None:
     assert "sslmode" not in parameters("service=s", environ)
     file.write_text("[s]\nhost=db.example.org\n")
     assert parameters("service=s", environ)["sslmode"] == "verify-full"
+
+
+def test_a_server_that_vanished_is_missed_after_a_minute_or_as_it_is_said(fresh: Mirror) -> None:
+    assert fresh.database is not None
+    for conninfo, idle in (
+        (fresh.database.conninfo, "30"),
+        (f"{fresh.database.conninfo} keepalives_idle=7", "7"),
+    ):
+        with connect(Target("postgres", "s", conninfo=conninfo), "test", {}, writes=False) as connection:
+            found = connection.info.get_parameters()
+        assert (found["keepalives"], found["keepalives_idle"]) == ("1", idle)
 
 
 # Migrations.
@@ -155,28 +165,16 @@ def test_a_dry_run_of_a_migration_writes_nothing(fresh: Mirror) -> None:
 # Between us and a server.
 
 
-@pytest.fixture
-def pooled(fresh: Mirror) -> Iterator[tuple[Mirror, Pooler]]:
-    """A mirror that is reached through a pooler."""
-    assert fresh.database is not None
-    home = Path(fresh.database.conninfo.split()[0].removeprefix("host="))
-    with tempfile.TemporaryDirectory(prefix="pool-", dir="/tmp") as folder:
-        pooler = Pooler(home, Path(folder))
-        conninfo = fresh.database.conninfo.replace(f"host={home}", f"host={folder}")
-        yield Mirror(fresh.root, Wish(Flags(dsn=conninfo)), fresh.database), pooler
-        pooler.close()
-
-
-def test_a_pooler_may_give_each_transaction_another_session(pooled: tuple[Mirror, Pooler]) -> None:
-    mirror, pooler = pooled
-    assert len(mirror.migrate().data["applied"]) == len(packaged("postgres"))
-    for number in range(3):
-        mirror.edit(f"Edit {number}")
-        mirror.sync()
-        assert mirror.equal()
-    mirror.sql("UPDATE task SET title = 'x'")
-    mirror.sync(repair=True)
-    assert mirror.verify(evidence=True).data["recorded"] is True
+def test_a_pooler_may_give_each_transaction_another_session(fresh: Mirror) -> None:
+    with reached_through(Pooler, fresh) as (pooler, mirror):
+        assert len(mirror.migrate().data["applied"]) == len(packaged("postgres"))
+        for number in range(3):
+            mirror.edit(f"Edit {number}")
+            mirror.sync()
+            assert mirror.equal()
+        mirror.sql("UPDATE task SET title = 'x'")
+        mirror.sync(repair=True)
+        assert mirror.verify(evidence=True).data["recorded"] is True
     assert set(pooler.turns) == {0, 1}
 
 

@@ -50,6 +50,7 @@ def test_migrations_in_turn_make_the_tables_of_the_golden_file_in_postgresql(pg:
         connection.execute("SET search_path = golden")
         connection.execute(golden(tables(), "postgres"))  # type: ignore[arg-type]
         made = pg_found(connection, "golden", with_migrations=False)
+        connection.execute("SET search_path = platformstate")
         assert made == pg_found(connection, "platformstate", with_migrations=False)
 
 
