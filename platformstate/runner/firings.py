@@ -72,7 +72,7 @@ class JobFiles:
             finally:
                 remove(beside)
             sync_folder(self.claims)
-        return Claim(path, descriptor)
+        return Claim(path, descriptor, is_due=bool(holder.get("due")))
 
     def claimed(self) -> list[str]:
         """Return the runs that are claimed, sorted."""
@@ -141,10 +141,10 @@ def approved_jobs(common_dir: Path) -> list[str]:
 
 
 class Claim:
-    """A slot that is ours, locked until its run has begun."""
+    """A slot that is ours, locked until its run has begun; `is_due` for one that its schedule has to tell of."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path, self._descriptor = path, descriptor
+    def __init__(self, path: Path, descriptor: int, *, is_due: bool = False) -> None:
+        self.path, self._descriptor, self._is_due = path, descriptor, is_due
 
     def started(self) -> None:
         """Let go of the lock: the run has begun and has a lock of its own. The claim stays."""
@@ -152,8 +152,12 @@ class Claim:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def fail(self) -> None:
+        """Let go of what did not begin: a slot of the schedule is due again, for its claim stays."""
+        self.started() if self._is_due else self.give_up()
+
     def give_up(self) -> None:
-        """Remove the claim: nothing began."""
+        """Remove the claim: nothing began, and what becomes of its slot is written."""
         with suppress(FileNotFoundError):
             self.path.unlink()
         self.started()
