@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from hashlib import sha256
 
@@ -257,3 +258,26 @@ def test_status_counts_overdue_slots_up_to_a_bound(jobs: JobScene) -> None:
     later = {"PLATFORMSTATE_NOW": "2026-09-02T00:00:30Z"}
     assert jobs.jobs("status", env=later).document["data"]["jobs"][0]["overdue"] == MAX_OVERDUE
     assert f"{MAX_OVERDUE} or more overdue" in jobs.run_ctl("jobs", "status", env=later).stdout
+
+
+def test_what_validate_says_of_a_renamed_folder_brings_the_job_back(jobs: JobScene) -> None:
+    jobs.shell("old", "exit 3")
+    jobs.ready()
+    assert jobs.run_job("old")["kept"]
+    jobs.repo.git("mv", "state/jobs/old", "state/jobs/new")
+    spec = jobs.repo.root / "state/jobs/new/job.md"
+    spec.write_text(spec.read_text().replace('id: "old"', 'id: "new"'))
+    found = jobs.run_ctl("validate", "--json").document["error"]["problems"]
+    moved = [row for row in found if row["code"] == "path_mismatch"]
+    assert {row["path"].split("/")[3] for row in moved} == {"runs", "ledger"}
+    assert all("write" not in row["fix"] for row in moved)
+    commands = dict.fromkeys(
+        row["fix"].partition(";")[0] for row in found if row["code"] != "reference_dangling"
+    )
+    for command in commands:
+        subprocess.run(command, shell=True, check=True, cwd=jobs.repo.root)
+    jobs.repo.git("add", "-A")
+    assert problems(jobs) == []
+    assert problems(jobs, "--staged") == []
+    assert [line["job"] for line in jobs.ledger("old")] == ["old"]
+    assert jobs.ledger("new") == []
