@@ -62,7 +62,7 @@ def approval_text(data: Mapping[str, Any]) -> str:
     state = "approved" if data["approved"] else "not approved"
     lines = [f"{data['job']} {state}: digest {data['digest'][:12]}, spec blob {data['blob'][:12]}"]
     lines += [f"  {shlex.join(argv)}" for argv in data["argv"] if argv]
-    if data["cwd"] != ".":
+    if data["cwd"] not in (None, "."):
         lines.append(f"  in {data['cwd']}")
     if data["env"]:
         lines.append(f"  with {', '.join(data['env'])}")
