@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -145,6 +145,25 @@ def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
     conduct.terms = terms
     conduct.reach("started")
     return conduct
+
+
+@contextmanager
+def left_to_a_tick(conduct: Conduct) -> Iterator[None]:
+    """Close a run at the end; say of a refusal that stopped it what goes on with it.
+
+    Whoever repeats the command that began it would have its effects again.
+    """
+    named = conduct.site.named
+    try:
+        yield
+    except StateError as refused:
+        message = f"{refused.message}; {named} stands as {conduct.status}, and no line tells of it yet"
+        hint = f"mend this, then platformctl jobs tick settles {named}; do not run it again"
+        raise StateError(
+            refused.code, message, hint=hint, path=refused.path, line=refused.line, data=refused.data
+        ) from refused
+    finally:
+        conduct.close()
 
 
 def _refuse_foreign(store: Store, site: RunSite) -> None:

@@ -13,7 +13,7 @@ from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_claims import due_of_nothing
 from platformstate.actions.job_commit import commit_runs
-from platformstate.actions.job_firing import begin, claim, firing_of
+from platformstate.actions.job_firing import begin, claim, firing_of, left_to_a_tick
 from platformstate.actions.job_gate import Asked, Gate, gate_of
 from platformstate.actions.job_ledger import read_ledger, remember_ledger, told_elsewhere
 from platformstate.actions.job_overlap import Overlap, enter, wait_for_place
@@ -71,7 +71,8 @@ def backfill_job(
     data = {"job": name, "slots": rows, **counts}
     if counts["failed"]:
         message = f"{counts['failed']} of {counts['ran']} runs failed"
-        return Answer(data, error=StateError("job_runs_failed", message, data=data))
+        hint = f"platformctl jobs status {name}"
+        return Answer(data, error=StateError("job_runs_failed", message, hint=hint, data=data))
     if pending is not None:
         text = f"the ledger is durable and waits for its commit ({pending})"
         return Answer(data, (SETTLE,), (Warned("commit_pending", text),), EXIT_PENDING)
@@ -152,7 +153,7 @@ def _run(
                 remember_ledger(WorkTree(store.root), gate.name)
             flock.start(partial(_conduct, store, gate, row), job=row["slot"])
         for report in flock.reports(1.0):
-            said = _refused(report["problem"]) if "problem" in report else report
+            said = _refused(report["problem"], told) if "problem" in report else report
             by_slot[said["slot"]].update(said)
             told(f"{said['slot']} {said['status']}")
             ended += 1
@@ -184,8 +185,10 @@ def _why_not(claimed: Claim | None, overlap: Overlap) -> str:
     return overlap.refusal or "signal"
 
 
-def _refused(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return what a conductor that could not run its slot, or that was killed, means for the slot."""
+def _refused(problem: dict[str, Any], told: Callable[[str], None]) -> dict[str, Any]:
+    """Say why a conductor could not run its slot, or that it was killed; return what that means for the slot."""
+    parts = (problem["code"], problem["message"], problem["path"], problem["hint"])
+    told(f"{problem['job']} " + "; ".join(str(part) for part in parts if part))
     return {"slot": problem["job"], "status": "failed", "reason": problem["code"]}
 
 
@@ -209,7 +212,8 @@ def _conduct(store: Store, gate: Gate, row: dict[str, Any], report: Report) -> N
                 if claimed is not None:
                     claimed.fail()
                 return
-            with begin(store, firing, gate.target.pin, claimed=claimed) as conduct:
+            conduct = begin(store, firing, gate.target.pin, claimed=claimed)
+            with left_to_a_tick(conduct):
                 conduct.signals = signals
                 conduct.commit("RunStarted")
                 walk(conduct)

@@ -264,7 +264,7 @@ def replay_text(data: Mapping[str, Any]) -> str:
 def backfill_text(data: Mapping[str, Any]) -> str:
     """Return the slots of a backfill, one a line, and their counts."""
     lines = [
-        f"{row['slot']}  {row['action']}  {row['status'] or row['reason'] or ''}".rstrip()
+        f"{row['slot']}  {row['action']}  {' '.join(word for word in (row['status'], row['reason']) if word)}".rstrip()
         for row in data["slots"]
     ]
     return "\n".join([*lines, f"{data['ran']} ran, {data['skipped']} skipped, {data['failed']} failed"])

@@ -92,8 +92,9 @@ class JobFiles:
 
     def tell(self, run: str, ledger: str) -> None:
         """Note beside a claim where its run's line stands: another branch may not have that file."""
-        with suppress(FileNotFoundError):
-            descriptor = os.open(self.claims / run, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        path = self.claims / run
+        with suppress(FileNotFoundError), explained(str(path)):
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
             with open(descriptor, "wb") as file:
                 file.write(canonical_json({"ledger": ledger}) + b"\n")
 
@@ -103,7 +104,8 @@ class JobFiles:
 
     def release(self, run: str) -> None:
         """Remove a claim whose run never began, or was pruned."""
-        remove(self.claims / run)
+        with explained(str(self.claims / run)):
+            remove(self.claims / run)
 
     def cursor(self) -> dict[str, Any] | None:
         """Return the cursor; None when there is none or it was cut off."""
@@ -158,8 +160,8 @@ class Claim:
 
     def give_up(self) -> None:
         """Remove the claim: nothing began, and what becomes of its slot is written."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        with explained(str(self.path)):
+            remove(self.path)
         self.started()
 
 
