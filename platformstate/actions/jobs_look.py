@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.job_claims import claims_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of, is_approved
 from platformstate.actions.job_ledger import is_about, of_all, read_ledger
 from platformstate.actions.job_pause import pause_of
@@ -201,11 +202,12 @@ def _next(
     """Return when a job fires next, and how many of its slots are due and not handled."""
     if whole is None or whole["trigger"]["kind"] != "cron":
         return {"next_at": None, "overdue": 0}
-    said = JobFiles(store.repository.common_dir, name).cursor()
-    cursor = cursor_of(said, lines, whole["trigger"], moment(now))
+    files = JobFiles(store.repository.common_dir, name)
+    cursor = cursor_of(files.cursor(), lines, whole["trigger"], moment(now))
+    again = sum(instant(slot) <= cursor.slot for slot in claims_of(store, files, lines, cursor.open).again)
     following = next_slot(whole["trigger"], moment(now))
     at = None if following is None else instant(following)
-    return {"next_at": at, "overdue": overdue(whole["trigger"], cursor, moment(now))}
+    return {"next_at": at, "overdue": again + overdue(whole["trigger"], cursor, moment(now))}
 
 
 def _open_runs(store: Store, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

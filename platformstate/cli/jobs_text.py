@@ -204,7 +204,7 @@ def _refusals(job: Mapping[str, Any]) -> list[str]:
 def _overdue(count: int) -> str:
     from platformstate.policy.due import MAX_OVERDUE
 
-    return f"{count} or more overdue" if count == MAX_OVERDUE else f"{count} overdue"
+    return f"{count} or more overdue" if count >= MAX_OVERDUE else f"{count} overdue"
 
 
 def _stranded(worktree: str | None) -> str:

@@ -122,6 +122,11 @@ def backfilling(jobs: JobScene, minutes: str, **env: str) -> Command:
     return jobs.begin(*argv, env={"PLATFORMSTATE_NOW": at(minutes), **env})
 
 
+def overdue(jobs: JobScene, minutes: str) -> int:
+    rows = jobs.jobs("status", "export", env={"PLATFORMSTATE_NOW": at(minutes)}).document["data"]["jobs"]
+    return int(rows[0]["overdue"])
+
+
 def is_claimed(jobs: JobScene) -> bool:
     return (jobs.common / "claims/jobs/export/20260302t000500z").exists()
 
@@ -137,7 +142,9 @@ def test_a_slot_that_a_backfill_let_go_of_is_the_schedule_s_again(jobs: JobScene
         claim = json.loads((jobs.common / "claims/jobs/export/20260302t000500z").read_bytes())
         os.kill(claim["pid"], number)
         command.wait()
+    assert overdue(jobs, "10:02") == 1
     jobs.ticked(at("10:02"))
+    assert overdue(jobs, "10:02") == 0
     jobs.ticked(at("15:01"))
     assert accounts("export", (jobs.repo.root,)) == Counter(
         at(f"{minute}:00") for minute in ("05", "10", "15")
@@ -155,5 +162,6 @@ def test_a_backfill_takes_again_what_one_before_let_go_of_and_no_slot_that_was_n
     assert not is_claimed(jobs)
     backfilling(jobs, "10:02", PLATFORMSTATE_FAILPOINT="jobs.claimed").wait()
     assert is_claimed(jobs)
+    assert overdue(jobs, "10:02") == 0
     assert backfilling(jobs, "10:03").wait().document["data"]["ran"] == 1
     assert runs(jobs, "export") == ["20260302t001000z", "20260302t000500z"]
