@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from platformstate.actions.job_claims import Claims, claims_of
 from platformstate.actions.job_firing import claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import TOLD_BY, read_ledger, record_line, told_elsewhere
+from platformstate.actions.job_ledger import TOLD_BY, mend_ledger, read_ledger, record_line, told_elsewhere
 from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import open_sites
@@ -166,6 +166,8 @@ def _close(decided: Decided, at: _Standing, trigger: Mapping[str, Any] | None) -
 
 def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime) -> _Standing:
     files = JobFiles(store.repository.common_dir, name)
+    if not store.dry_run:
+        mend_ledger(store, name)
     lines = read_ledger(WorkTree(store.root), name)
     said = files.cursor() or {}
     told = [*lines, *told_elsewhere(store, files)]

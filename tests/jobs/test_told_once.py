@@ -165,3 +165,20 @@ def test_a_backfill_takes_again_what_one_before_let_go_of_and_no_slot_that_was_n
     assert overdue(jobs, "10:02") == 0
     assert backfilling(jobs, "10:03").wait().document["data"]["ran"] == 1
     assert runs(jobs, "export") == ["20260302t001000z", "20260302t000500z"]
+
+
+def test_a_tick_keeps_aside_the_half_of_a_line_that_a_killed_one_left(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    with taken(jobs, "export"):
+        assert tick(jobs, at("05:01"), PLATFORMSTATE_FAILPOINT="jobs.ledger-torn").status < 0
+    (path,) = (jobs.repo.root / "state/jobs/export/ledger").iterdir()
+    half = path.read_text()
+    assert half
+    assert not half.endswith("\n")
+    running = claimed(jobs, "05")
+    jobs.ticked(at("05:02"))
+    running.started()
+    assert path.read_text() == ""
+    assert [kept.read_text() for kept in (jobs.common / "torn").iterdir()] == [half]
+    assert jobs.run_ctl("validate").status == 0
