@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from platformstate.actions.job_gate import Asked, gate_of
+from platformstate.actions.job_gate import Asked, acts_of, gate_of
 from platformstate.actions.job_specs import job_path
 from platformstate.errors import StateError
-from platformstate.policy.approvals import approving_act, is_act
-from platformstate.runner import JobFiles, approved_jobs
+from platformstate.policy.approvals import approving_act
+from platformstate.runner import approved_jobs
 
 if TYPE_CHECKING:
     from platformstate.store import Store
@@ -26,7 +26,7 @@ class Approval(NamedTuple):
 def approvals(store: Store) -> Iterator[Approval]:
     """Yield each job whose newest approval was not revoked; one that is gone is none."""
     for job in approved_jobs(store.repository.common_dir):
-        acts = [act for act in JobFiles(store.repository.common_dir, job).approvals() if is_act(act)]
+        acts = acts_of(store, job)
         if not any(approving_act(acts, act["digest"]) for act in acts):
             continue
         try:

@@ -176,7 +176,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
     """Return a glob as a pattern: `*` and `?` stay inside a name, `**` crosses folders."""
     parts = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     tokens = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    return re.compile("".join(parts.get(token, re.escape(token)) for token in tokens))
+    return re.compile("".join(parts.get(token, re.escape(token)) for token in tokens), re.DOTALL)
 
 
 def _below(root: Path, path: str, deepest: int = MAX_DEPTH + 1) -> Iterator[tuple[str, int]]:

@@ -74,9 +74,20 @@ def claims_of(store: Store, files: JobFiles, lines: Iterable[Line], opened: Open
             stranded += [stands] if isinstance(stands, Stranded) else []
             continue
         void.add(run)
-        if slot is not None and said.get("trigger") == "cron" and not _is_recorded(said, ranges, opened):
+        if slot is not None and _was_due(said) and not _is_recorded(said, ranges, opened):
             again.add(slot)
     return Claims(frozenset(taken), frozenset(again), frozenset(void), held, tuple(stranded))
+
+
+def due_of_nothing(store: Store, files: JobFiles, run: str) -> bool | None:
+    """Say whether the schedule has to tell of a claim that came to nothing; None for one that stands for a run."""
+    said = files.claim_of(run) or {}
+    stands = _standing(store, files, run, str(said.get("worktree", store.repository.worktree)))
+    return _was_due(said) if stands is _VOID else None
+
+
+def _was_due(said: Line) -> bool:
+    return bool(said.get("due")) or said.get("trigger") == "cron"
 
 
 _VOID: Final = "void"

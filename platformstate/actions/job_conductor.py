@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_decide import Decided
-from platformstate.actions.job_firing import begin
+from platformstate.actions.job_firing import begin, left_to_a_tick
 from platformstate.actions.job_settle import settle_run
 from platformstate.errors import StateError
 from platformstate.policy.job_receipt import Firing
@@ -38,13 +38,11 @@ def _conduct(
     except StateError as refused:
         report({"problem": refusal(firing.job, refused, firing.run)})
         return
-    try:
+    with left_to_a_tick(conduct):
         conduct.signals = signals
         conduct.commit("RunStarted")
         walk(conduct)
         state = conduct.state
-    finally:
-        conduct.close()
     code = state.header.get("exit_code")
     report({"started": {**said, "status": state.status, "reason": state.reason, "exit_code": code}})
 

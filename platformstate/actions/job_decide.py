@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from platformstate.actions.job_claims import Claims, claims_of
 from platformstate.actions.job_firing import claim, firing_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import TOLD_BY, read_ledger, record_line, told_elsewhere
+from platformstate.actions.job_ledger import TOLD_BY, mend_ledger, read_ledger, record_line, told_elsewhere
 from platformstate.actions.job_overlap import Overlap, enter
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import open_sites
@@ -109,6 +109,16 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     `spec` is the job as the trusted ref has it. Raises: state_invalid for a ledger that cannot be read.
     """
     decided = Decided(store, spec.id)
+    try:
+        _decide(decided, spec, now)
+    except (OSError, StateError):
+        decided.let_go()  # a process that goes on with other jobs would keep the place for ever
+        raise
+    return decided
+
+
+def _decide(decided: Decided, spec: JobSpec, now: datetime) -> None:
+    store = decided.store
     if not spec.is_valid:
         decided.invalid.append(refusal(spec.problems))
     trigger = _trigger(store, spec)
@@ -117,7 +127,7 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
     if trigger is None or trigger["kind"] != "cron":
         _close(decided, at, trigger)
         decided.is_idle = spec.is_valid and not (at.claims.held or any(open_sites(store, spec.id)))
-        return decided
+        return
     cursor = at.cursor
     if at.slots or cursor.open is not None:
         decided.passed = gate_of(store, spec.id, Asked(at_trusted=True), spec=spec)
@@ -131,7 +141,6 @@ def decide_job(store: Store, spec: JobSpec, now: datetime) -> Decided:
         _note(at, cursor, trigger)
         to_come = {slot_run_id(slot) for slot in at.claims.again if slot > now}
         at.claims.clear(at.files, {firing.run for firing, _ in decided.firings} | to_come)
-    return decided
 
 
 def _trigger(store: Store, spec: JobSpec) -> dict[str, Any] | None:
@@ -157,6 +166,8 @@ def _close(decided: Decided, at: _Standing, trigger: Mapping[str, Any] | None) -
 
 def _standing(store: Store, name: str, trigger: Mapping[str, Any], now: datetime) -> _Standing:
     files = JobFiles(store.repository.common_dir, name)
+    if not store.dry_run:
+        mend_ledger(store, name)
     lines = read_ledger(WorkTree(store.root), name)
     said = files.cursor() or {}
     told = [*lines, *told_elsewhere(store, files)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -86,10 +86,14 @@ def firing_of(
     )
 
 
-def claim(store: Store, firing: Firing, *, again: bool = False) -> Claim | None:
-    """Claim a firing's run; None when another process has it already. `again` takes one that came to nothing."""
+def claim(store: Store, firing: Firing, *, again: bool = False, due: bool = False) -> Claim | None:
+    """Claim a firing's run; None when another process has it already. `again` takes one that came to nothing.
+
+    `due` says that the schedule has to tell of its slot, should it not run.
+    """
     said = {name: _plain(getattr(firing, name)) for name in _CLAIMED}
-    holder = {**said, "at": store.now(), "pid": os.getpid(), "worktree": store.repository.worktree}
+    here = {"at": store.now(), "pid": os.getpid(), "worktree": store.repository.worktree}
+    holder = {**said, **here, "due": due or firing.trigger == "cron"}
     made = JobFiles(store.repository.common_dir, firing.job).claim(firing.run, holder, again=again)
     if made is not None:
         store.session.failpoints.reach("jobs.claimed")
@@ -117,12 +121,12 @@ def claimed_firing(store: Store, job: str, run: str) -> Firing | None:
 def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
     """Pin and start a claimed firing; the claim is let go once the start is durable.
 
-    Raises: run_locked, secret_found, and what the disk refuses; the claim is given up then, that of a slot
-    stays as one that came to nothing, so that the slot is due again.
+    Raises: run_locked, secret_found, and what the disk refuses; the claim is given up then, that of a
+    slot of the schedule stays as one that came to nothing, so that the slot is due again.
     """
     site = site_of(store, f"job/{firing.job}", firing.run)
     with ExitStack() as undone:
-        undone.callback(claimed.started if firing.trigger == "cron" else claimed.give_up)
+        undone.callback(claimed.fail)
         terms = terms_of(store, firing)
         undone.callback(terms.close)
         terms.source  # noqa: B018  # a copy that cannot be made keeps the run from beginning
@@ -141,6 +145,25 @@ def begin(store: Store, firing: Firing, pin: Pin, *, claimed: Claim) -> Conduct:
     conduct.terms = terms
     conduct.reach("started")
     return conduct
+
+
+@contextmanager
+def left_to_a_tick(conduct: Conduct) -> Iterator[None]:
+    """Close a run at the end; say of a refusal that stopped it what goes on with it.
+
+    Whoever repeats the command that began it would have its effects again.
+    """
+    named = conduct.site.named
+    try:
+        yield
+    except StateError as refused:
+        message = f"{refused.message}; {named} stands as {conduct.status}, and no line tells of it yet"
+        hint = f"mend this, then platformctl jobs tick settles {named}; do not run it again"
+        raise StateError(
+            refused.code, message, hint=hint, path=refused.path, line=refused.line, data=refused.data
+        ) from refused
+    finally:
+        conduct.close()
 
 
 def _refuse_foreign(store: Store, site: RunSite) -> None:

@@ -171,7 +171,7 @@ def untrusted(name: str, trusted_blob: str | None, blob: str | None, where: str)
 
 
 def _approval(gate: Gate) -> None:
-    if not gate.digest or approving_act(_acts(gate.store, gate.name), gate.digest) is not None:
+    if not gate.digest or approving_act(acts_of(gate.store, gate.name), gate.digest) is not None:
         return
     raise StateError(
         "job_approval_required",
@@ -191,14 +191,15 @@ def _source(gate: Gate) -> None:
         raise refusal
 
 
-def _acts(store: Store, name: str) -> list[dict[str, Any]]:
+def acts_of(store: Store, name: str) -> list[dict[str, Any]]:
+    """Return the acts of this clone about a job that count, oldest first."""
     files = JobFiles(store.repository.common_dir, name)
     return [act for act in files.approvals() if is_act(act)]
 
 
 def is_approved(store: Store, name: str, digest: str) -> bool:
     """Say whether a digest of a job is approved in this clone."""
-    return approving_act(_acts(store, name), digest) is not None
+    return approving_act(acts_of(store, name), digest) is not None
 
 
 _BOUNDARIES: tuple[Callable[[Gate], None], ...] = (

@@ -12,7 +12,7 @@ from platformstate.core.places import STATE, ledger_path
 from platformstate.core.tree import Tree
 from platformstate.errors import Problem, StateError
 from platformstate.files import Folder, WorkTree
-from platformstate.files.durable import APPEND_FLAGS, fsync, read_all, write_all
+from platformstate.files.durable import APPEND_FLAGS, READ_FLAGS, fsync, read_all, write_all
 from platformstate.files.errors import explained
 from platformstate.gitrepo import CommitTree
 from platformstate.policy.ledger import file_name, is_ledger_name, is_line, line_text, writer_name
@@ -114,6 +114,26 @@ def _keep_torn(store: Store, path: str, fd: int) -> None:
         folder.create(f"{name}.{number + 1}", data[start:], durability, 0o600)
         folder.sync(durability)
     os.ftruncate(fd, start)
+
+
+def mend_ledger(store: Store, job: str) -> None:
+    """Keep a last line without its end aside, left by a writer that was killed; the caller holds the job's lock."""
+    for path in ledger_files(WorkTree(store.root), job):
+        folder, _, name = path.rpartition("/")
+        with Folder.at(store.root, folder) as opened, explained(path):
+            fd = os.open(name, READ_FLAGS, dir_fd=opened.fd)
+            try:
+                size = os.fstat(fd).st_size
+                if size == 0 or os.pread(fd, 1, size - 1) == b"\n":
+                    continue
+            finally:
+                os.close(fd)
+            fd = os.open(name, APPEND_FLAGS, dir_fd=opened.fd)
+            try:
+                _keep_torn(store, path, fd)
+                fsync(fd, path, store.session.settings.durability)
+            finally:
+                os.close(fd)
 
 
 def read_ledger(tree: Tree, job: str) -> list[dict[str, Any]]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
 from platformstate.actions.conduct_walk import walk
+from platformstate.actions.job_claims import due_of_nothing
 from platformstate.actions.job_commit import commit_runs
-from platformstate.actions.job_firing import begin, claim, firing_of
+from platformstate.actions.job_firing import begin, claim, firing_of, left_to_a_tick
 from platformstate.actions.job_gate import Asked, Gate, gate_of
-from platformstate.actions.job_ledger import read_ledger, remember_ledger
+from platformstate.actions.job_ledger import read_ledger, remember_ledger, told_elsewhere
 from platformstate.actions.job_overlap import Overlap, enter, wait_for_place
 from platformstate.actions.job_specs import resolve_job
 from platformstate.actions.jobs_tick import MAX_LINES
@@ -22,6 +23,7 @@ from platformstate.core.instants import instant, moment, moment_of
 from platformstate.errors import StateError, Warned
 from platformstate.files import WorkTree
 from platformstate.files.locks import locked
+from platformstate.policy.due import cursor_of
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import slot_run_id
 from platformstate.policy.slots import fires_after
@@ -31,6 +33,7 @@ from platformstate.runner.forked import Flock, Report
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from platformstate.policy.job_receipt import Firing
     from platformstate.store import Store
 
 
@@ -68,7 +71,8 @@ def backfill_job(
     data = {"job": name, "slots": rows, **counts}
     if counts["failed"]:
         message = f"{counts['failed']} of {counts['ran']} runs failed"
-        return Answer(data, error=StateError("job_runs_failed", message, data=data))
+        hint = f"platformctl jobs status {name}"
+        return Answer(data, error=StateError("job_runs_failed", message, hint=hint, data=data))
     if pending is not None:
         text = f"the ledger is durable and waits for its commit ({pending})"
         return Answer(data, (SETTLE,), (Warned("commit_pending", text),), EXIT_PENDING)
@@ -113,17 +117,23 @@ def _rows(store: Store, name: str, slots: Iterable[datetime], rerun_failed: bool
     """Return what is done about each slot: one with a run is skipped, a failed one is replayed on request."""
     lines = read_ledger(WorkTree(store.root), name)
     ran = {line["slot"]: line for line in lines if line["status"] in TERMINAL}
-    claimed = frozenset(JobFiles(store.repository.common_dir, name).claimed())
-    return [_row(slot, ran.get(instant(slot)), claimed, rerun_failed) for slot in slots]
+    files = JobFiles(store.repository.common_dir, name)
+    claimed = frozenset(files.claimed())
+
+    def is_taken(slot: datetime) -> bool:
+        run = slot_run_id(slot)
+        return run in claimed and instant(slot) not in ran and due_of_nothing(store, files, run) is None
+
+    return [_row(slot, ran.get(instant(slot)), is_taken(slot), rerun_failed) for slot in slots]
 
 
 def _row(
-    slot: datetime, last: Mapping[str, Any] | None, claimed: frozenset[str], rerun_failed: bool
+    slot: datetime, last: Mapping[str, Any] | None, is_taken: bool, rerun_failed: bool
 ) -> dict[str, Any]:
     run = slot_run_id(slot)
     row = {"slot": instant(slot), "run": run, "action": "run", "status": None, "reason": None}
     if last is None:
-        return {**row, "action": "skip", "reason": "claimed"} if run in claimed else row
+        return {**row, "action": "skip", "reason": "claimed"} if is_taken else row
     if rerun_failed and last["status"] != "succeeded":
         return {**row, "run": last["run"], "action": "replay"}
     return {**row, "run": last["run"], "action": "skip", "status": last["status"], "reason": last["reason"]}
@@ -143,7 +153,7 @@ def _run(
                 remember_ledger(WorkTree(store.root), gate.name)
             flock.start(partial(_conduct, store, gate, row), job=row["slot"])
         for report in flock.reports(1.0):
-            said = _refused(report["problem"]) if "problem" in report else report
+            said = _refused(report["problem"], told) if "problem" in report else report
             by_slot[said["slot"]].update(said)
             told(f"{said['slot']} {said['status']}")
             ended += 1
@@ -152,14 +162,33 @@ def _run(
     flock.close()
 
 
+def _claim(store: Store, gate: Gate, firing: Firing) -> Claim | None:
+    """Claim a slot with the job's lock held, also one whose claim came to nothing; None when another has it."""
+    files = JobFiles(store.repository.common_dir, gate.name)
+    left = due_of_nothing(store, files, firing.run) if firing.run in files.claimed() else None
+    due = bool(left) or _is_due(store, gate, files, str(firing.slot))
+    return claim(store, firing, again=left is not None, due=due)
+
+
+def _is_due(store: Store, gate: Gate, files: JobFiles, slot: str) -> bool:
+    """Say whether no tick has come to a slot of the schedule yet."""
+    said = files.cursor()
+    if said is None or slot <= str(said.get("slot")):
+        return False
+    lines = [*read_ledger(WorkTree(store.root), gate.name), *told_elsewhere(store, files)]
+    return slot > cursor_of(said, lines, gate.whole["trigger"], moment(store.now())).slot
+
+
 def _why_not(claimed: Claim | None, overlap: Overlap) -> str:
     if claimed is None:
         return "claimed"
     return overlap.refusal or "signal"
 
 
-def _refused(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return what a conductor that could not run its slot, or that was killed, means for the slot."""
+def _refused(problem: dict[str, Any], told: Callable[[str], None]) -> dict[str, Any]:
+    """Say why a conductor could not run its slot, or that it was killed; return what that means for the slot."""
+    parts = (problem["code"], problem["message"], problem["path"], problem["hint"])
+    told(f"{problem['job']} " + "; ".join(str(part) for part in parts if part))
     return {"slot": problem["job"], "status": "failed", "reason": problem["code"]}
 
 
@@ -175,15 +204,16 @@ def _conduct(store: Store, gate: Gate, row: dict[str, Any], report: Report) -> N
         with locked(JobFiles(store.repository.common_dir, gate.name).lock):
             waits = {**gate.whole, "overlap": {**gate.whole["overlap"], "policy": "queue", "queue_max": 100}}
             overlap = enter(store, gate.name, waits, run=firing.named)
-            claimed = claim(store, firing)
+            claimed = _claim(store, gate, firing)
         try:
             wait_for_place(store, overlap, signals.has_come)
             if claimed is None or overlap.waits or overlap.refusal is not None:
                 report({**said, "action": "skip", "status": None, "reason": _why_not(claimed, overlap)})
                 if claimed is not None:
-                    claimed.give_up()
+                    claimed.fail()
                 return
-            with begin(store, firing, gate.target.pin, claimed=claimed) as conduct:
+            conduct = begin(store, firing, gate.target.pin, claimed=claimed)
+            with left_to_a_tick(conduct):
                 conduct.signals = signals
                 conduct.commit("RunStarted")
                 walk(conduct)

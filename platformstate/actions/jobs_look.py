@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
+from platformstate.actions.job_claims import claims_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of, is_approved
 from platformstate.actions.job_ledger import is_about, of_all, read_ledger
 from platformstate.actions.job_pause import pause_of
@@ -21,7 +22,7 @@ from platformstate.core.instants import instant, moment
 from platformstate.entities.kinds import JOB
 from platformstate.errors import Problem, StateError
 from platformstate.files import WorkTree
-from platformstate.policy.due import cursor_of, next_slot
+from platformstate.policy.due import cursor_of, next_slot, overdue
 from platformstate.policy.job_spec import refusal
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.ledger import streak
@@ -105,7 +106,7 @@ def show_job(store: Store, prefix: str) -> Answer:
     """
     name = resolve_job(store, prefix)
     spec = working_job(store, name)
-    gate = _gate(store, name)
+    gate = _gate(store, name)[0]
     lines = read_ledger(WorkTree(store.root), name)
     digest = None if gate is None or gate.target is None else gate.digest
     data = {
@@ -121,14 +122,15 @@ def show_job(store: Store, prefix: str) -> Answer:
     return Answer(data, error=None if spec.is_valid else refusal(spec.problems))
 
 
-def _gate(store: Store, name: str) -> Gate | None:
-    """Return the job as it is trusted, None where nothing of it is."""
+def _gate(store: Store, name: str) -> tuple[Gate | None, StateError | None]:
+    """Return the job as it is trusted, None where nothing of it is, and what keeps it from starting."""
     try:
-        return gate_of(store, name, Asked(at_trusted=True, needs_enabled=False))
+        gate = gate_of(store, name, Asked(at_trusted=True))
     except StateError as refused:
         if refused.code not in ("trust_ref_unset", "job_not_found"):
             raise
-        return None
+        return None, refused
+    return gate, next(iter(gate.refusals), None)
 
 
 def job_status(store: Store, prefix: str | None) -> Answer:
@@ -136,24 +138,28 @@ def job_status(store: Store, prefix: str | None) -> Answer:
 
     Raises: job_not_found, state_invalid.
     """
-    if prefix is not None:
-        return Answer({"jobs": [_status(store, resolve_job(store, prefix))]})
     rows: list[dict[str, Any]] = []
     unread: list[StateError] = []
-    for name in store.ids(JOB):
+    for name in store.ids(JOB) if prefix is None else [resolve_job(store, prefix)]:
         try:
             rows.append(_status(store, name))
         except StateError as refused:
-            if not is_about(name, refused):
+            if prefix is not None or not is_about(name, refused):
                 raise
             unread.append(refused)
-    return Answer({"jobs": rows}, error=of_all(unread))
+    return Answer({"jobs": rows}, _nexts(rows), error=of_all(unread))
+
+
+def _nexts(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    from platformstate.actions.recipes import TRUST
+
+    return (TRUST,) if any(row["refusal"] == "trust_ref_unset" for row in rows) else ()
 
 
 def _status(store: Store, name: str) -> dict[str, Any]:
     now = store.now()
     lines = read_ledger(WorkTree(store.root), name)
-    gate = _gate(store, name)
+    gate, refused = _gate(store, name)
     whole = None if gate is None else gate.whole or None
     ran = [line for line in lines if line["status"] in TERMINAL]
     last = ran[-1]["status"] if ran else None
@@ -161,7 +167,8 @@ def _status(store: Store, name: str) -> dict[str, Any]:
     dead = [site.run for site in unsettled(store, name)]
     return {
         "id": name,
-        "enabled": whole is not None and whole["enabled"],
+        "enabled": _is_enabled(store, name, whole),
+        "refusal": None if refused is None else refused.code,
         "paused": pause_of(store, name, lines, now) is not None,
         "approved": gate is not None and gate.target is not None and is_approved(store, name, gate.digest),
         "trusted": gate is not None and _same(store, gate),
@@ -176,6 +183,14 @@ def _status(store: Store, name: str) -> dict[str, Any]:
     }
 
 
+def _is_enabled(store: Store, name: str, whole: Mapping[str, Any] | None) -> bool:
+    """Say whether a job is enabled where it is trusted, else as it stands here; one that is broken is not disabled."""
+    spec = _listed(store, name) if whole is None else None
+    if spec is not None and spec.is_valid:
+        whole = spec.whole
+    return whole is None or bool(whole["enabled"])
+
+
 def _same(store: Store, gate: Gate) -> bool:
     here = read_spec(store, store.tree(), gate.name)
     return here is not None and here.blob == gate.spec.blob
@@ -187,13 +202,12 @@ def _next(
     """Return when a job fires next, and how many of its slots are due and not handled."""
     if whole is None or whole["trigger"]["kind"] != "cron":
         return {"next_at": None, "overdue": 0}
-    from platformstate.policy.due import due_slots
-
-    said = JobFiles(store.repository.common_dir, name).cursor()
-    cursor = cursor_of(said, lines, whole["trigger"], moment(now))
+    files = JobFiles(store.repository.common_dir, name)
+    cursor = cursor_of(files.cursor(), lines, whole["trigger"], moment(now))
+    again = sum(instant(slot) <= cursor.slot for slot in claims_of(store, files, lines, cursor.open).again)
     following = next_slot(whole["trigger"], moment(now))
-    overdue = sum(1 for _ in due_slots(whole["trigger"], cursor, moment(now)))
-    return {"next_at": None if following is None else instant(following), "overdue": overdue}
+    at = None if following is None else instant(following)
+    return {"next_at": at, "overdue": again + overdue(whole["trigger"], cursor, moment(now))}
 
 
 def _open_runs(store: Store, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.job_commit import is_pinned_run
@@ -19,7 +23,8 @@ from platformstate.codec.json_text import canonical_json
 from platformstate.core.instants import moment, moment_of
 from platformstate.entities.kinds import JOB
 from platformstate.errors import StateError
-from platformstate.files import WorkTree
+from platformstate.files import Folder, WorkTree
+from platformstate.files.errors import meaning
 from platformstate.files.locks import locked
 from platformstate.policy.journal import TERMINAL
 from platformstate.runner import JobFiles
@@ -27,6 +32,9 @@ from platformstate.runner import JobFiles
 if TYPE_CHECKING:
     from platformstate.store import Store
     from platformstate.store.change import Change, FileChange
+
+_LAST: Final = ("resolved_steps.json", "events.jsonl")  # without them nobody finds the rest of a run's folder
+_REACHED: Final = os.R_OK | os.W_OK | os.X_OK
 
 
 class _Asked(NamedTuple):
@@ -49,8 +57,9 @@ def prune_jobs(store: Store, prefixes: Sequence[str] = (), *, before: str | None
     """Remove old ended runs of these jobs, or of all; `before` stands for both limits of a spec.
 
     Kept ones go by a commit, so that history has them. A run that goes on, that is pinned, or that is
-    evidence of a task is never touched. A job that cannot be read is left as it is, and is an error beside
-    what became of the others. Raises: job_not_found, usage_invalid, state_invalid.
+    evidence of a task is never touched. A job that cannot be read is left as it is, and so is a folder that
+    may not be removed; each is an error beside what became of the others.
+    Raises: job_not_found, usage_invalid, state_invalid.
     """
     from platformstate.gitrepo.trust import trusted_ref
 
@@ -62,7 +71,7 @@ def prune_jobs(store: Store, prefixes: Sequence[str] = (), *, before: str | None
     refused: list[StateError] = []
     for name in sorted(set(names)):
         try:
-            _prune(store, name, asked, done)
+            refused += _prune(store, name, asked, done)
         except StateError as broken:
             if not is_about(name, broken):
                 raise
@@ -71,19 +80,24 @@ def prune_jobs(store: Store, prefixes: Sequence[str] = (), *, before: str | None
     return Answer(done, error=of_all(refused))
 
 
-def _prune(store: Store, name: str, asked: _Asked, done: dict[str, Any]) -> None:
-    """Prune one job, and add to what was done."""
+def _prune(store: Store, name: str, asked: _Asked, done: dict[str, Any]) -> list[StateError]:
+    """Prune one job and add to what was done; return why folders that were to go are still there."""
     with locked(JobFiles(store.repository.common_dir, name).lock):
         found = list(_old(store, name, asked))
-        going = [old for old in found if old.reason is None]
-        size = sum(_bytes(store, old.site) for old in going)
+        stuck = {
+            old.site.run: stands for old in found if not old.reason and (stands := _stuck(store, old.site))
+        }
+        going = [old for old in found if old.reason is None and old.site.run not in stuck]
+        sizes = {old.site.run: _bytes(store, old.site) for old in going}
         if going and not store.dry_run:
-            _remove(store, name, going)
-    done["skipped"] += [
-        {"job": name, "run": old.site.run, "reason": old.reason} for old in found if old.reason
-    ]
-    done["removed"] += [{"job": name, "run": old.site.run} for old in going]
-    done["bytes"] += size
+            stuck |= _remove(store, name, going)
+    stays = {old.site.run: old.reason for old in found if old.reason}
+    stays |= {run: refused.code for run, refused in stuck.items()}
+    gone = [run for run in sizes if run not in stuck]
+    done["skipped"] += [{"job": name, "run": run, "reason": reason} for run, reason in stays.items()]
+    done["removed"] += [{"job": name, "run": run} for run in gone]
+    done["bytes"] += sum(sizes[run] for run in gone)
+    return list(stuck.values())
 
 
 def _old(store: Store, name: str, asked: _Asked) -> Iterator[_Old]:
@@ -173,8 +187,36 @@ def _bytes(store: Store, site: RunSite) -> int:
     return sum(path.lstat().st_size for path in (store.root / site.folder).rglob("*") if path.is_file())
 
 
-def _remove(store: Store, name: str, going: Sequence[_Old]) -> None:
-    """Record what goes, commit the removal of what HEAD holds, then remove folders, claims and local files."""
+def _stuck(store: Store, site: RunSite) -> StateError | None:
+    """Return why a run's folder may not be removed, None where nothing forbids it; nothing is tried."""
+    top = store.root / site.folder
+    below = (Path(at, name) for at, names, _ in os.walk(top) for name in names)
+    folders = (top.parent, top, *(path for path in below if not path.is_symlink()))
+    kept = next(
+        (
+            path
+            for path in folders
+            if not os.access(path, _REACHED, effective_ids=os.access in os.supports_effective_ids)
+        ),
+        None,
+    )
+    return None if kept is None else _left(site, kept.relative_to(store.root).as_posix())
+
+
+def _left(site: RunSite, path: str) -> StateError:
+    return StateError(
+        "repository_read_only",
+        f"{site.named} is old and stays: its files may not be removed by this user",
+        hint="platformctl jobs prune, as the user that runs the jobs",
+        path=path,
+    )
+
+
+def _remove(store: Store, name: str, going: Sequence[_Old]) -> dict[str, StateError]:
+    """Record what goes, commit the removal of what HEAD holds, then remove folders, claims and local files.
+
+    Return the runs whose folder stayed after all, each with the reason: they keep their claim and local files.
+    """
     runs = sorted(old.site.run for old in going)
     line = {
         "schema": "ledger/1",
@@ -194,12 +236,44 @@ def _remove(store: Store, name: str, going: Sequence[_Old]) -> None:
     if not any(told.get("digest") == line["digest"] for told in read_ledger(WorkTree(store.root), name)):
         append_line(store, name, line)
     store.write(lambda: _change(store, name, going))
-    files = JobFiles(store.repository.common_dir, name)
-    for old in going:
-        shutil.rmtree(store.root / old.site.folder, ignore_errors=True)
-        files.release(old.site.run)
-        for path in old.site.lease.folder.glob(f"{old.site.lease.local}.*"):
+    files, stayed = JobFiles(store.repository.common_dir, name), {}
+    for site in (old.site for old in going):
+        try:
+            _delete(store.root, site)
+        except StateError as refused:
+            stayed[site.run] = refused
+            continue
+        files.release(site.run)
+        for path in site.lease.folder.glob(f"{site.lease.local}.*"):
             path.unlink(missing_ok=True)
+    return stayed
+
+
+def _delete(root: Path, site: RunSite) -> None:
+    """Remove a run's folder, by which it is found last: one that was stopped here goes on next time.
+
+    Raises: what the operating system says, and path_symlink.
+    """
+    with _told(site.folder), Folder.at(root, site.folder) as folder:
+        names = folder.names()
+        for name in sorted(names, key=lambda name: _LAST.index(name) if name in _LAST else -1):
+            if stat.S_ISDIR(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode):
+                shutil.rmtree(name, dir_fd=folder.fd)
+            else:
+                folder.remove(name)
+        (root / site.folder).rmdir()
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except OSError as failed:
+        hint = "look what holds it, then platformctl jobs prune"
+        unforeseen = StateError("disk_error", f"cannot be removed: {failed.strerror}", hint=hint, path=path)
+        raise meaning(failed, path) or unforeseen from failed
 
 
 def _change(store: Store, name: str, going: Sequence[_Old]) -> Change:

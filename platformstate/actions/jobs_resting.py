@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.recipes import require_trusted
 from platformstate.core.instants import instant, moment
 from platformstate.core.places import STATE, place_of
+from platformstate.errors import StateError
 from platformstate.gitrepo import CommitTree, look_up
 from platformstate.runner import Resting, RestingFile
 
@@ -65,7 +67,7 @@ class Watch:
         return min((*resting, *(slot for slot in looked_at if slot is not None)), default=None)
 
     def rest(self, idle: Collection[str], now: datetime) -> None:
-        """Note which of the jobs that were looked at rest from now on."""
+        """Note which of the jobs that were looked at rest from now on; without the note all are looked at."""
         resting: dict[str, Any] = dict(self._resting)
         for spec in self.specs:
             if spec.id in idle and self._marks[spec.id]:
@@ -74,7 +76,8 @@ class Watch:
         others = sorted(spec.id for spec in self.specs if spec.id not in resting)
         note = Resting(self._tree_id, resting, others)
         if note != self._note:
-            self._file.write(note)
+            with suppress(StateError):  # what the pass did is told all the same
+                self._file.write(note)
 
 
 def _next(spec: JobSpec, now: datetime) -> datetime | None:

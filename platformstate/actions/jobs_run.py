@@ -12,7 +12,7 @@ from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
 from platformstate.actions.conduct_step import Failure
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.job_commit import commit_runs
-from platformstate.actions.job_firing import begin, claim, firing_of
+from platformstate.actions.job_firing import begin, claim, firing_of, left_to_a_tick
 from platformstate.actions.job_gate import Asked, Gate, gate_of, untrusted
 from platformstate.actions.job_overlap import Overlap, enter, wait_for_place
 from platformstate.actions.job_runs import contract_of
@@ -94,12 +94,10 @@ def conduct_here(
         if signals is not None and overlap.waits:
             return _stopped(gate, overlap, signals)
         conduct = _begun(gate, firing)
-        try:
+        with left_to_a_tick(conduct):
             conduct.signals, conduct.told, conduct.shown = signals, told, shown
             conduct.commit("RunStarted")
             failure = walk(conduct)
-        finally:
-            conduct.close()
         return _answer(conduct, failure)
 
 

@@ -16,6 +16,7 @@ from platformstate.actions.job_specs import JobSpec
 from platformstate.actions.jobs_tick import Pass, recorded_row
 from platformstate.core.instants import moment
 from platformstate.errors import StateError
+from platformstate.files.errors import explained
 from platformstate.files.locks import locked, locked_within
 from platformstate.runner import JobFiles
 from platformstate.runner.descriptors import widen
@@ -144,7 +145,8 @@ class Starts:
     def _decided(self, store: Store, spec: JobSpec) -> Decided | None:
         """Decide about a job; return what fires now, and let wait what has to wait for a place."""
         done = self._done
-        with locked_within(JobFiles(store.repository.common_dir, spec.id).lock, LOCK_S) as held:
+        lock = JobFiles(store.repository.common_dir, spec.id).lock
+        with explained(spec.path), locked_within(lock, LOCK_S) as held:
             if not held:
                 done.problems.append(problem(spec.id, "store_locked", "another tick decides about it"))
                 return None

@@ -77,15 +77,20 @@ def _header_problems(part: Part, header: Document[Any]) -> Iterator[Problem]:
 def _journal_problems(part: Part, path: str) -> Iterator[Problem]:
     rows = _rows(part, path)
     place = places.place_of(path)
-    if place is None or place.kind != "event" or part.judged[path].rows is None:
+    if place is None or place.kind not in ("event", "ledger") or part.judged[path].rows is None:
         return
+    if place.kind == "event":
+        yield from _rules_of_a_journal(part, path, rows)
+    yield from journal_identity_problems(rows, path)
+
+
+def _rules_of_a_journal(part: Part, path: str, rows: _Rows) -> Iterator[Problem]:
     yield from (
         _chain_problems(part, path)
         or _layout_problems(part, path)
         or journal_problems(rows, path)
         or _pin_problems(part, path)
     )
-    yield from journal_identity_problems(rows, path)
 
 
 def _layout_problems(part: Part, path: str) -> tuple[Problem, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from platformstate.gitrepo.trust import Trusted
     from platformstate.store import Store
 
+TRUST = "git config platformstate.trustedRef refs/heads/main"  # what to do where nothing is trusted yet
 _EXITS = ("procedure_cycle", "procedure_too_deep", "procedure_too_long", "procedure_param_invalid")
 
 
@@ -74,7 +75,7 @@ def require_trusted(store: Store) -> Trusted:
         raise StateError(
             "trust_ref_unset",
             f"the ref whose content may be executed {named}",
-            hint="git config platformstate.trustedRef refs/heads/main",
+            hint=TRUST,
         )
     return trusted
 

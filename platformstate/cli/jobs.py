@@ -19,6 +19,9 @@ from platformstate.cli.jobs_text import (
 )
 from platformstate.cli.present import present
 
+JOB = click.argument("job_id", metavar="JOB")
+RUN = click.argument("run_id", metavar="RUN")
+
 
 @group("jobs", examples=("platformctl jobs list", "platformctl jobs next nightly-export"))
 def jobs() -> None:
@@ -73,7 +76,7 @@ def list_(invocation: Invocation, enabled: bool) -> None:
 @jobs.command(
     "show", examples=("platformctl jobs show nightly-export", "platformctl jobs show nightly-export --json")
 )
-@click.argument("job_id", metavar="JOB")
+@JOB
 @click.pass_obj
 def show(invocation: Invocation, job_id: str) -> None:
     """Show one job with its defaults, and whether what is trusted of it is approved."""
@@ -99,7 +102,7 @@ def status(invocation: Invocation, job_id: str | None) -> None:
         "platformctl jobs history nightly-export --runs-only --json",
     ),
 )
-@click.argument("job_id", metavar="JOB")
+@JOB
 @click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="At most N lines."
 )

@@ -8,7 +8,7 @@ import click
 
 from platformstate.cli import echo
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.jobs import jobs
+from platformstate.cli.jobs import JOB, RUN, jobs
 from platformstate.cli.jobs_text import (
     approval_text,
     backfill_text,
@@ -18,6 +18,10 @@ from platformstate.cli.jobs_text import (
 )
 from platformstate.cli.present import present
 
+PARALLEL = click.option(
+    "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once."
+)
+
 
 @jobs.command(
     "run",
@@ -26,7 +30,7 @@ from platformstate.cli.present import present
         "platformctl jobs run nightly-export --dry-run --json",
     ),
 )
-@click.argument("job_id", metavar="JOB")
+@JOB
 @click.option("--bindings", metavar="JSON|@FILE", help="Values in place of those of the spec.")
 @click.option("--set", "overlay", multiple=True, metavar="K=V", help="One value over those; may be repeated.")
 @click.option("--at-trusted", is_flag=True, help="Run what the trusted ref has, whatever stands here.")
@@ -62,7 +66,7 @@ def run(
         "platformctl jobs replay nightly-export/20261120t013000z --current-spec --dry-run --json",
     ),
 )
-@click.argument("run_id", metavar="RUN")
+@RUN
 @click.option("--current-spec", is_flag=True, help="Take the spec that is trusted today.")
 @click.option("--allow-side-effects", is_flag=True, help="Let its effects happen again.")
 @click.option("--bindings", metavar="JSON|@FILE", help="Values in place of those that it had.")
@@ -85,7 +89,7 @@ def replay(invocation: Invocation, /, run_id: str, bindings: str | None, **allow
         "platformctl jobs backfill nightly-export --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --dry-run",
     ),
 )
-@click.argument("job_id", metavar="JOB")
+@JOB
 @click.option("--from", "start", required=True, metavar="T", help="The first instant of the stretch.")
 @click.option("--to", "end", required=True, metavar="T", help="The last one; both are included.")
 @click.option(
@@ -111,7 +115,7 @@ def backfill(invocation: Invocation, /, job_id: str, **wanted: Any) -> None:
     examples=("platformctl jobs tick", "platformctl jobs tick --job nightly-export --dry-run --json"),
 )
 @click.option("--job", "job_ids", multiple=True, metavar="JOB", help="Only this job; may be repeated.")
-@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once.")
+@PARALLEL
 @click.pass_obj
 def tick(invocation: Invocation, job_ids: tuple[str, ...], parallel: int) -> None:
     """Fire what is due, settle what died, and wait for what was started; cron or a timer calls this."""
@@ -127,7 +131,7 @@ def tick(invocation: Invocation, job_ids: tuple[str, ...], parallel: int) -> Non
     "serve",
     examples=("platformctl jobs serve", "platformctl jobs serve --parallel 2 --drain 60s --json"),
 )
-@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once.")
+@PARALLEL
 @click.option(
     "--drain", default="30s", show_default=True, metavar="D", help="How long a TERM waits for what runs."
 )
@@ -151,7 +155,7 @@ def serve(invocation: Invocation, parallel: int, drain: str) -> None:
         "platformctl jobs approve nightly-export --list --json",
     ),
 )
-@click.argument("job_id", metavar="JOB")
+@JOB
 @click.option("--revoke", is_flag=True, help="Take an approval back.")
 @click.option("--list", "listed", is_flag=True, help="Show what was approved in this clone.")
 @click.pass_obj

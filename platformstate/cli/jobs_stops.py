@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from platformstate.cli.invocation import Invocation
-from platformstate.cli.jobs import jobs
+from platformstate.cli.jobs import JOB, RUN, jobs
 from platformstate.cli.jobs_text import keep_text, prune_text, switched_text
 from platformstate.cli.present import present
+
+NEEDED = click.option("--reason", required=True, metavar="TEXT", help="Why.")
 
 
 @jobs.command(
@@ -17,8 +19,8 @@ from platformstate.cli.present import present
         'platformctl jobs pause nightly-export --until 2026-11-21T06:00:00Z --reason "the database moves" --json',
     ),
 )
-@click.argument("job_id", metavar="JOB")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@JOB
+@NEEDED
 @click.option("--until", metavar="T", help="The instant at which it goes on by itself.")
 @click.pass_obj
 def pause(invocation: Invocation, job_id: str, reason: str, until: str | None) -> None:
@@ -32,7 +34,7 @@ def pause(invocation: Invocation, job_id: str, reason: str, until: str | None) -
     "resume",
     examples=("platformctl jobs resume nightly-export", "platformctl jobs resume nightly-export --json"),
 )
-@click.argument("job_id", metavar="JOB")
+@JOB
 @click.pass_obj
 def resume(invocation: Invocation, job_id: str) -> None:
     """Let a job's slots fire again, and enable it if it was disabled; nothing is caught up."""
@@ -48,8 +50,8 @@ def resume(invocation: Invocation, job_id: str) -> None:
         'platformctl jobs disable nightly-export --reason "replaced" --no-commit',
     ),
 )
-@click.argument("job_id", metavar="JOB")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@JOB
+@NEEDED
 @click.pass_obj
 def disable(invocation: Invocation, job_id: str, reason: str) -> None:
     """Write `enabled: false` into a job's spec; landed, nothing starts the job."""
@@ -65,7 +67,7 @@ def disable(invocation: Invocation, job_id: str, reason: str) -> None:
         "platformctl jobs keep nightly-export/20261120t013000z --undo",
     ),
 )
-@click.argument("run_id", metavar="RUN")
+@RUN
 @click.option("--undo", is_flag=True, help="Let a clean-up take it again.")
 @click.option("--reason", metavar="TEXT", help="Why.")
 @click.pass_obj

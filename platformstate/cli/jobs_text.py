@@ -62,7 +62,7 @@ def approval_text(data: Mapping[str, Any]) -> str:
     state = "approved" if data["approved"] else "not approved"
     lines = [f"{data['job']} {state}: digest {data['digest'][:12]}, spec blob {data['blob'][:12]}"]
     lines += [f"  {shlex.join(argv)}" for argv in data["argv"] if argv]
-    if data["cwd"] != ".":
+    if data["cwd"] not in (None, "."):
         lines.append(f"  in {data['cwd']}")
     if data["env"]:
         lines.append(f"  with {', '.join(data['env'])}")
@@ -176,8 +176,8 @@ def status_text(data: Mapping[str, Any]) -> str:
 
 def _status_row(job: Mapping[str, Any]) -> list[str]:
     marks = [word for word in ("paused",) if job[word]]
-    marks += [f"not {word}" for word in ("enabled", "trusted", "approved") if not job[word]]
-    marks += [f"{job['overdue']} overdue"] if job["overdue"] else []
+    marks += _refusals(job)
+    marks += [_overdue(job["overdue"])] if job["overdue"] else []
     marks += [f"{row['run']} runs since {row['since']}" for row in job["running"]]
     marks += [f"{row['run']} waits: {row['reason']}" for row in job["waiting"]]
     marks += [f"{run} crashed" for run in job["crashed"]]
@@ -187,6 +187,24 @@ def _status_row(job: Mapping[str, Any]) -> list[str]:
     ended = f"{last['status']} {last['ended_at']}" if last else "never ran"
     ended += f" ({streak['count']} in a row)" if streak["count"] > 1 else ""
     return [job["id"], f"next {job['next_at']}" if job["next_at"] else "", ended, ", ".join(marks)]
+
+
+_UNTRUSTED: Final = {"trust_ref_unset": "no trusted ref", "job_not_found": "not landed at the trusted ref"}
+_SAID: Final = ("job_disabled", "job_approval_required")
+
+
+def _refusals(job: Mapping[str, Any]) -> list[str]:
+    """Return what keeps a job from starting by its schedule."""
+    code = job["refusal"]
+    words = ("enabled",) if code in _UNTRUSTED else ("enabled", "trusted", "approved")
+    marks = [f"not {word}" for word in words if not job[word]]
+    return marks if code is None or code in _SAID else [*marks, _UNTRUSTED.get(code, code)]
+
+
+def _overdue(count: int) -> str:
+    from platformstate.policy.due import MAX_OVERDUE
+
+    return f"{count} or more overdue" if count >= MAX_OVERDUE else f"{count} overdue"
 
 
 def _stranded(worktree: str | None) -> str:
@@ -246,7 +264,7 @@ def replay_text(data: Mapping[str, Any]) -> str:
 def backfill_text(data: Mapping[str, Any]) -> str:
     """Return the slots of a backfill, one a line, and their counts."""
     lines = [
-        f"{row['slot']}  {row['action']}  {row['status'] or row['reason'] or ''}".rstrip()
+        f"{row['slot']}  {row['action']}  {' '.join(word for word in (row['status'], row['reason']) if word)}".rstrip()
         for row in data["slots"]
     ]
     return "\n".join([*lines, f"{data['ran']} ran, {data['skipped']} skipped, {data['failed']} failed"])

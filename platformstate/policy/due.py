@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
 from platformstate.core.instants import instant, moment
 from platformstate.policy.ledger import fingerprint
 from platformstate.policy.slots import fires_after
 
+MAX_OVERDUE: Final = 10_000  # of one a minute a week; more are not counted
 _NOT_A_SLOT: Final = ("paused", "resumed", "pruned")
 _SET_BACK: Final = timedelta(hours=1)  # a clock that went back further is believed before a line
 _LAST: Final = datetime.max.replace(tzinfo=UTC) - _SET_BACK
@@ -121,6 +122,11 @@ def due_slots(trigger: Mapping[str, Any], cursor: Cursor, now: datetime) -> Iter
     """Return the slots after the cursor up to now, ascending."""
     found = fires_after(trigger["cron"], trigger["timezone"], moment(cursor.slot), **trigger["dst"])
     return takewhile(lambda slot: slot <= now, found)
+
+
+def overdue(trigger: Mapping[str, Any], cursor: Cursor, now: datetime) -> int:
+    """Return how many slots are due and not handled; of more than `MAX_OVERDUE` that many."""
+    return sum(1 for _ in islice(due_slots(trigger, cursor, now), MAX_OVERDUE))
 
 
 def next_slot(trigger: Mapping[str, Any], now: datetime) -> datetime | None:

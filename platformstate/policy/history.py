@@ -109,7 +109,8 @@ def _deletion(change: FileHistory, gone: frozenset[str]) -> Iterator[Problem]:
     kind = place.kind if place else ""
     if kind in MAIN_FILES or kind == "store":
         if not _record_is_gone(path, gone - {path}):
-            fix = "restore it; a record is retired, never deleted" if kind != "store" else "restore it"
+            fix = f"{_restore(path)}; from an older commit if that has lost it"
+            fix += "" if kind == "store" else "; a record is retired, never deleted"
             yield _problem(path, "record_deleted", f"{path} was deleted", fix)
         return
     if _record_is_gone(path, gone):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from platformstate.codec import locate
@@ -104,6 +105,22 @@ def _mismatches(document: Document[Any], wanted: Mapping[str, str]) -> Iterator[
 def _mismatch(path: str, line: int, col: int, pointer: str, has: object, wanted: str) -> Problem:
     name = pointer[1:]
     message = f'{name} is "{shown(has)}", the folder says "{wanted}"' if has else f"{name} is missing here"
-    return Problem(
-        path, line, col, "path_mismatch", message, f"write {name}: {wanted}, or move the file", pointer
-    )
+    home = _home(path, f"job/{has}" if name == "job" else str(has)) if name in ("job", "subject") else None
+    fix = f"write {name}: {wanted}, or move the file" if home is None else _moved_back(path, home)
+    return Problem(path, line, col, "path_mismatch", message, fix, pointer)
+
+
+def _home(path: str, subject: str) -> str | None:
+    """Return where a part of a run, or a ledger, belongs by the subject that it names; None where that is no place."""
+    kind, _, name = subject.partition("/")
+    if kind not in places.SUBJECT_FOLDERS:
+        return None
+    home = "/".join((f"{places.STATE}{places.SUBJECT_FOLDERS[kind]}", name, *path.split("/")[3:]))
+    return None if places.place_of(home) is None else home
+
+
+def _moved_back(path: str, home: str) -> str:
+    """Return the command that moves what was recorded of a subject back to it, a run as a whole, over nothing."""
+    here = "/".join(path.split("/")[: 5 if path.split("/")[3] == "runs" else None])
+    there = quote("/".join(home.split("/")[:4]))
+    return f"mkdir -p {there} && mv -n {quote(here)} {there}/; what was recorded stays its subject's"

@@ -140,6 +140,8 @@ def _problem(document: Document[Any], reference: Reference, code: str, message: 
     line, col = locate.position(document.source or "", KINDS[document.kind.name].container, reference.pointer)
     field = reference.pointer.split("/")[1]
     fix = f"name an existing {reference.kind} in {field}, or take this one out"
+    if reference.kind == "subject" and document.kind.name in ("run", "receipt"):
+        fix = "restore the record that it names (git log --all --diff-filter=D shows when it went); its runs stay its own"
     return Problem(document.path, line, col, code, f"{field}: {message}", fix, reference.pointer)
 
 

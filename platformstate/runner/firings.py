@@ -72,7 +72,7 @@ class JobFiles:
             finally:
                 remove(beside)
             sync_folder(self.claims)
-        return Claim(path, descriptor)
+        return Claim(path, descriptor, is_due=bool(holder.get("due")))
 
     def claimed(self) -> list[str]:
         """Return the runs that are claimed, sorted."""
@@ -92,8 +92,9 @@ class JobFiles:
 
     def tell(self, run: str, ledger: str) -> None:
         """Note beside a claim where its run's line stands: another branch may not have that file."""
-        with suppress(FileNotFoundError):
-            descriptor = os.open(self.claims / run, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        path = self.claims / run
+        with suppress(FileNotFoundError), explained(str(path)):
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
             with open(descriptor, "wb") as file:
                 file.write(canonical_json({"ledger": ledger}) + b"\n")
 
@@ -103,7 +104,8 @@ class JobFiles:
 
     def release(self, run: str) -> None:
         """Remove a claim whose run never began, or was pruned."""
-        remove(self.claims / run)
+        with explained(str(self.claims / run)):
+            remove(self.claims / run)
 
     def cursor(self) -> dict[str, Any] | None:
         """Return the cursor; None when there is none or it was cut off."""
@@ -141,10 +143,10 @@ def approved_jobs(common_dir: Path) -> list[str]:
 
 
 class Claim:
-    """A slot that is ours, locked until its run has begun."""
+    """A slot that is ours, locked until its run has begun; `is_due` for one that its schedule has to tell of."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path, self._descriptor = path, descriptor
+    def __init__(self, path: Path, descriptor: int, *, is_due: bool = False) -> None:
+        self.path, self._descriptor, self._is_due = path, descriptor, is_due
 
     def started(self) -> None:
         """Let go of the lock: the run has begun and has a lock of its own. The claim stays."""
@@ -152,10 +154,14 @@ class Claim:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def fail(self) -> None:
+        """Let go of what did not begin: a slot of the schedule is due again, for its claim stays."""
+        self.started() if self._is_due else self.give_up()
+
     def give_up(self) -> None:
-        """Remove the claim: nothing began."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        """Remove the claim: nothing began, and what becomes of its slot is written."""
+        with explained(str(self.path)):
+            remove(self.path)
         self.started()
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from platformstate.codec.json_text import canonical_json
 from platformstate.errors import StateError
-from platformstate.runner.opening import write_all
+from platformstate.runner.opening import explained, write_all
 
 _RESET: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Report = Callable[[Mapping[str, Any]], None]
@@ -136,7 +136,8 @@ def _work(work: Callable[[Report], None], writer: int, job: str) -> NoReturn:
     status = 1
     try:
         _apart()
-        work(lambda said: write_report(writer, said))
+        with explained(""):
+            work(lambda said: write_report(writer, said))
         status = 0
     except StateError as refused:
         status = 0

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,10 +24,11 @@ class Place(NamedTuple):
     descriptor: int
 
     def say(self, holder: Mapping[str, Any]) -> None:
-        """Write who holds the place, for those who find it taken."""
+        """Write who holds the place, for those who find it taken; it is held where there is no room for that, too."""
         data = canonical_json(dict(holder)) + b"\n"
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, data, 0)
+        with suppress(OSError):
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, data, 0)
 
     def leave(self) -> None:
         """Let go of the place; a living process of a step keeps it."""

@@ -198,6 +198,17 @@ def test_a_runs_folder_that_became_a_link_takes_nothing(at: Collected) -> None:
         at.collect("out/*")
 
 
+@pytest.mark.parametrize("glob", ["out/*", "out/**", "**", "**/*.txt", "o?t/**/*.txt", "out/a?b.txt"])
+@pytest.mark.parametrize("name", ["a\nb.txt", "a\x1bb.txt", "a\x7fb.txt"])
+def test_a_name_with_a_control_character_is_told_and_never_left_out(
+    at: Collected, glob: str, name: str
+) -> None:
+    (at.out / name).write_text("x")
+    with pytest.raises(OutputInvalid, match="control character"):
+        at.collect(glob)
+    assert not at.home.exists()
+
+
 def test_more_bytes_than_allowed_are_refused_by_their_size(at: Collected) -> None:
     with (at.out / "huge").open("wb") as file:
         file.truncate(1 << 40)

@@ -194,3 +194,29 @@ def test_a_broken_spec_keeps_no_other_job_from_being_pruned(jobs: JobScene) -> N
     jobs.repo.write("state/jobs/bad/job.md", "---\nschema: job/1\nid: bad\n---\n")
     pruned = jobs.jobs("prune", "--before", "2100-01-01T00:00:00Z").document
     assert [row["job"] for row in pruned["data"]["removed"]] == ["good"]
+
+
+def test_an_approval_is_revoked_where_the_job_is_gone_from_the_trusted_ref(jobs: JobScene) -> None:
+    jobs.shell("export", "true")
+    jobs.ready()
+    jobs.shell("export", "false")
+    jobs.ready()
+    path = jobs.shell("export", "exit 3", bindings="broken")
+    jobs.land()
+    assert jobs.jobs("approve", "export").document["error"]["code"] == "job_invalid_spec"
+    path.unlink()
+    jobs.repo.git("commit", "-q", "-a", "--no-verify", "-m", "remove export")
+    for prefix in ("nothing", "export"):
+        assert jobs.jobs("approve", prefix).document["error"]["code"] == "job_not_found"
+    assert jobs.jobs("approve", "nothing", "--revoke").document["error"]["code"] == "job_not_found"
+    assert len(jobs.jobs("approve", "exp", "--list").document["data"]["acts"]) == 2
+    planned = jobs.jobs("approve", "exp", "--revoke", "--dry-run").document["data"]
+    revoked = jobs.jobs("approve", "exp", "--revoke").document["data"]
+    assert planned["acts"] == revoked["acts"] != []
+    assert (revoked["approved"], {act["act"] for act in revoked["acts"]}) == (False, {"revoke"})
+    again = jobs.jobs("approve", "export", "--revoke").document["data"]
+    assert again["acts"] == []
+    assert "export not approved" in jobs.run_ctl("jobs", "approve", "export", "--revoke").stdout
+    jobs.shell("export", "true")
+    jobs.land()
+    assert jobs.jobs("run", "export").document["error"]["code"] == "job_approval_required"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from hashlib import sha256
 
 import pytest
 
+from platformstate.policy.due import MAX_OVERDUE
 from tests.jobs.scenes import JobScene, until
 from tests.jobs.test_schedule import EVERY_5, FIRST, begun, cron_job, tick
 from tests.policy.test_slots import Row, published
 
 DUE = "2026-03-02T00:05:01Z"
+TRUST = "git config platformstate.trustedRef refs/heads/main"
 
 
 def problems(jobs: JobScene, *argv: str) -> list[tuple[str, str, str]]:
@@ -221,3 +224,60 @@ def test_every_row_of_the_table_through_next_of(jobs: JobScene, monkeypatch: pyt
                 assert [fire["at"] for fire in again["fires"]] == wanted[place + 1 :]
     monkeypatch.undo()
     time.tzset()
+
+
+def test_status_says_what_keeps_a_job_from_starting_and_what_to_do(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    jobs.repo.git("config", "platformstate.trustedRef", "refs/heads/trunk")
+    row = jobs.jobs("status").document
+    assert (row["data"]["jobs"][0]["refusal"], row["next"]) == ("trust_ref_unset", [TRUST])
+    shown = jobs.run_ctl("jobs", "status").stdout
+    assert "no trusted ref" in shown
+    assert "not enabled" not in shown
+    jobs.repo.git("config", "--unset", "platformstate.trustedRef")
+    jobs.land()
+    cron_job(jobs, "later", enabled=False)
+    jobs.shell("export", "false")
+    jobs.land()
+    jobs.repo.git("checkout", "-q", "-b", "side")
+    cron_job(jobs, "fresh")
+    rows = {row["id"]: row for row in jobs.jobs("status").document["data"]["jobs"]}
+    assert [(name, row["enabled"], row["refusal"]) for name, row in rows.items()] == [
+        ("export", True, "job_approval_required"),
+        ("fresh", True, "job_not_found"),
+        ("later", False, "job_disabled"),
+    ]
+    lines = jobs.run_ctl("jobs", "status").stdout.splitlines()
+    assert "not landed" in lines[1]
+    assert "not enabled" in lines[2]
+
+
+def test_status_counts_overdue_slots_up_to_a_bound(jobs: JobScene) -> None:
+    cron_job(jobs, "export", trigger={**EVERY_5, "cron": "* * * * *"})
+    begun(jobs)
+    later = {"PLATFORMSTATE_NOW": "2026-09-02T00:00:30Z"}
+    assert jobs.jobs("status", env=later).document["data"]["jobs"][0]["overdue"] == MAX_OVERDUE
+    assert f"{MAX_OVERDUE} or more overdue" in jobs.run_ctl("jobs", "status", env=later).stdout
+
+
+def test_what_validate_says_of_a_renamed_folder_brings_the_job_back(jobs: JobScene) -> None:
+    jobs.shell("old", "exit 3")
+    jobs.ready()
+    assert jobs.run_job("old")["kept"]
+    jobs.repo.git("mv", "state/jobs/old", "state/jobs/new")
+    spec = jobs.repo.root / "state/jobs/new/job.md"
+    spec.write_text(spec.read_text().replace('id: "old"', 'id: "new"'))
+    found = jobs.run_ctl("validate", "--json").document["error"]["problems"]
+    moved = [row for row in found if row["code"] == "path_mismatch"]
+    assert {row["path"].split("/")[3] for row in moved} == {"runs", "ledger"}
+    assert all("write" not in row["fix"] for row in moved)
+    commands = dict.fromkeys(
+        row["fix"].partition(";")[0] for row in found if row["code"] != "reference_dangling"
+    )
+    for command in commands:
+        subprocess.run(command, shell=True, check=True, cwd=jobs.repo.root)
+    jobs.repo.git("add", "-A")
+    assert problems(jobs) == []
+    assert problems(jobs, "--staged") == []
+    assert [line["job"] for line in jobs.ledger("old")] == ["old"]
+    assert jobs.ledger("new") == []

@@ -13,6 +13,7 @@ from platformstate.core.instants import moment
 from platformstate.store import Store
 from platformstate.store.opened import open_store
 from tests.jobs.scenes import JobScene
+from tests.unprivileged import obeying_permissions
 
 KEEPS = {"days": 10, "runs": 3, "keep_failed_days": 30}
 
@@ -77,3 +78,43 @@ def test_a_prune_that_was_killed_goes_on_and_tells_its_runs_once(jobs: JobScene)
     assert [line["count"] for line in jobs.ledger("export") if line["status"] == "pruned"] == [2]
     assert list((jobs.repo.root / "state/jobs/export/runs").glob("*")) == []
     assert jobs.repo.git("status", "--porcelain") == ""
+
+
+def test_a_folder_that_may_not_be_removed_stays_and_is_told(jobs: JobScene) -> None:
+    job(jobs, output={"keep": "full"})
+    known = ran(jobs, "03-01", "03-02")
+    (stuck,) = (run for run, day in known.items() if day == "03-01")
+    logs = jobs.repo.root / f"state/jobs/export/runs/{stuck}/logs"
+    logs.chmod(0o500)
+    claims = jobs.common / "claims/jobs/export"
+    for dry_run in (True, False):
+        with obeying_permissions():
+            answer = prune_jobs(on(jobs, "03-25", dry_run=dry_run), before="2026-03-03T00:00:00Z")
+        assert [known[row["run"]] for row in answer.data["removed"]] == ["03-02"]
+        assert answer.data["skipped"] == [{"job": "export", "run": stuck, "reason": "repository_read_only"}]
+        assert answer.error is not None
+        assert (answer.error.code, answer.status) == ("repository_read_only", 7)
+        assert answer.error.path == logs.relative_to(jobs.repo.root).as_posix()
+        assert "platformctl jobs prune" in answer.error.hint
+        assert {path.name for path in claims.iterdir()} == ({*known} if dry_run else {stuck})
+    assert jobs.repo.git("status", "--porcelain") == ""
+    logs.chmod(0o700)
+    assert pruned(on(jobs, "03-25"), known, "2026-03-03T00:00:00Z") == ({"03-01"}, {})
+    assert [line["count"] for line in jobs.ledger("export") if line["status"] == "pruned"] == [1, 1]
+    assert list((jobs.repo.root / "state/jobs/export/runs").glob("*")) == []
+
+
+def test_a_prune_follows_no_link_and_removes_a_run_s_journal_last(jobs: JobScene) -> None:
+    job(jobs)
+    known = ran(jobs, "03-01", "03-02")
+    linked, other = sorted(known, key=known.__getitem__)
+    runs = jobs.repo.root / "state/jobs/export/runs"
+    outside = jobs.repo.root.parent / "outside"
+    (runs / linked).rename(outside)
+    (runs / linked).symlink_to(outside)
+    (runs / other / "run_receipt.json").unlink()  # as one that was killed here leaves it
+    answer = prune_jobs(on(jobs, "03-25"), before="2026-03-03T00:00:00Z")
+    assert [row["run"] for row in answer.data["removed"]] == [other]
+    assert [(row["run"], row["reason"]) for row in answer.data["skipped"]] == [(linked, "path_symlink")]
+    assert (outside / "events.jsonl").exists()
+    assert [path.name for path in runs.iterdir()] == [linked]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from collections import Counter
+
+import pytest
 
 from platformstate.actions.job_decide import decide_job, record_skipped
 from platformstate.actions.job_specs import trusted_job
@@ -10,7 +15,8 @@ from platformstate.actions.recipes import require_trusted
 from platformstate.core.instants import moment, stamp
 from platformstate.runner import Claim, JobFiles
 from platformstate.store.opened import open_store
-from tests.jobs.scenes import JobScene
+from tests.forking import Command
+from tests.jobs.scenes import JobScene, until
 from tests.jobs.test_crash_sequences import accounts
 from tests.jobs.test_pool import taken
 from tests.jobs.test_schedule import begun, cron_job, ranges, runs, tick
@@ -108,3 +114,71 @@ def test_a_backfill_that_died_with_a_claim_takes_no_slot_from_the_schedule(jobs:
     claimed(jobs, "05", "backfill").started()
     jobs.ticked(at("05:01"))
     assert runs(jobs, "export") == ["20260302t000500z"]
+
+
+def backfilling(jobs: JobScene, minutes: str, **env: str) -> Command:
+    """Start a backfill of the slot of 00:05 at an instant."""
+    argv = ("jobs", "backfill", "export", "--from", at("05:00"), "--to", at("05:00"), "--json")
+    return jobs.begin(*argv, env={"PLATFORMSTATE_NOW": at(minutes), **env})
+
+
+def overdue(jobs: JobScene, minutes: str) -> int:
+    rows = jobs.jobs("status", "export", env={"PLATFORMSTATE_NOW": at(minutes)}).document["data"]["jobs"]
+    return int(rows[0]["overdue"])
+
+
+def is_claimed(jobs: JobScene) -> bool:
+    return (jobs.common / "claims/jobs/export/20260302t000500z").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_slot_that_a_backfill_let_go_of_is_the_schedule_s_again(jobs: JobScene, number: int) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    with taken(jobs, "export"):
+        command = backfilling(jobs, "05:01")
+        until(lambda: is_claimed(jobs), "the backfill never claimed its slot")
+        jobs.ticked(at("10:01"))
+        claim = json.loads((jobs.common / "claims/jobs/export/20260302t000500z").read_bytes())
+        os.kill(claim["pid"], number)
+        command.wait()
+    assert overdue(jobs, "10:02") == 1
+    jobs.ticked(at("10:02"))
+    assert overdue(jobs, "10:02") == 0
+    jobs.ticked(at("15:01"))
+    assert accounts("export", (jobs.repo.root,)) == Counter(
+        at(f"{minute}:00") for minute in ("05", "10", "15")
+    )
+
+
+def test_a_backfill_takes_again_what_one_before_let_go_of_and_no_slot_that_was_never_due(
+    jobs: JobScene,
+) -> None:
+    cron_job(jobs, "export")
+    begun(jobs, now=at("06:00"))
+    backfilling(jobs, "06:01", PLATFORMSTATE_FAILPOINT="jobs.claimed").wait()
+    jobs.ticked(at("10:01"))
+    assert runs(jobs, "export") == ["20260302t001000z"]
+    assert not is_claimed(jobs)
+    backfilling(jobs, "10:02", PLATFORMSTATE_FAILPOINT="jobs.claimed").wait()
+    assert is_claimed(jobs)
+    assert overdue(jobs, "10:02") == 0
+    assert backfilling(jobs, "10:03").wait().document["data"]["ran"] == 1
+    assert runs(jobs, "export") == ["20260302t001000z", "20260302t000500z"]
+
+
+def test_a_tick_keeps_aside_the_half_of_a_line_that_a_killed_one_left(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    with taken(jobs, "export"):
+        assert tick(jobs, at("05:01"), PLATFORMSTATE_FAILPOINT="jobs.ledger-torn").status < 0
+    (path,) = (jobs.repo.root / "state/jobs/export/ledger").iterdir()
+    half = path.read_text()
+    assert half
+    assert not half.endswith("\n")
+    running = claimed(jobs, "05")
+    jobs.ticked(at("05:02"))
+    running.started()
+    assert path.read_text() == ""
+    assert [kept.read_text() for kept in (jobs.common / "torn").iterdir()] == [half]
+    assert jobs.run_ctl("validate").status == 0
