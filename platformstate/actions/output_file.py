@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from platformstate.errors import StateError
@@ -24,7 +25,16 @@ def is_new(path: Path, data: bytes) -> bool:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a file and the folders above it. Raises: disk_full, repository_read_only."""
+    """Write a file and the folders above it, all of it or nothing.
+
+    Raises: disk_full, repository_read_only, path_symlink, usage_invalid.
+    """
     with explained(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with suppress(FileExistsError):  # a file where a folder should be: writing says so
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.write_bytes(data)
+        except OSError:
+            with suppress(OSError):
+                path.unlink()
+            raise

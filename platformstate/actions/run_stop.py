@@ -11,6 +11,7 @@ from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_walk import abort
 from platformstate.actions.operators import is_operator
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
+from platformstate.actions.said import refuse_event
 from platformstate.errors import StateError
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.standing import RunFacts, next_action
@@ -61,6 +62,8 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
             f"{known.site.named} is {known.state.header['actor']}'s; {store.actor} may not end it",
             hint="an operator, or its own actor, may",
         )
+    said = {"type": "RunAborted", "at": store.now(), "reason": "aborted", "actor": store.actor}
+    refuse_event(store, known.site.journal, {**said, "because": reason})
     if known.state.status == "running" and _asked(store, known, "abort", reason, wait_s):
         return _told(read_run(known.site))
     if not stop_orphans(known.site.lease, _GRACE_S):
@@ -77,7 +80,7 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
             ]
             if settled:
                 conduct.append(*settled)
-        abort(conduct, store.actor, conduct.terms.stop_reason("abort"))
+        abort(conduct, store.actor, conduct.terms.stop_reason("abort"), because=reason)
         return _written(conduct)
 
 

@@ -91,11 +91,14 @@ def replay(invocation: Invocation, /, run_id: str, bindings: str | None, **allow
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
+    metavar="N",
     default=100,
     show_default=True,
     help="Refuse more slots than this.",
 )
-@click.option("--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Runs at once.")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Runs at once."
+)
 @click.option("--rerun-failed", is_flag=True, help="Replay the slots whose run failed.")
 @click.pass_obj
 def backfill(invocation: Invocation, /, job_id: str, **wanted: Any) -> None:
@@ -111,7 +114,9 @@ def backfill(invocation: Invocation, /, job_id: str, **wanted: Any) -> None:
     examples=("platformctl jobs tick", "platformctl jobs tick --job nightly-export --dry-run --json"),
 )
 @click.option("--job", "job_ids", multiple=True, metavar="JOB", help="Only this job; may be repeated.")
-@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once.")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N", help="Runs at once."
+)
 @click.pass_obj
 def tick(invocation: Invocation, job_ids: tuple[str, ...], parallel: int) -> None:
     """Fire what is due, settle what died, and wait for what was started; cron or a timer calls this."""
@@ -127,7 +132,9 @@ def tick(invocation: Invocation, job_ids: tuple[str, ...], parallel: int) -> Non
     "serve",
     examples=("platformctl jobs serve", "platformctl jobs serve --parallel 2 --drain 60s --json"),
 )
-@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once.")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N", help="Runs at once."
+)
 @click.option(
     "--drain", default="30s", show_default=True, metavar="D", help="How long a TERM waits for what runs."
 )
@@ -153,7 +160,9 @@ def serve(invocation: Invocation, parallel: int, drain: str) -> None:
 )
 @click.argument("job_id", metavar="JOB")
 @click.option("--revoke", is_flag=True, help="Take an approval back.")
-@click.option("--list", "listed", is_flag=True, help="Show what was approved in this clone.")
+@click.option(
+    "--list", "listed", is_flag=True, help="Show who approved it in this clone, and who took that back."
+)
 @click.pass_obj
 def approve(invocation: Invocation, job_id: str, revoke: bool, listed: bool) -> None:
     """Let the spec at the trusted ref run in this clone (an operator's act)."""

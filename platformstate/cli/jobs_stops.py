@@ -8,6 +8,7 @@ from platformstate.cli.invocation import Invocation
 from platformstate.cli.jobs import jobs
 from platformstate.cli.jobs_text import keep_text, prune_text, switched_text
 from platformstate.cli.present import present
+from platformstate.cli.texts import WORDS
 
 
 @jobs.command(
@@ -18,7 +19,7 @@ from platformstate.cli.present import present
     ),
 )
 @click.argument("job_id", metavar="JOB")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why.")
 @click.option("--until", metavar="T", help="The instant at which it goes on by itself.")
 @click.pass_obj
 def pause(invocation: Invocation, job_id: str, reason: str, until: str | None) -> None:
@@ -49,7 +50,7 @@ def resume(invocation: Invocation, job_id: str) -> None:
     ),
 )
 @click.argument("job_id", metavar="JOB")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why.")
 @click.pass_obj
 def disable(invocation: Invocation, job_id: str, reason: str) -> None:
     """Write `enabled: false` into a job's spec; landed, nothing starts the job."""
@@ -67,7 +68,7 @@ def disable(invocation: Invocation, job_id: str, reason: str) -> None:
 )
 @click.argument("run_id", metavar="RUN")
 @click.option("--undo", is_flag=True, help="Let a clean-up take it again.")
-@click.option("--reason", metavar="TEXT", help="Why.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why.")
 @click.pass_obj
 def keep(invocation: Invocation, run_id: str, undo: bool, reason: str | None) -> None:
     """Commit a finished run's folder, and let no clean-up touch it."""
@@ -83,7 +84,7 @@ def keep(invocation: Invocation, run_id: str, undo: bool, reason: str | None) ->
         "platformctl jobs prune nightly-export --before 2026-10-01T00:00:00Z",
     ),
 )
-@click.argument("job_ids", metavar="[JOB]..", nargs=-1)
+@click.argument("job_ids", metavar="[JOB]...", nargs=-1)
 @click.option(
     "--before", metavar="T", help="Every run that ended before this instant, whatever the specs say."
 )
