@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -214,3 +217,17 @@ def test_a_garbled_id_of_the_clone_is_made_again(repo: Repo, platformctl: Platfo
 def test_the_summary_of_each_verb_is_whole(platformctl: Platformctl) -> None:
     for group in ("task", "jobs", "memory", "codex-task", "procedure", "db"):
         assert "...\n" not in platformctl(group, "--help").stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_an_answer_that_was_cut_by_a_full_device_is_no_success(tmp_path: Path, buffered: str) -> None:
+    command = 'ulimit -f 3; exec "$0" -m platformstate explain --list --json > answer'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": buffered},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 7
+    assert (tmp_path / "answer").stat().st_size < 10_000
