@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.answer import Answer, written
+from platformstate.actions.answer import Answer
+from platformstate.actions.conduct_answer import said
 from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_settle import settlement_of
@@ -204,6 +205,4 @@ def _answer(conduct: Conduct, data: dict[str, Any]) -> Answer:
         "next_action": next_action(state, conduct.pin, RunFacts()),
     }
     again = () if told["next_action"] == "none" else (f"platformctl run resume {conduct.site.named}",)
-    if conduct.last is None:
-        return Answer({**told, "commit": None, "pending": False, "write": None}, again)
-    return written(told, conduct.last, again)
+    return said(conduct, told, again)

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.conduct_answer import said
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_walk import abort
@@ -62,8 +63,8 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
             f"{known.site.named} is {known.state.header['actor']}'s; {store.actor} may not end it",
             hint="an operator, or its own actor, may",
         )
-    said = {"type": "RunAborted", "at": store.now(), "reason": "aborted", "actor": store.actor}
-    refuse_event(store, known.site.journal, {**said, "because": reason})
+    event = {"type": "RunAborted", "at": store.now(), "reason": "aborted", "actor": store.actor}
+    refuse_event(store, known.site.journal, {**event, "because": reason})
     if known.state.status == "running" and _asked(store, known, "abort", reason, wait_s):
         return _told(read_run(known.site))
     if not stop_orphans(known.site.lease, _GRACE_S):
@@ -181,6 +182,4 @@ def _written(conduct: Conduct) -> Answer:
         "reason": state.reason,
         "next_action": next_action(state, conduct.pin, RunFacts()),
     }
-    if conduct.last is None:
-        return Answer({**data, "commit": None, "pending": False, "write": None})
-    return written(data, conduct.last)
+    return said(conduct, data)

@@ -231,3 +231,18 @@ def test_an_answer_that_was_cut_by_a_full_device_is_no_success(tmp_path: Path, b
     )
     assert done.returncode == 7
     assert (tmp_path / "answer").stat().st_size < 10_000
+
+
+@pytest.mark.parametrize("verb", ["approve", "abort"])
+def test_an_answer_whose_commit_cannot_be_made_says_that_it_waits(
+    repo: Repo, platformctl: Platformctl, verb: str
+) -> None:
+    platformctl("init")
+    repo.write("state/procedures/publish/procedure.md", PROCEDURE)
+    repo.commit()
+    platformctl("procedure", "conduct", "publish")
+    run = next(repo.root.glob("state/procedures/publish/runs/*"))
+    repo.write(".gitattributes", "state/** merge=union\n")
+    ran = platformctl("run", verb, run.name, "--reason", "checked", "--json")
+    assert (ran.status, ran.document["data"]["pending"]) == (6, True)
+    assert ran.document["warnings"][0]["code"] == "commit_pending"
