@@ -25,6 +25,16 @@ steps:
   - {key: go, kind: gate, prompt: "Go?"}
 ---
 """
+BY_HAND: Final = """---
+schema: procedure/1
+id: notes
+
+title: Write notes
+
+steps:
+  - {key: write, kind: manual, instruct: "write them"}
+---
+"""
 JOB: Final = """---
 schema: job/1
 id: hello
@@ -51,6 +61,7 @@ class Scene(Repo):
     def run(self, *argv: str) -> Ran:
         """Run a command and put the ids of the runs into it."""
         names = {"GATE": next(self.root.glob("state/procedures/publish/runs/*"), self.root).name}
+        names |= {"HAND": next(self.root.glob("state/procedures/notes/runs/*"), self.root).name}
         names |= {"FIRED": f"hello/{next(self.root.glob('state/jobs/hello/runs/*'), self.root).name}"}
         return self._forks.start(self.root, [names.get(word, word) for word in argv]).wait()
 
@@ -65,12 +76,15 @@ def scene(unborn: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) 
     made = Scene(Path(shutil.copytree(unborn, tmp_path_factory.mktemp("bad") / "repo")), forks)
     assert made.run("init").status == 0
     made.write("state/procedures/publish/procedure.md", PROCEDURE)
+    made.write("state/procedures/notes/procedure.md", BY_HAND)
     made.write("state/jobs/hello/job.md", JOB)
     made.commit()
     for argv, status in (
         (("task", "create", "--id", "one", "--title", "One", "--accept", "a::doc"), 0),
         (("--actor", "codex", "task", "claim", "one"), 0),
         (("procedure", "conduct", "publish"), 6),
+        (("procedure", "conduct", "notes"), 6),
+        (("run", "step", "begin", "HAND"), 0),
         (("jobs", "approve", "hello"), 0),
         (("jobs", "run", "hello"), 0),
     ):
@@ -106,6 +120,8 @@ def test_a_text_that_is_not_utf8_is_refused_by_name(untouched: Callable[..., Ran
         ("run", "reject", "GATE"),
         ("run", "approve", "GATE"),
         ("run", "abort", "GATE"),
+        ("run", "step", "end", "HAND", "--outcome", "failed"),
+        ("run", "step", "end", "HAND", "--outcome", "skipped"),
         ("jobs", "pause", "hello"),
         ("jobs", "keep", "FIRED"),
         ("task", "release", "one"),
