@@ -30,10 +30,13 @@ def write_output(path: Path, data: bytes) -> None:
     Raises: disk_full, repository_read_only, path_symlink, usage_invalid.
     """
     with explained(str(path)):
-        with suppress(FileExistsError):  # a file where a folder should be: writing says so
+        with suppress(FileExistsError, FileNotFoundError):  # a file in the way, no folder: writing says so
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.write_bytes(data)
+        except FileNotFoundError as gone:
+            message = "the current folder does not exist any more"
+            raise StateError("usage_invalid", message, hint="name a folder from the root") from gone
         except OSError:
             with suppress(OSError):
                 path.unlink()

@@ -262,3 +262,19 @@ def test_an_answer_whose_commit_cannot_be_made_says_that_it_waits(
     ran = platformctl("run", verb, run.name, "--reason", "checked", "--json")
     assert (ran.status, ran.document["data"]["pending"]) == (6, True)
     assert ran.document["warnings"][0]["code"] == "commit_pending"
+
+
+def test_a_pipe_is_no_record(repo: Repo, platformctl: Platformctl) -> None:
+    os.mkfifo(repo.root / "pipe")
+    ran = platformctl("textconv", "pipe")
+    assert (ran.status, "is no file" in ran.stderr) == (2, True)
+
+
+def test_nothing_is_exported_into_a_folder_that_is_gone(repo: Repo, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = 'rmdir "$PWD"; exec "$0" -m platformstate schema export out'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "does not exist any more" in done.stderr) == (2, True)
