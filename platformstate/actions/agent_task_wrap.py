@@ -168,5 +168,5 @@ def refuse_missing(command: Sequence[str], cwd: Path | None) -> None:
         raise StateError(
             "usage_invalid",
             f"there is no command {shown(name)} that could be run here",
-            hint="codex-task start --task TASK -- COMMAND ARGS..",
+            hint="platformctl codex-task start --task TASK -- COMMAND ARGS...",
         )

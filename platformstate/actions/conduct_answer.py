@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer
+from platformstate.actions.answer import EXIT_PENDING, SETTLE, Answer, written
 from platformstate.actions.conduct_step import Failure
 from platformstate.errors import StateError, Warned
 from platformstate.policy.journal import TERMINAL
@@ -48,6 +48,20 @@ def answer_of(conduct: Conduct, failure: Failure | None) -> Answer:
         note = Warned("commit_pending", text, conduct.site.folder)
         return Answer(data, (SETTLE,), (*notes, note), EXIT_PENDING)
     return Answer(data, todo, notes)
+
+
+def said(
+    conduct: Conduct, data: dict[str, Any], next_: tuple[str, ...] = (), warnings: tuple[Warned, ...] = ()
+) -> Answer:
+    """Return what became of a word to a run: in HEAD, or durable and waiting for its commit."""
+    if conduct.deferred is not None:
+        text = f"the run is durable and waits for its commit ({conduct.deferred})"
+        note = Warned("commit_pending", text, conduct.site.folder)
+        waiting = {**data, "commit": None, "pending": True, "write": None}
+        return Answer(waiting, (*next_, SETTLE), (*warnings, note), EXIT_PENDING)
+    if conduct.last is None:
+        return Answer({**data, "commit": None, "pending": False, "write": None}, next_)
+    return written(data, conduct.last, next_, warnings)
 
 
 def _is_pending(conduct: Conduct) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.operators import require_operator
 from platformstate.actions.run_copies import is_pinned, refuse_behind
+from platformstate.actions.said import refuse_event
 from platformstate.core.places import procedure_path
 from platformstate.entities.step import ManualStep, Step
 from platformstate.errors import StateError, shown
@@ -68,6 +69,9 @@ def take_over_fields(conduct: Conduct, reason: str | None) -> dict[str, Any]:
         raise StateError("usage_invalid", "--take-over needs --reason TEXT")
     _require_trusted_pin(conduct.store, conduct.pin)
     holder = conduct.state.holder or {}
+    over = {"host": holder.get("host"), "clone": holder.get("clone"), "reason": reason}
+    told = conduct.event("RunResumed", holder=holder_of(conduct.store), from_index=0, take_over=over)
+    refuse_event(conduct.store, conduct.site.journal, {**told, "drift": conduct.drift})
     recorded = conduct.folding.walk.pin
     if recorded is not None:
         from platformstate.runner import Position
@@ -76,7 +80,7 @@ def take_over_fields(conduct: Conduct, reason: str | None) -> dict[str, Any]:
         last = Position(recorded["steps_sha256"], len(conduct.journal.events) - 1, conduct.journal.h)
         lease.write_position(last, sync=True)
     conduct.pinned_here = True
-    return {"host": holder.get("host"), "clone": holder.get("clone"), "reason": reason}
+    return over
 
 
 def _require_trusted_pin(store: Store, pin: Pin) -> None:

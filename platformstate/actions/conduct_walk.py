@@ -179,7 +179,7 @@ def _on_request(conduct: Conduct, verb: str, actor: str, reason: str) -> Failure
         message = f"held by {actor}" + (f": {reason}" if reason else "")
         return suspend(conduct, Failure("run_held", "held", message), actor=actor)
     ended = conduct.terms.stop_reason(verb)
-    abort(conduct, actor, ended)
+    abort(conduct, actor, ended, because=reason or None)
     return Failure(
         ended if ended.startswith("job_") else "run_held",
         "aborted",

@@ -15,6 +15,7 @@ from platformstate.errors import StateError, Warned
 from platformstate.files import WorkTree
 from platformstate.gitrepo import Repository, discover
 from platformstate.gitrepo.attributes import hidden_paths, ignored_files
+from platformstate.gitrepo.sparse import is_sparse
 from platformstate.gitrepo.trust import trusted_ref
 from platformstate.runner import approved_jobs
 from platformstate.store import Store, failpoints, lock
@@ -89,7 +90,7 @@ def _checks(store: Store, program: str) -> Iterator[Check]:
     yield from surroundings(session, paths)
     yield from _about_moment(store)
     yield from leftovers(session)
-    if _is_sparse(store.repository) and not store.exists:
+    if is_sparse(store.repository) and not store.exists:
         yield check("state_not_checked_out", "the store's files are not checked out here")
         return
     yield from _about_state(store)
@@ -156,10 +157,6 @@ def _about_hooks(repository: Repository, program: str) -> Iterator[Check]:
             yield check("hooks_missing", f"the hook {name} is installed, but does not run: {reason}")
 
 
-def _is_sparse(repository: Repository) -> bool:
-    return repository.config("core.sparseCheckout")[-1:] == ["true"]
-
-
 def _data(store: Store, checks: list[Check], left: list[Waiting], recovered: int) -> dict[str, Any]:
     repository = discover(store.root) if recovered else store.repository
     holder = lock.holder(store.session.control)
@@ -188,7 +185,7 @@ def _about_repository(repository: Repository, root: Path | None) -> dict[str, An
         "object_format": repository.object_format,
         "bare": repository.bare,
         "shallow": repository.shallow,
-        "sparse": _is_sparse(repository),
+        "sparse": is_sparse(repository),
         "worktree": None if repository.bare else repository.worktree,
         "git_version": repository.git_version,
     }

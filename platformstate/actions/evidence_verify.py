@@ -15,8 +15,8 @@ from platformstate.actions.evidence_check import (
     task_claims,
 )
 from platformstate.actions.evidence_facts import Ground, verdicts
-from platformstate.actions.task_folder import read_tasks, task_not_found, unreadable
-from platformstate.core.places import place_of
+from platformstate.actions.task_folder import not_a_file, read_tasks, task_not_found, unreadable
+from platformstate.core.places import place_of, task_path
 from platformstate.entities.statuses import DONE_OR_LATER
 from platformstate.entities.task import criterion_named
 from platformstate.errors import StateError
@@ -83,6 +83,7 @@ def _tasks(store: Store, tree: Tree, prefix: str | None) -> Tasks:
     known = sorted(place.id for place in places if place is not None and place.kind == "task")
     wanted = known if prefix is None else [task_requests.one_task(prefix, known)]
     found, problems = read_tasks(tree, wanted, follow=False)
+    problems += [not_a_file(task_path(name)) for name in wanted if name in known and name not in found]
     if problems:
         raise unreadable(problems)
     if prefix is not None and wanted[0] not in found:

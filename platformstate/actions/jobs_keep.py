@@ -52,12 +52,15 @@ def _change(store: Store, site: RunSite, undo: bool, reason: str | None) -> Chan
 def _header(store: Store, site: RunSite, after: bytes) -> FileChange:
     """Return the change of `run.md`; one that HEAD lacks is written at once, since HEAD has nothing to build on."""
     from platformstate.store.change import FileChange
+    from platformstate.store.checking import refuse_bad_files
 
     head = None if store.repository.head is None else store.tree("HEAD")
     committed = None if head is None else next((data for _, data in head.read([site.header])), None)
     if committed is not None or store.dry_run:
         return FileChange(site.header, WorkTree(store.root).bytes_of(site.header), after)
+    change = FileChange(site.header, None, after)
+    refuse_bad_files([change], store.session.settings.allowed_secrets)
     durability = store.session.settings.durability
     with Folder.at(store.root, site.folder, durability=durability) as folder:
         folder.replace("run.md", after, durability)
-    return FileChange(site.header, None, after)
+    return change

@@ -9,6 +9,7 @@ from platformstate.actions.answer import Answer, written
 from platformstate.actions.job_ledger import append_line, read_ledger, uncommitted
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_specs import resolve_job, working_job
+from platformstate.actions.said import refuse_line
 from platformstate.core.instants import moment, moment_of
 from platformstate.errors import StateError
 from platformstate.files import WorkTree
@@ -34,6 +35,8 @@ def pause_job(store: Store, prefix: str, *, reason: str, until: str | None = Non
         same = paused is not None and (paused["reason"], paused["until"]) == (reason, until)
         if not same and not store.dry_run:
             line = _line(store, name, "paused", reason, until=until)
+            refuse_line(store, name, line)
+            store.session.author()
             append_line(store, name, line)
             mark = {"reason": reason, "until": until, "at": line["at"], "actor": store.actor}
             files.write_cursor({**(files.cursor() or {}), "paused": mark})
@@ -47,6 +50,7 @@ def resume_job(store: Store, prefix: str) -> Answer:
     with locked(files.lock):
         paused = pause_of(store, name, read_ledger(WorkTree(store.root), name), store.now())
         if paused is not None and not store.dry_run:
+            store.session.author()
             append_line(store, name, _line(store, name, "resumed", None))
             cursor = files.cursor() or {}
             cursor.pop("paused", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from platformstate.errors import StateError
@@ -24,7 +25,19 @@ def is_new(path: Path, data: bytes) -> bool:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a file and the folders above it. Raises: disk_full, repository_read_only."""
+    """Write a file and the folders above it, all of it or nothing.
+
+    Raises: disk_full, repository_read_only, path_symlink, usage_invalid.
+    """
     with explained(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with suppress(FileExistsError, FileNotFoundError):  # a file in the way, no folder: writing says so
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.write_bytes(data)
+        except FileNotFoundError as gone:
+            message = "the current folder does not exist any more"
+            raise StateError("usage_invalid", message, hint="name a folder from the root") from gone
+        except OSError:
+            with suppress(OSError):
+                path.unlink()
+            raise

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.answer import Answer, written
+from platformstate.actions.answer import Answer
+from platformstate.actions.conduct_answer import said
 from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_walk import abort, finish
 from platformstate.actions.operators import is_operator, require_operator
 from platformstate.actions.run_site import find_run, read_run
+from platformstate.actions.said import refuse_event
 from platformstate.entities.step import GateStep, Step, is_side_effecting
 from platformstate.errors import StateError
 from platformstate.policy.settle import CLOSED_UNDONE
@@ -69,7 +71,9 @@ def _record_decision(
     place = {"step_index": step.index, "attempt": last.number if last else 1}
     actor = conduct.store.actor
     fields = {**place, "answer": answer, "actor": actor, "reason": reason, "evidence": proofs or None}
-    events.append(conduct.event("DecisionRecorded", **fields))
+    decision = conduct.event("DecisionRecorded", **fields)
+    refuse_event(conduct.store, conduct.site.journal, decision)
+    events.append(decision)
     if answer == "done":
         events.append(conduct.event("StepSucceeded", **place, by="decision", evidence=proofs or None))
     elif answer == "skip":
@@ -158,7 +162,10 @@ def _answered(
 ) -> dict[str, Any]:
     last = conduct.folding.walk.at(gate.index).last
     place = {"step_index": gate.index, "attempt": last.number if last else 1}
-    return conduct.event(type_, **place, actor=conduct.store.actor, reason=reason, evidence=proofs or None)
+    actor = conduct.store.actor
+    event = conduct.event(type_, **place, actor=actor, reason=reason, evidence=proofs or None)
+    refuse_event(conduct.store, conduct.site.journal, event)
+    return event
 
 
 def _waiting_gate(conduct: Conduct, wanted: int | None) -> GateStep:
@@ -198,6 +205,4 @@ def _answer(conduct: Conduct, data: dict[str, Any]) -> Answer:
         "next_action": next_action(state, conduct.pin, RunFacts()),
     }
     again = () if told["next_action"] == "none" else (f"platformctl run resume {conduct.site.named}",)
-    if conduct.last is None:
-        return Answer({**told, "commit": None, "pending": False, "write": None}, again)
-    return written(told, conduct.last, again)
+    return said(conduct, told, again)

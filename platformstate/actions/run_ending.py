@@ -58,6 +58,7 @@ def ended(
     Raises: run_transition_refused for a run that has ended.
     """
     from platformstate.store.change import FileChange
+    from platformstate.store.checking import refuse_bad_files
 
     site = site_of(store, f"task/{folder.task_id}", run.id)
     if run.header["status"] in TERMINAL:
@@ -75,6 +76,10 @@ def ended(
     event |= {"successor": successor if outcome == "aborted" else None}
     closing = _closing(run, outcome, str(event["at"]))
     added = encode([*closing, _without_none(event)], seq=len(rows), h=rows[-1]["h"])
+    refuse_bad_files(
+        [FileChange(site.journal, before, before + added, append=True)],
+        store.session.settings.allowed_secrets,
+    )
     journal = before + added
     events = [row for _, row in parse_lines(journal, site.journal).rows]
     state = fold(events)

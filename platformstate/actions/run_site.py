@@ -106,6 +106,12 @@ def site_of(store: Store, subject: str, run: str) -> RunSite:
 def sites(store: Store, subject: str | None = None) -> Iterator[RunSite]:
     """Yield every run of the working files, by subject; one of a folder without a journal is none."""
     tree = WorkTree(store.root)
+    if subject and subject.partition("/")[0] not in places.SUBJECT_FOLDERS:
+        raise StateError(
+            "usage_invalid",
+            f"{shown(subject)!r} is no subject: KIND/ID, of which KIND is {', '.join(places.SUBJECT_FOLDERS)}",
+            hint="platformctl run list --subject task/ID",
+        )
     kinds = [subject.partition("/")[0]] if subject else list(places.SUBJECT_FOLDERS)
     for kind in kinds:
         folder = f"{places.STATE}{places.SUBJECT_FOLDERS[kind]}"

@@ -6,14 +6,16 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from platformstate.actions.answer import Answer, written
+from platformstate.actions.answer import Answer
 from platformstate.actions.claim_remote import renew_remote
+from platformstate.actions.conduct_answer import said
 from platformstate.actions.conduct_evidence import evidence_of
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_place import require_here
 from platformstate.actions.fencing import refuse_fenced_run
 from platformstate.actions.operators import require_operator
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, sites
+from platformstate.actions.said import refuse_event
 from platformstate.actions.task_pin import record_task_pin, task_pin
 from platformstate.entities.step import ManualStep
 from platformstate.errors import StateError, shown
@@ -74,6 +76,8 @@ def end_step(
         events = {"succeeded": _succeeded, "failed": _failed, "skipped": _skipped}[outcome](
             conduct, manual, attempt, proofs, reason
         )
+        for event in events:
+            refuse_event(store, known.site.journal, event)
         conduct.append(*events)
         conduct.position()
         conduct.commit("StepSucceeded")
@@ -181,6 +185,5 @@ def _answer(conduct: Conduct, step: ManualStep, attempt: int) -> Answer:
     }
     if data["outcome"] == "open":
         data["outcome"] = "in_flight"
-    if conduct.last is None:
-        return Answer({**data, "commit": None, "pending": False, "write": None})
-    return written(data, conduct.last, warnings=renew_remote(conduct.store, conduct.last.change.lease))
+    warnings = () if conduct.last is None else renew_remote(conduct.store, conduct.last.change.lease)
+    return said(conduct, data, warnings=warnings)

@@ -6,11 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from platformstate.actions.answer import Answer, written
+from platformstate.actions.conduct_answer import said
 from platformstate.actions.conduct_open import Conduct, opened
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_walk import abort
 from platformstate.actions.operators import is_operator
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
+from platformstate.actions.said import refuse_event
 from platformstate.errors import StateError
 from platformstate.policy.journal import TERMINAL
 from platformstate.policy.standing import RunFacts, next_action
@@ -61,6 +63,8 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
             f"{known.site.named} is {known.state.header['actor']}'s; {store.actor} may not end it",
             hint="an operator, or its own actor, may",
         )
+    event = {"type": "RunAborted", "at": store.now(), "reason": "aborted", "actor": store.actor}
+    refuse_event(store, known.site.journal, {**event, "because": reason})
     if known.state.status == "running" and _asked(store, known, "abort", reason, wait_s):
         return _told(read_run(known.site))
     if not stop_orphans(known.site.lease, _GRACE_S):
@@ -77,7 +81,7 @@ def abort_run(store: Store, text: str, *, reason: str, wait_s: float = WAIT_S) -
             ]
             if settled:
                 conduct.append(*settled)
-        abort(conduct, store.actor, conduct.terms.stop_reason("abort"))
+        abort(conduct, store.actor, conduct.terms.stop_reason("abort"), because=reason)
         return _written(conduct)
 
 
@@ -178,6 +182,4 @@ def _written(conduct: Conduct) -> Answer:
         "reason": state.reason,
         "next_action": next_action(state, conduct.pin, RunFacts()),
     }
-    if conduct.last is None:
-        return Answer({**data, "commit": None, "pending": False, "write": None})
-    return written(data, conduct.last)
+    return said(conduct, data)

@@ -66,7 +66,7 @@ def _refuse_absent(store: Store, path: str, commit: str | None) -> None:
 
     name = f"{commit or 'HEAD'}:{path}"
     there = commit is None and (store.root / path).is_file()
-    found = None if there or "\n" in path else look_up(store.repository, [name])[0]
+    found = None if there or not _may_be_inside(path) else look_up(store.repository, [name])[0]
     if not there and (found is None or found.type != "blob"):
         place = "in the work tree or HEAD" if commit is None else f"in {commit[:12]}"
         raise StateError(
@@ -74,6 +74,11 @@ def _refuse_absent(store: Store, path: str, commit: str | None) -> None:
             f"{shown(path)} is no file {place}",
             hint="--spec-ref PATH, from the root, or PATH@REV",
         )
+
+
+def _may_be_inside(path: str) -> bool:
+    """Say whether git can be asked for a path: it takes one in a line, and none that leads out."""
+    return "\n" not in path and ".." not in path.split("/") and not path.startswith("/")
 
 
 def task_ids(store: Store, asked: Iterable[str]) -> list[str]:

@@ -13,9 +13,8 @@ from platformstate.policy.plain_text import plain_text
 def text_for_git(directory: str, file: str) -> Answer:
     """Return a file's text for a line by line comparison; one that does not parse is shown raw."""
     path = Path(directory, file)
-    try:
-        with explained(file):
-            data = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as absent:
-        raise StateError("usage_invalid", f"{shown(file)} is no file", hint="name a state file") from absent
+    with explained(file):
+        if not path.is_file():  # a pipe would be waited for
+            raise StateError("usage_invalid", f"{shown(file)} is no file", hint="name a state file")
+        data = path.read_bytes()
     return Answer({"path": file, "text": plain_text(data, file)})

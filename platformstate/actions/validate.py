@@ -16,6 +16,7 @@ from platformstate.core.places import STORE_PATH
 from platformstate.cost import COST
 from platformstate.errors import Problem, StateError, registry, shown
 from platformstate.gitrepo import Repository, discover
+from platformstate.gitrepo.sparse import checkout_hint
 from platformstate.validation import Judged
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _has_store(scope: Scope) -> bool:
         raise StateError(
             "state_not_checked_out",
             "this branch has a store, but its files are not checked out here",
-            hint="git sparse-checkout add state",
+            hint=checkout_hint(scope.repository),
         )
     return True  # that it went is a finding
 

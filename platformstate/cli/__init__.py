@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Final
 
@@ -20,6 +20,10 @@ EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 
 class Terminated(BaseException):
     """SIGTERM arrived; unwinding closes files and frees locks on the way out."""
+
+
+# A signal that arrives while a class is made, in an import, comes out of Python 3.11 as the cause of another error.
+_STOPS: Final[Mapping[type | None, int]] = {KeyboardInterrupt: EXIT_INTERRUPTED, Terminated: EXIT_TERMINATED}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,7 +40,11 @@ def main(argv: Sequence[str]) -> int:
     except Terminated:
         invocation.status = _stopped(invocation, EXIT_TERMINATED)
     except Exception as bug:
-        invocation.status = _failed(invocation, _unforeseen(bug, argv, invocation))
+        stop = _STOPS.get(type(bug.__cause__))
+        if stop is not None:
+            invocation.status = _stopped(invocation, stop)
+        else:
+            invocation.status = _failed(invocation, _unforeseen(bug, argv, invocation))
     present.cost_line(invocation, time.perf_counter() - started)
     echo.closed()
     return invocation.status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -51,7 +51,7 @@ def codex_task() -> None:
 )
 @click.option("--pin/--no-pin", default=True, help="Pin the task's plan as the steps of the run.")
 @click.option("--auto/--no-auto", default=True, help="Record checkpoints while the command runs.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND ARGS..]")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND ARGS...]")
 @click.pass_context
 def start(context: click.Context, /, **given: Any) -> None:
     """Claim a task and open a run at it; with a COMMAND run that, and end the run when it ends.
@@ -123,7 +123,7 @@ codex_task.add_command(
     show_default=True,
     help="How the run has ended.",
 )
-@click.option("--reason", type=WORDS, metavar="R", help="Why it failed or was aborted.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why it failed or was aborted.")
 @click.option("--next", "next_action", type=WORDS, metavar="T", help="The one action to take next.")
 @click.pass_context
 def end(context: click.Context, /, task: str | None, **given: Any) -> None:
@@ -142,7 +142,9 @@ def _as_agent(context: click.Context) -> Invocation:
     invocation = context.find_object(Invocation)
     assert invocation is not None
     assert context.parent is not None
-    agent = str(context.parent.params.get("agent", CODEX))
+    agent = context.parent.params.get("agent", CODEX)
+    if agent is None:
+        raise click.UsageError("Missing option '--agent'.", context)
     if invocation.actor not in (None, agent):
         raise StateError(
             "usage_invalid",
@@ -160,13 +162,23 @@ def _as_agent(context: click.Context) -> Invocation:
         "platformctl agent-task --agent claude end --task gh-460",
     ),
 )
-@click.option("--agent", required=True, metavar="NAME", help="In whose name to work.")
-def agent_task(agent: str) -> None:
+@click.option("--agent", metavar="NAME", help="In whose name to work; also after the verb.")
+def agent_task(agent: str | None) -> None:
     """Work at a task as the agent that is named: codex-task for any other."""
 
 
+def _take_agent(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None and context.parent is not None:
+        context.parent.params["agent"] = value
+
+
+_AGENT: Final = click.Option(
+    ["--agent"], metavar="NAME", expose_value=False, callback=_take_agent, help="In whose name to work."
+)
+
 for _name, _command in codex_task.commands.items():
     _other = copy(_command)
+    _other.params = [_AGENT, *_command.params]
     if isinstance(_other, Command):
         _other.examples = tuple(
             text.replace("codex-task", "agent-task --agent claude").replace("codex exec -", "claude")

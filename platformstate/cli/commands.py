@@ -6,6 +6,7 @@ A command group's module is imported only when that group is asked for.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
@@ -21,6 +22,9 @@ PROGRAM: Final = "platformctl"
 MAX_KEY_CHARACTERS: Final = 128
 MIN_WIDTH: Final = 50
 MAX_WIDTH: Final = 100
+MAX_SUMMARY_CHARACTERS: Final = 200
+_NAMES_OF_FILES: Final = ("FILE", "DIR")  # the system lets a name be any bytes
+_UNDECODABLE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Home(NamedTuple):
@@ -118,6 +122,13 @@ class Command(_Sentence, click.Command):
         super().__init__(*args, **{**kwargs, "add_help_option": False})
         self.examples = tuple(examples)
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run the verb, unless a flag's text could not be written down."""
+        for parameter in self.params:
+            if isinstance(parameter, click.Option) and parameter.metavar not in _NAMES_OF_FILES:
+                _refuse_undecodable(context, parameter, context.params.get(parameter.name or ""))
+        return super().invoke(context)
+
 
 class Group(_Sentence, click.Group):
     """A noun with verbs."""
@@ -129,6 +140,14 @@ class Group(_Sentence, click.Group):
         kwargs |= {"add_help_option": False, "no_args_is_help": False}
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each verb with its whole summary; click would cut it."""
+        verbs = [(name, self.get_command(context, name)) for name in self.list_commands(context)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, verb.get_short_help_str(MAX_SUMMARY_CHARACTERS)) for name, verb in verbs if verb]
+            )
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -181,7 +200,16 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
     """Keep a global flag's value, wherever on the line it stood; one that is absent changes nothing."""
     name = parameter.name or ""
     if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if name != "directory":
+            _refuse_undecodable(context, parameter, value)
         setattr(context.find_object(Invocation), name, value)
+
+
+def _refuse_undecodable(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Refuse a text of which some bytes are no UTF-8: no record could hold it."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and _UNDECODABLE.search(text):
+            raise click.BadParameter("it is not UTF-8", context, parameter)
 
 
 def _remember_key(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

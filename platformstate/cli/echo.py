@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from platformstate.codec.safe import safe_text
 from platformstate.errors import StateError
@@ -86,7 +86,7 @@ def _write(stream: TextIO | None, text: str) -> None:
         return
     try:
         if text:  # a full device refuses even nothing
-            stream.buffer.write(text.encode("utf-8", "backslashreplace"))
+            _write_all(stream.buffer, text.encode("utf-8", "backslashreplace"))
         stream.buffer.flush()
     except BrokenPipeError:
         _discard(stream)
@@ -95,6 +95,13 @@ def _write(stream: TextIO | None, text: str) -> None:
         if stream is not sys.stdout:
             return
         raise StateError("disk_full", f"output could not be written: {error.strerror}") from error
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of it: under PYTHONUNBUFFERED a call may write a part and say so."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _discard(stream: TextIO) -> None:

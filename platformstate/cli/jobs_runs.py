@@ -19,7 +19,7 @@ from platformstate.cli.jobs_text import (
 from platformstate.cli.present import present
 
 PARALLEL = click.option(
-    "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Runs at once."
+    "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N", help="Runs at once."
 )
 
 
@@ -95,11 +95,14 @@ def replay(invocation: Invocation, /, run_id: str, bindings: str | None, **allow
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
+    metavar="N",
     default=100,
     show_default=True,
     help="Refuse more slots than this.",
 )
-@click.option("--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Runs at once.")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Runs at once."
+)
 @click.option("--rerun-failed", is_flag=True, help="Replay the slots whose run failed.")
 @click.pass_obj
 def backfill(invocation: Invocation, /, job_id: str, **wanted: Any) -> None:
@@ -157,7 +160,9 @@ def serve(invocation: Invocation, parallel: int, drain: str) -> None:
 )
 @JOB
 @click.option("--revoke", is_flag=True, help="Take an approval back.")
-@click.option("--list", "listed", is_flag=True, help="Show what was approved in this clone.")
+@click.option(
+    "--list", "listed", is_flag=True, help="Show who approved it in this clone, and who took that back."
+)
 @click.pass_obj
 def approve(invocation: Invocation, job_id: str, revoke: bool, listed: bool) -> None:
     """Let the spec at the trusted ref run in this clone (an operator's act)."""

@@ -8,8 +8,9 @@ from platformstate.cli.invocation import Invocation
 from platformstate.cli.jobs import JOB, RUN, jobs
 from platformstate.cli.jobs_text import keep_text, prune_text, switched_text
 from platformstate.cli.present import present
+from platformstate.cli.texts import WORDS
 
-NEEDED = click.option("--reason", required=True, metavar="TEXT", help="Why.")
+NEEDED = click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why.")
 
 
 @jobs.command(
@@ -69,7 +70,7 @@ def disable(invocation: Invocation, job_id: str, reason: str) -> None:
 )
 @RUN
 @click.option("--undo", is_flag=True, help="Let a clean-up take it again.")
-@click.option("--reason", metavar="TEXT", help="Why.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why.")
 @click.pass_obj
 def keep(invocation: Invocation, run_id: str, undo: bool, reason: str | None) -> None:
     """Commit a finished run's folder, and let no clean-up touch it."""
@@ -85,7 +86,7 @@ def keep(invocation: Invocation, run_id: str, undo: bool, reason: str | None) ->
         "platformctl jobs prune nightly-export --before 2026-10-01T00:00:00Z",
     ),
 )
-@click.argument("job_ids", metavar="[JOB]..", nargs=-1)
+@click.argument("job_ids", metavar="[JOB]...", nargs=-1)
 @click.option(
     "--before", metavar="T", help="Every run that ended before this instant, whatever the specs say."
 )

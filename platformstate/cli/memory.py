@@ -221,7 +221,7 @@ def observe(
 )
 @click.option("--run", metavar="DEAD", help="The dead run; default: the newest that has not succeeded.")
 @click.option("--force", is_flag=True, help="An operator says that it is dead; nothing proves it.")
-@click.option("--reason", type=WORDS, metavar="R", help="With --force: why that is right.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="With --force: why that is right.")
 @TTL
 @REMOTE
 @click.option(

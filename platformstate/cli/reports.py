@@ -41,9 +41,13 @@ def _saved(text: str, directory: str) -> str:
     for place in (_reports_folder, _no_folder):
         try:
             handle, path = tempfile.mkstemp(prefix="report-", suffix=".txt", dir=place(Path(directory)))
+        except OSError:
+            continue
+        try:
             with open(handle, "w", encoding="utf-8") as report:
                 report.write(text)
-        except OSError:
+        except OSError:  # no room for it: half a report helps nobody
+            os.unlink(path)
             continue
         return path
     return os.devnull

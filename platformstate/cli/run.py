@@ -27,8 +27,8 @@ STEP = click.option("--step", type=click.IntRange(0), metavar="N", help="The ste
 EVIDENCE = click.option(
     "--evidence", multiple=True, metavar="E", help="file:PATH, commit:REV or url:URL; may be repeated."
 )
-REASON = click.option("--reason", type=WORDS, metavar="T", help="Why.")
-NEEDED = click.option("--reason", type=WORDS, metavar="T", required=True, help="Why.")
+REASON = click.option("--reason", type=WORDS, metavar="TEXT", help="Why.")
+NEEDED = click.option("--reason", type=WORDS, metavar="TEXT", required=True, help="Why.")
 STATUSES = ("defined", "running", "suspended", "succeeded", "failed", "aborted")
 
 

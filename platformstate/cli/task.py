@@ -106,7 +106,7 @@ def show(invocation: Invocation, /, task_id: str, runs: int | None) -> None:
 @of_task
 @click.option("--title", type=TEXT, metavar="T", help="What is wanted, in one line.")
 @click.option("--status", type=click.Choice(STATUSES), help="Where it stands now.")
-@click.option("--reason", type=WORDS, metavar="R", help="Why it is parked or retired.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why it is parked or retired.")
 @options(SINGLE)
 @options(GROWING, multiple=True)
 @options(CHANGES, multiple=True)
@@ -129,7 +129,7 @@ def update(invocation: Invocation, /, task_id: str, expect_rev: str | None, **gi
     ),
 )
 @of_task
-@click.option("--reason", required=True, type=WORDS, metavar="R", help="Why it cannot go on.")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why it cannot go on.")
 @click.option("--on", metavar="TASK2", help="The task that it waits for; it depends on it from now on.")
 @click.option("--waits-on", type=click.Choice(BLOCKED_BY), help="Who or what has to act.")
 @click.option("--expect-rev", metavar="REV", help="Refuse when the record is at another revision.")
@@ -150,7 +150,7 @@ def block(invocation: Invocation, /, task_id: str, **given: Any) -> None:
     ),
 )
 @of_task
-@click.option("--reason", type=WORDS, metavar="R", help="What changed.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="What changed.")
 @click.option("--expect-rev", metavar="REV", help="Refuse when the record is at another revision.")
 @click.pass_obj
 def unblock(invocation: Invocation, /, task_id: str, **given: Any) -> None:

@@ -53,7 +53,7 @@ def claim(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
     show_default=True,
     help="How the run ends.",
 )
-@click.option("--reason", type=WORDS, metavar="R", help="Why; default: released.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why; default: released.")
 @click.option("--remote", is_flag=True, help="Refuse a claim that no remote knows of.")
 @click.pass_obj
 def release(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:

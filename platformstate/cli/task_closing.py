@@ -60,7 +60,7 @@ def close(invocation: Invocation, /, task_id: str, timeout: str, **wanted: Any) 
     ),
 )
 @of_task
-@click.option("--reason", required=True, type=WORDS, metavar="R", help="Why it is not done after all.")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why it is not done after all.")
 @click.option("--criterion", "criteria", multiple=True, metavar="AC", help="Open this one again.")
 @REV
 @click.pass_obj
@@ -82,7 +82,7 @@ def reopen(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
 @click.argument("task_id", metavar="TASK")
 @click.argument("criterion", metavar="AC")
 @click.option("--to", required=True, metavar="TASK2", help="The open task that gains it.")
-@click.option("--reason", type=WORDS, metavar="R", help="Why it is proven there.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why it is proven there.")
 @REV
 @click.pass_obj
 def move_criterion(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
@@ -102,7 +102,7 @@ def move_criterion(invocation: Invocation, /, task_id: str, **wanted: Any) -> No
 )
 @click.argument("task_id", metavar="TASK")
 @click.argument("criterion", metavar="AC")
-@click.option("--reason", required=True, type=WORDS, metavar="R", help="Why it need not hold.")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why it need not hold.")
 @REV
 @click.pass_obj
 def waive_criterion(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:

@@ -31,7 +31,7 @@ SINGLE: Final = (
     ("--tier", {"metavar": "T", "help": "How capable a worker it needs, in your own words."}),
     ("--owner", {"metavar": "A", "help": "Who answers for it."}),
     ("--agent", {"metavar": "A", "help": "Who is to work on it."}),
-    ("--base", {"metavar": "REV", "help": "The commit it starts from, or none; default: HEAD."}),
+    ("--base", {"metavar": "REV", "help": "The commit it starts from, or none; a new task has HEAD."}),
     ("--branch", {"metavar": "B", "help": "The branch that the work belongs on."}),
     ("--setup", {"type": TEXT, "metavar": "CMD", "help": "How to get a work tree ready; shown, never run."}),
     ("--budget-minutes", {"type": click.IntRange(1), "metavar": "N", "help": "How long it may take."}),

@@ -51,9 +51,19 @@ class WordsType(TextType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text that the flag's value stands for."""
         text = super().convert(value, param, ctx)
-        if isinstance(text, str) and not text.strip():
-            raise click.BadParameter("it says nothing", ctx, param)
+        if isinstance(text, str) and (fault := _fault(text)):
+            raise click.BadParameter(fault, ctx, param)
         return text
+
+
+def _fault(text: str) -> str:
+    """Return why words cannot be recorded as they are, nothing for words that can."""
+    from platformstate.codec.characters import refused
+
+    hidden = next(refused(text), None)
+    if hidden is not None:
+        return f"it holds {hidden[1]}, which is invisible or steers a terminal"
+    return "" if text.strip() else "it says nothing"
 
 
 class SourceType(_Source):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from platformstate.errors import StateError
+from platformstate.errors import StateError, shown
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -37,6 +37,9 @@ def meaning(failed: OSError, path: str) -> StateError | None:
         )
     if failed.errno in _REFUSED:
         return StateError("repository_read_only", f"access is refused: {failed.strerror}", path=path or None)
+    if failed.errno == errno.ENAMETOOLONG:
+        text = f"the system takes no name as long as that of {shown(path or str(failed.filename or 'this file'))}"
+        return StateError("usage_invalid", text, hint="name a file that there can be")
     if failed.errno in _NOT_A_FOLDER:
         return StateError(
             "path_symlink",

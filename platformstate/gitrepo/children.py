@@ -51,6 +51,8 @@ _FAILURES: Final = (
     ("index file smaller than expected", "disk_error", "git's index is damaged"),
     ("bad index file", "disk_error", "git's index is damaged"),
     ("bad signature", "disk_error", "git's index is damaged"),
+    ("bad object", "disk_error", "an object of the repository is missing or damaged"),
+    ("not a tree object", "disk_error", "an object of the repository is missing or damaged"),
     ("is corrupt", "disk_error", "an object of the repository is damaged"),
     ("lazy fetching disabled", "history_missing", "this clone was made with --filter and lacks an object"),
     ("insufficient permission", "repository_read_only", "the repository may not be written"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from platformstate.errors import StateError, shown
-from platformstate.gitrepo.children import Ran, failure, run_git, running_git
+from platformstate.gitrepo.children import SIGXFSZ_STATUS, Ran, failure, run_git, running_git
 from platformstate.gitrepo.repository import Repository, Settings, version_numbers
 
 OLDEST_GIT: Final = (2, 34)
@@ -32,6 +32,8 @@ def discover(
     flags = (f"--git-dir={place}",) if bare else ()
     extra = dict(reading or {})
     ran, configured = _asked(place, flags, extra, bare, meanwhile)
+    if ran.status == SIGXFSZ_STATUS:
+        raise failure(["rev-parse"], ran)
     version = _version(ran, place)
     if version_numbers(version) < OLDEST_GIT:
         raise StateError(

@@ -20,6 +20,7 @@ from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
 from platformstate.gitrepo import CommitTree, Repository, discover, look_up, resolve_commit
 from platformstate.gitrepo.environment import redirecting
+from platformstate.gitrepo.sparse import checkout_hint
 from platformstate.store.change import Change, Written
 from platformstate.store.control import Control
 from platformstate.store.failpoints import Failpoints
@@ -297,7 +298,7 @@ def _no_store(repository: Repository, root: Path) -> StateError:
         return StateError(
             "state_not_checked_out",
             "this branch has a store, but its files are not checked out here",
-            hint="git sparse-checkout add state",
+            hint=checkout_hint(repository),
         )
     return StateError("store_not_found", f"{root} has no {STORE_PATH}", hint="platformctl init")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING, Final
 
 from platformstate.entities.run import Place
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 CLONE_ID: Final = "clone-id"
 MAIN_WORKTREE: Final = "main"
 _DIGITS: Final = 16
+_CLONE_ID: Final = re.compile(f"[0-9a-f]{{{_DIGITS}}}")
 
 
 def place_of_work(repository: Repository) -> Place:
@@ -35,11 +37,12 @@ def place_of_work(repository: Repository) -> Place:
 
 
 def clone_id(repository: Repository) -> str | None:
-    """Return the id of this clone, None when it has none yet."""
+    """Return the id of this clone, None when it has none yet, or a file that says none."""
     try:
-        return (Control(repository.common_dir).path / CLONE_ID).read_text(encoding="ascii").strip() or None
+        text = (Control(repository.common_dir).path / CLONE_ID).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return None
+    return text if _CLONE_ID.fullmatch(text) else None
 
 
 def make_clone_id(repository: Repository, chance: Chance, durability: Durability) -> str:

@@ -30,6 +30,20 @@ def bug() -> None:
     raise KeyError("token = " + "".join(["'q7Xk29LmPw", "84ZtRb61Vd'"]))
 
 
+class Stops:
+    """A field at which a signal arrives while its class is made."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+
+@extra.command("stop-in-a-class", examples=EXAMPLES)
+def stop_in_a_class() -> None:
+    """Be stopped as an import is when it makes a class."""
+    type("Made", (), {"field": Stops()})
+
+
 @extra.command("refuse", examples=EXAMPLES)
 def refuse() -> None:
     """Refuse with a problem."""

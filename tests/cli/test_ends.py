@@ -53,6 +53,13 @@ def test_a_signal_ends_with_its_status_and_without_a_traceback(extra: Extra, nam
     assert "Traceback" not in ran.stderr
 
 
+def test_a_signal_in_the_middle_of_an_import_is_no_bug(extra: Extra, tmp_path: Path) -> None:
+    ran = extra("stop-in-a-class", "--json")
+    assert ran.status == 130
+    assert ran.document["error"]["code"] == "interrupted"
+    assert list(tmp_path.glob("report-*")) == []
+
+
 @pytest.mark.parametrize(
     "typed, meant", [("tsak", "task"), ("memroy", "memory"), ("validat", "validate"), ("explian", "explain")]
 )
