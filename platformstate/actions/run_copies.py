@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformstate.errors import StateError, shown
+from platformstate.files import WorkTree
 
 if TYPE_CHECKING:
     from platformstate.actions.run_site import RunSite
@@ -56,6 +57,24 @@ def refuse_behind(store: Store, site: RunSite, events: Events) -> None:
         hint="resume it there, or bring that journal here first",
         path=site.journal,
     )
+
+
+def refuse_malformed(site: RunSite, events: Events) -> None:
+    """Refuse a journal with an event that breaks its schema; those up to the position are the conductor's own.
+
+    Raises: run_journal_corrupt.
+    """
+    position = site.lease.position()
+    own = 0 if position is None or position.seq is None or is_behind(position, events) else position.seq + 1
+    if own == len(events):
+        return
+    from platformstate.runner import corrupt_journal
+    from platformstate.validation import judge_events
+
+    rows = [(line, dict(event)) for line, event in enumerate(events[own:], own + 1)]
+    data = WorkTree(site.root).bytes_of(site.journal) or b""
+    if problems := judge_events(rows, data, site.journal):
+        raise corrupt_journal(problems, site.journal)
 
 
 def _ahead(store: Store, site: RunSite, position: Position) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from platformstate.runner.attempts import StartMark as StartMark
     from platformstate.runner.attempts import attempt_facts as attempt_facts
     from platformstate.runner.chain import ReadJournal as ReadJournal
+    from platformstate.runner.chain import corrupt_journal as corrupt_journal
     from platformstate.runner.chain import read_journal as read_journal
     from platformstate.runner.command import LIMIT_S as LIMIT_S
     from platformstate.runner.command import NOT_EXECUTABLE as NOT_EXECUTABLE
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "attempts": ("AttemptFacts", "StartMark", "attempt_facts"),
-    "chain": ("ReadJournal", "read_journal"),
+    "chain": ("ReadJournal", "corrupt_journal", "read_journal"),
     "command": (
         "Captured",
         "LIMIT_S",

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from platformstate.codec.journal import ZERO_HASH, chained, encode, layout_problems
 from platformstate.errors import StateError
-from platformstate.runner.chain import ReadJournal, corrupt, line_problem, verified
+from platformstate.runner.chain import ReadJournal, corrupt_journal, line_problem, verified
 from platformstate.runner.opening import explained, folder_of, open_below, write_all
 
 Event = Mapping[str, Any]
@@ -177,13 +177,13 @@ class Journal:
         rows, problems = parse_lines(data[:size], self._path)
         before = len(self.events)
         if problems := problems or layout_problems(rows, data[:size], self._path):
-            raise corrupt([one._replace(line=one.line + before) for one in problems], self._path)
+            raise corrupt_journal([one._replace(line=one.line + before) for one in problems], self._path)
         h = self.h
         for line, row in rows:
             expected = chained(h, row)
             if row.get("h") != expected or row.get("seq") != before + line - 1:
                 reason = "seq or h does not follow the line before"
-                raise corrupt([line_problem(self._path, before + line, reason)], self._path)
+                raise corrupt_journal([line_problem(self._path, before + line, reason)], self._path)
             h = expected
         self.events += (row for _, row in rows)
         self._size += size

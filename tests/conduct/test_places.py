@@ -187,3 +187,24 @@ def test_without_a_trusted_ref_nothing_runs(scene: Scene) -> None:
     scene.repo.git("branch", "-m", "work")
     ran = scene.conduct()
     assert (ran.status, ran.document["error"]["code"]) == (4, "trust_ref_unset")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"type": "CommitDeferred", "reason": "a\u202eb"}, {"ms": 2**53}, {"extra": 1}, {"type": "RunResumed"}],
+    ids=["bidirectional", "inexact", "unknown", "incomplete"],
+)
+def test_what_validate_refuses_of_a_journal_no_run_goes_on_from(
+    scene: Scene, fields: dict[str, object]
+) -> None:
+    suspended(scene)
+    path = scene.folder / "events.jsonl"
+    rows = [row for _, row in parse_lines(path.read_bytes(), "e").rows]
+    rows.append({"type": "CommitDeferred", "at": rows[-1]["at"], "reason": "merge_in_progress", **fields})
+    journal = journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH)
+    path.write_bytes(journal)
+    judged = scene.run_ctl("validate", "--json").document["error"]["problems"]
+    refused = scene.resume()
+    assert (refused.status, refused.document["error"]["code"]) == (1, "run_journal_corrupt"), refused.stdout
+    assert refused.document["error"]["line"] == judged[0]["line"] == len(rows)
+    assert (scene.effects, path.read_bytes()) == ("a", journal)
