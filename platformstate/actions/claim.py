@@ -15,7 +15,7 @@ from platformstate.actions.claim_remote import Seen, give_back, look, push, remo
 from platformstate.actions.fencing import held, refuse_fenced
 from platformstate.actions.rescue_proof import DeadRun, dead_journal_held, dead_run
 from platformstate.actions.run_opening import OpenedRun, keep_place, open_run
-from platformstate.actions.run_repeats import lease_of_run, nothing_written, asked_before, run_mark
+from platformstate.actions.run_repeats import asked_before, lease_of_run, nothing_written, run_mark
 from platformstate.actions.signs_of_life import claim_of, claim_shown, claim_ttl
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.entities import run as runs

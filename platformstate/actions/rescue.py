@@ -15,7 +15,7 @@ from platformstate.actions.fencing import held
 from platformstate.actions.operators import require_operator
 from platformstate.actions.rescue_proof import DeadRun, proven_dead, unfinished
 from platformstate.actions.run_opening import OpenedRun
-from platformstate.actions.run_repeats import lease_of_run, nothing_written, asked_before, run_mark
+from platformstate.actions.run_repeats import asked_before, lease_of_run, nothing_written, run_mark
 from platformstate.actions.signs_of_life import claim_of, claim_shown
 from platformstate.actions.task_folder import TaskFolder
 from platformstate.errors import StateError
