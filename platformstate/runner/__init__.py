@@ -16,7 +16,7 @@ Importing this package loads nothing: names are resolved on first use.
     run_command(argv, cwd, env=, limit_s=, signals=) -> Ran    a guard, probe, verify or `--exec`
     step_environment(base, StepNames) ; inherited(environ) ; job_base(environ, passed, given)
     Journal.open(root, path, torn=, known=) / Journal.create(root, path, events, torn=)
-      .events .h .append(events, sync=, cut=) .amend(decide, sync=, cut=) .refresh() .close()
+      .events .h .has_room .append(events, sync=, cut=) .amend(decide, sync=, cut=) .refresh() .close()
     read_journal(root, path) -> ReadJournal(events, torn, whole) | None
     wrapping(argv, Names, lock, cwd=, stdout_to_stderr=) -> Wrapped(.wait .exit_code .heard)   a context
     become_subreaper() -> bool                 once, by a process that does nothing but conduct

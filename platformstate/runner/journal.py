@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from platformstate.codec import limits
 from platformstate.codec.journal import ZERO_HASH, chained, encode, layout_problems
 from platformstate.errors import StateError
 from platformstate.runner.chain import ReadJournal, corrupt_journal, line_problem, verified
@@ -26,6 +27,9 @@ Event = Mapping[str, Any]
 Cut = Callable[[], None]
 
 LOCK_WITHIN_S: Final = 10.0
+# What a step and the end of a run may still write to a journal that takes no further step.
+_SPARE_BYTES: Final = limits.MIB
+_SPARE_LINES: Final = 1_000
 _NEW: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL_SYNC: Final = 51  # macOS: fcntl F_FULLFSYNC
 
@@ -94,6 +98,12 @@ class Journal:
     def h(self) -> str:
         """The hash of the last line."""
         return str(self.events[-1]["h"]) if self.events else ZERO_HASH
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another step may be begun: what is larger than the limits no reader takes."""
+        most = limits.MAX_BYTES["jsonl"] - _SPARE_BYTES
+        return self._size <= most and len(self.events) <= limits.MAX_LINES - _SPARE_LINES
 
     def append(self, events: Sequence[Event], *, sync: bool, cut: Cut | None = None) -> list[dict[str, Any]]:
         """Append events in one write and return them as they stand, numbered and chained.

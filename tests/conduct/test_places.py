@@ -208,3 +208,27 @@ def test_what_validate_refuses_of_a_journal_no_run_goes_on_from(
     assert (refused.status, refused.document["error"]["code"]) == (1, "run_journal_corrupt"), refused.stdout
     assert refused.document["error"]["line"] == judged[0]["line"] == len(rows)
     assert (scene.effects, path.read_bytes()) == ("a", journal)
+
+
+@pytest.mark.soak
+def test_a_journal_without_room_for_a_step_is_left_for_a_run_that_takes_its_place(scene: Scene) -> None:
+    suspended(scene)
+    path = scene.folder / "events.jsonl"
+    rows = [row for _, row in parse_lines(path.read_bytes(), "e").rows]
+    at, holder = rows[-1]["at"], rows[2]["holder"]
+    over = {"host": holder["host"], "clone": holder["clone"], "reason": "x" * 1000}
+    gone_on = {"type": "RunResumed", "at": at, "holder": holder, "from_index": 2, "drift": False}
+    rested = {"type": "RunSuspended", "at": at, "reason": "held"}
+    rows += [{**gone_on, "take_over": over}, rested] * 11_300
+    path.write_bytes(journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH))
+    assert 15 * 2**20 < path.stat().st_size < 16 * 2**20
+    refused = scene.resume()
+    assert refused.document["error"]["code"] == "text_too_large", refused.stdout
+    assert refused.document["data"]["reason"] == "journal_full"
+    assert scene.effects == "a"
+    taken = scene.conduct("demo", "--supersedes", scene.run)
+    assert taken.status == 6, taken.stdout
+    assert taken.document["error"]["code"] == "run_gate_waiting", taken.stdout
+    assert scene.ctl("approve").status == 0
+    assert scene.resume().status == 0
+    assert scene.effects == "a b"
