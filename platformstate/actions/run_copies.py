@@ -10,7 +10,7 @@ from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
 
 if TYPE_CHECKING:
-    from platformstate.actions.run_site import RunSite
+    from platformstate.actions.run_site import KnownRun, RunSite
     from platformstate.policy.journal import RunState
     from platformstate.runner import Position
     from platformstate.store import Store
@@ -57,6 +57,38 @@ def refuse_behind(store: Store, site: RunSite, events: Events) -> None:
         hint="resume it there, or bring that journal here first",
         path=site.journal,
     )
+
+
+def runs_in_reach(store: Store, subject: str) -> list[KnownRun]:
+    """Return the runs of a subject that stand here, and those that this clone began in its other worktrees.
+
+    Of a run with several copies it is the longest; a stale one elsewhere is none. Raises what a run that
+    cannot be read raises.
+    """
+    from platformstate.actions.run_site import read_run, sites
+
+    found = {site.run: read_run(site) for site in sites(store, subject)}
+    for root in _other_roots(store):
+        for site in sites(store, subject, root=root):
+            position = site.lease.position()  # to be read before the journal
+            if position is None:
+                continue
+            known = read_run(site)
+            here = found.get(site.run)
+            if not is_behind(position, known.events) and (
+                here is None or len(here.events) < len(known.events)
+            ):
+                found[site.run] = known
+    return list(found.values())
+
+
+def _other_roots(store: Store) -> list[Path]:
+    """Return the roots of the other worktrees, without asking git where there has never been one."""
+    from platformstate.gitrepo.versions import worktree_places
+
+    if not (store.repository.common_dir / "worktrees").is_dir():
+        return []
+    return [root for place in worktree_places(store.repository) if (root := Path(place)) != store.root]
 
 
 def refuse_malformed(site: RunSite, events: Events) -> None:

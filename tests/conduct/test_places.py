@@ -232,3 +232,35 @@ def test_a_journal_without_room_for_a_step_is_left_for_a_run_that_takes_its_plac
     assert scene.ctl("approve").status == 0
     assert scene.resume().status == 0
     assert scene.effects == "a b"
+
+
+def test_a_run_that_is_open_in_another_worktree_is_not_begun_a_second_time(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    away = tmp_path / "away"
+    scene.repo.git("worktree", "add", "-q", "-b", "away", str(away))
+    there = Scene.__new__(Scene)
+    there.repo, there.forks, there.effects_file = Repo(away), scene.forks, scene.effects_file
+    key = ("--idempotency-key", "k")
+    assert there.conduct("demo", *key).status == 6
+    refused = scene.conduct()
+    assert (refused.status, refused.document["error"]["code"]) == (5, "procedure_run_open"), refused.stdout
+    assert f"platformctl -C {away} run resume {there.run}" in refused.document["error"]["hint"]
+    again = scene.conduct("demo", *key)
+    assert (again.document["data"]["run"], scene.effects) == (there.run, "a")
+    assert there.ctl("approve").status == 0
+    assert there.resume().status == 0
+    assert scene.conduct().status == 6
+    assert scene.effects == "a b a"
+
+
+def test_a_stale_copy_in_another_worktree_keeps_no_run_from_beginning(scene: Scene, tmp_path: Path) -> None:
+    suspended(scene)
+    scene.repo.git("worktree", "add", "-q", "-b", "away", str(tmp_path / "away"))
+    assert scene.resume().status == 0
+    assert scene.conduct().status == 6
+    assert scene.ctl("abort", "--reason", "done").status == 0
+    shutil.rmtree(tmp_path / "away")
+    assert scene.conduct().status == 6
+    assert scene.effects == "a b a a"
