@@ -83,8 +83,7 @@ def _decide(store: Store, task: str, outcome: str, reason: str | None, mark: str
     at = store.now()
     word = None if reason is None else ids.slug(reason)[: ids.MAX_LENGTH].strip("-") or None
     because = reason if reason is not None and reason != word else None
-    told = {"reason": word, "because": because, "mark": mark}
-    end = ended(store, folder, run, outcome, at, lease=claimed.lease, **told)
+    end = ended(store, folder, run, outcome, at, reason=word, because=because, lease=claimed.lease, mark=mark)
     files = (*end.files, *task_after(store, folder, run, outcome, at))
     trailers = (("Task", task), ("Run", run.id), ("Actor", store.actor))
     return Change(f"task: release {task}", trailers, files, lease=end.lease)
