@@ -220,10 +220,12 @@ class Conduct:
         self.close()
 
 
-def opened(store: Store, known: KnownRun, command: str) -> Conduct:
-    """Take a run's lock and open its journal, as verified. Raises: run_locked, run_journal_corrupt.
+def opened(store: Store, known: KnownRun, command: str, *, takes_over: bool = False) -> Conduct:
+    """Take a run's lock and open its journal, as verified.
 
-    The lock of an agent's run is its wrapper's; its steps are told from inside, so it is left alone.
+    The lock of an agent's run is its wrapper's; its steps are told from inside, so it is left alone. From
+    a journal that goes further elsewhere only a procedure's run that is taken over goes on.
+    Raises: run_locked, run_journal_corrupt, run_journal_behind.
     """
     site = known.site
     if known.pin is None:
@@ -240,7 +242,7 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         refuse_malformed(site, journal.events)
         conduct.pinned_here = is_pinned(store, site, conduct.state) and not _is_stale(conduct)
         conduct.terms = _terms(store, known)
-        if site.subject.startswith("job/"):
+        if site.subject.startswith("job/") or (lock is not None and not takes_over):
             refuse_behind(store, site, conduct.journal.events)
         closing.pop_all()
     return conduct

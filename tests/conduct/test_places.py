@@ -264,3 +264,39 @@ def test_a_stale_copy_in_another_worktree_keeps_no_run_from_beginning(scene: Sce
     shutil.rmtree(tmp_path / "away")
     assert scene.conduct().status == 6
     assert scene.effects == "a b a a"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("procedure", "conduct", "demo", "--supersedes", "RUN"),
+        ("run", "approve", "RUN"),
+        ("run", "abort", "RUN", "--reason", "x"),
+    ],
+    ids=lambda argv: argv[1],
+)
+def test_from_a_copy_that_is_behind_its_run_nothing_is_answered_or_taken_over(
+    scene: Scene, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    ask = scene.step("gate", "go", prompt="Go on?")
+    scene.procedure("demo", scene.command("a"), ask, scene.command("b"), scene.command("c", run="false"))
+    assert scene.conduct().status == 6
+    run, folder, copy = scene.run, scene.folder, tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    assert scene.ctl("approve").status == 0
+    assert scene.resume().status == 1
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+    journal = (copy / "events.jsonl").read_bytes()
+    refused = scene.run_ctl(*(word.replace("RUN", run) for word in argv), "--json")
+    assert (refused.status, refused.document["error"]["code"]) == (5, "run_journal_behind"), refused.stdout
+    assert (scene.effects, (folder / "events.jsonl").read_bytes()) == ("a b", journal)
+
+
+def test_a_run_of_elsewhere_is_superseded_by_an_operator_only(scene: Scene, tmp_path: Path) -> None:
+    suspended(scene)
+    supersede = ("procedure", "conduct", "demo", "--supersedes", scene.run, "--json")
+    codex = in_clone(scene, tmp_path, "--actor", "codex", *supersede)
+    assert (codex.status, codex.document["error"]["code"]) == (4, "operator_required"), codex.stdout
+    assert in_clone(scene, tmp_path, "--actor", "operator", *supersede).status == 6
+    assert scene.effects == "a"
