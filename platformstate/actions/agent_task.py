@@ -15,7 +15,7 @@ from platformstate.actions.checkpoint_build import Ground, start_checkpoint
 from platformstate.actions.checkpoint_step import stands_at
 from platformstate.actions.claim import read_for_claim, wish_of, write_claim
 from platformstate.actions.run_opening import OpenedRun, keep_place
-from platformstate.actions.run_repeats import lease_of_run, nothing_written, opened_before, run_mark
+from platformstate.actions.run_repeats import asked_before, lease_of_run, nothing_written, run_mark
 from platformstate.actions.signs_of_life import claim_shown
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.actions.task_pin import pin_event, task_pin
@@ -85,7 +85,7 @@ def begun_before(store: Store, request: StartRequest) -> tuple[TaskFolder, RunFa
     if request.idempotency_key is None:
         return None
     folder = read_task_folder(store.tree(), task_requests.task_id(store, request.task)).checked()
-    run = opened_before(folder, _mark(store, folder.task_id, request))
+    run = asked_before(folder, _mark(store, folder.task_id, request))
     return None if run is None else (folder, run)
 
 

@@ -14,6 +14,7 @@ from platformstate.actions.fencing import refuse_fenced
 from platformstate.actions.release import task_after
 from platformstate.actions.run_ending import ended
 from platformstate.actions.run_opening import run_meant
+from platformstate.actions.run_repeats import asked_before, nothing_written, run_mark
 from platformstate.actions.signs_of_life import lease_of_task
 from platformstate.actions.task_folder import read_task_folder
 from platformstate.errors import StateError, Warned
@@ -23,16 +24,22 @@ from platformstate.policy.wrapping import Ending
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from platformstate.actions.task_folder import TaskFolder
+    from platformstate.policy.chain import RunFacts
     from platformstate.store import Store
     from platformstate.store.change import Change, Written
 
 
 class EndRequest(NamedTuple):
-    """How a run ends; `because` is a person's or an agent's reason, `next_action` what is to come."""
+    """How a run ends; `because` is a person's or an agent's reason, `next_action` what is to come.
+
+    `mark` is what an idempotency key left of the request.
+    """
 
     ending: Ending
     because: str | None = None
     next_action: str | None = None
+    mark: str | None = None
 
 
 class EndedTaskRun(NamedTuple):
@@ -52,11 +59,13 @@ def end_run(
     reason: str | None = None,
     next_action: str | None = None,
     inside_run: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """End the actor's open run at a task, or the one that this command stands in.
 
-    Raises: usage_invalid without a task, task_not_found, run_not_found, actor_mismatch, claim_fenced,
-    run_transition_refused for a run that has ended.
+    With a key, the run that the same request ended before is the answer. Raises: usage_invalid without a
+    task, task_not_found, run_not_found, actor_mismatch, claim_fenced, run_transition_refused for a run
+    that has ended, idempotency_conflict.
     """
     if task is None:
         raise StateError("usage_invalid", "outside of a run an end needs --task", hint="--task TASK")
@@ -66,6 +75,11 @@ def end_run(
         )
     known = task_requests.task_id(store, task)
     folder = read_task_folder(store.tree(), known).checked()
+    wanted = {"outcome": outcome, "reason": reason, "next": next_action}
+    mark = run_mark(store, idempotency_key, "agent-task.end", known, **wanted)
+    if (earlier := asked_before(folder, mark)) is not None:
+        again = ended_before(store, folder, earlier, f"run: end {earlier.id}")
+        return written(end_data(again), again.written, (f"platformctl task show {known}",))
     run = run_meant(store, folder, None, inside_run)
     if run is None:
         raise StateError(
@@ -75,8 +89,14 @@ def end_run(
         )
     if run.header["status"] in TERMINAL:
         raise _has_ended(run.id, run.header)
-    done = record_end(store, known, run.id, EndRequest(Ending(outcome), reason, next_action))
+    done = record_end(store, known, run.id, EndRequest(Ending(outcome), reason, next_action, mark))
     return written(end_data(done), done.written, (f"platformctl task show {known}",), done.warnings)
+
+
+def ended_before(store: Store, folder: TaskFolder, run: RunFacts, subject: str) -> EndedTaskRun:
+    """Return a run as it stands, with a write of nothing."""
+    count = sum(said.meta["run"] == run.id for said in folder.checkpoints)
+    return EndedTaskRun(run.header, count, nothing_written(store, subject))
 
 
 def record_end(store: Store, task: str, run: str, request: EndRequest) -> EndedTaskRun:
@@ -109,6 +129,7 @@ def _decide(store: Store, task: str, run_id: str, request: EndRequest) -> Change
         reason=ending.reason,
         because=request.because,
         exit_code=ending.exit_code,
+        mark=request.mark,
         lease=lease_of_task(store, task, folder.runs, folder.checkpoints),
     )
     trailers = (("Task", task), ("Run", run_id), ("Checkpoint", said.said.id), ("Actor", store.actor))

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from platformstate.actions.agent_task import Begun, StartRequest, begin, begun_before, started
-from platformstate.actions.agent_task_end import EndedTaskRun, EndRequest, end_data, record_end
+from platformstate.actions.agent_task_end import EndedTaskRun, EndRequest, end_data, ended_before, record_end
 from platformstate.actions.agent_task_watch import LOOK_S, Reopen, Watch
 from platformstate.actions.answer import Answer, written
-from platformstate.actions.run_repeats import nothing_written
 from platformstate.actions.run_site import site_of
 from platformstate.errors import StateError, shown
 from platformstate.policy.claims import WRAPPED
@@ -117,8 +116,7 @@ def _answer(done: EndedTaskRun, ending: Ending, exit_code: int, watch: Watch) ->
 
 def _told_again(store: Store, folder: TaskFolder, run: RunFacts) -> Answer:
     """Return how the run of a start that was made before has ended, or stands; nothing is run."""
-    count = sum(said.meta["run"] == run.id for said in folder.checkpoints)
-    done = EndedTaskRun(run.header, count, nothing_written(store, f"run: start {run.id}"))
+    done = ended_before(store, folder, run, f"run: start {run.id}")
     answer = written(end_data(done), done.written, (f"platformctl task show {folder.task_id}",))
     exit_code = run.header.get("exit_code")
     if not exit_code:

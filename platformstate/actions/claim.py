@@ -15,7 +15,7 @@ from platformstate.actions.claim_remote import Seen, give_back, look, push, remo
 from platformstate.actions.fencing import held, refuse_fenced
 from platformstate.actions.rescue_proof import DeadRun, dead_journal_held, dead_run
 from platformstate.actions.run_opening import OpenedRun, keep_place, open_run
-from platformstate.actions.run_repeats import lease_of_run, nothing_written, opened_before, run_mark
+from platformstate.actions.run_repeats import asked_before, lease_of_run, nothing_written, run_mark
 from platformstate.actions.signs_of_life import claim_of, claim_shown, claim_ttl
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.entities import run as runs
@@ -80,7 +80,7 @@ def claim_task(
     if holder is not None:
         return _renewed(store, name, holder.id, ttl)
     mark = run_mark(store, idempotency_key, "task.claim", name, ttl=ttl, remote=remote)
-    if (earlier := opened_before(folder, mark)) is not None:
+    if (earlier := asked_before(folder, mark)) is not None:
         return _answered_again(store, folder, earlier.id)
     wish = wish_of(store, ttl=ttl, remote=remote)._replace(mark=mark)
     made = write_claim(store, folder, wish, lambda opened, _: _change(store, name, opened))

@@ -7,7 +7,7 @@ from typing import Final
 
 from platformstate.actions.contents import MAX_READ_BYTES, Blobs, GitContents, Scope
 from platformstate.actions.judging import Judging
-from platformstate.actions.judging_evidence import rewords
+from platformstate.actions.judging_evidence import may_break_moves
 from platformstate.actions.judging_part import Reader
 from platformstate.actions.range_versions import RangeVersions
 from platformstate.actions.signers import allowed_commits, signers_file
@@ -61,7 +61,7 @@ class _Walk:
     def __init__(self, scope: Scope, versions: RangeVersions, read: Reader) -> None:
         self._scope, self._versions, self._read = scope, versions, read
         self._tip = {entry.path: entry.oid for entry in scope.contents.entries}
-        self._reworded: set[str] = set()
+        self._unmoored: set[str] = set()
 
     def problems(self, step: Step) -> Iterator[Problem]:
         """Yield what one commit breaks, and the acts of an operator in it."""
@@ -76,7 +76,7 @@ class _Walk:
             histories.append(self._history(step, path, versions))
             if self._is_unreadable(path, versions.after):
                 yield _unreadable(path)._replace(commit=step.oid)
-        self._reworded |= {each.document.id for each in histories if each.document and rewords(each)}
+        self._unmoored |= {each.document.id for each in histories if each.document and may_break_moves(each)}
         found = (*history_problems(histories, self._pruned(step)), *lost)
         yield from (repeated_path(path)._replace(commit=step.oid) for path in sorted(step.repeated))
         yield from self._unproven(step, histories)
@@ -85,8 +85,8 @@ class _Walk:
         yield from (problem._replace(commit=step.oid) for problem in (*found, *acts))
 
     def broken_moves(self) -> Iterator[Problem]:
-        """Yield the criteria that moved to one which commits of the range made ask for something else."""
-        names = [f"{name}#" for name in sorted(self._reworded)]
+        """Yield the criteria that moved to one which commits of the range made ask for something else, or gave up."""
+        names = [f"{name}#" for name in sorted(self._unmoored)]
         commit = self._scope.to_commit
         if commit is None or not names:
             return

@@ -10,27 +10,24 @@ from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from platformstate.actions.conduct_recorded import VERBS, Recorded, files_of, recorded_of
 from platformstate.actions.conduct_terms import Terms
-from platformstate.actions.run_copies import is_behind, is_pinned, refuse_behind
+from platformstate.actions.run_copies import is_behind, is_pinned, refuse_behind, refuse_malformed
 from platformstate.actions.run_site import KnownRun, RunSite, corrupt
-from platformstate.core.instants import moment
-from platformstate.core.places import checkpoint_path
 from platformstate.entities.step import CommandStep, Step
 from platformstate.errors import StateError
 from platformstate.files import Folder, WorkTree
 from platformstate.policy.journal import TERMINAL, Folding, JournalBroken, RunState
 from platformstate.policy.pin import Pin, step_sha256
-from platformstate.policy.settle import CLOSED_UNDONE
 from platformstate.policy.walking import boundary, captors
 from platformstate.runner import Journal, Position, RunLock, Signals
 
 if TYPE_CHECKING:
     from platformstate.policy.claims import Lease
     from platformstate.store import Store
-    from platformstate.store.change import FileChange, Written
+    from platformstate.store.change import Written
 
 Event = Mapping[str, Any]
-_FILES: Final = frozenset({"CheckpointRecorded", "ArtifactRecorded"})
 _SYNCED: Final = frozenset(
     {
         "RunStarted",
@@ -46,16 +43,6 @@ _SYNCED: Final = frozenset(
         "RunAborted",
     }
 )
-
-
-@dataclass
-class Recorded:
-    """What HEAD (or an intent) has of a run: which paths, the bytes of two of them; when it was committed."""
-
-    paths: set[str] = field(default_factory=set)
-    journal: bytes = b""
-    header: bytes | None = None
-    at: float | None = None
 
 
 @dataclass
@@ -97,7 +84,7 @@ class Conduct:
     @cached_property
     def recorded(self) -> Recorded:
         """What is committed of the run; asked of HEAD when a commit is first thought of."""
-        return _recorded(self)
+        return recorded_of(self)
 
     @cached_property
     def captors(self) -> dict[str, list[CommandStep]]:
@@ -176,8 +163,8 @@ class Conduct:
         if not self.terms.is_committed(self):
             self._place()
             return
-        subject = f"run: {_VERBS.get(verb, 'go on')} {self.site.run}"
-        change = Change(subject, self._trailers(), self.files(), lease=self._renewed())
+        subject = f"run: {VERBS.get(verb, 'go on')} {self.site.run}"
+        change = Change(subject, self._trailers(), files_of(self), lease=self._renewed())
         self.deferred = None
         try:
             written = self.store.write(lambda: change)
@@ -219,44 +206,6 @@ class Conduct:
         task = (("Task", header["task"]),) if header.get("task") else ()
         return (*task, ("Run", self.site.named), ("Actor", self.store.actor))
 
-    def text(self) -> bytes:
-        """Return the journal's bytes on the disk."""
-        return WorkTree(self.store.root).bytes_of(self.site.journal) or b""
-
-    def files(self) -> tuple[FileChange, ...]:
-        """Return the files of the run as a commit is to have them."""
-        from platformstate.actions.run_files import header_change
-        from platformstate.store.change import FileChange
-
-        tree = WorkTree(self.store.root)
-        new = dict(tree.read(sorted(self._written() - self.recorded.paths)))
-        return (
-            header_change(self),
-            FileChange(self.site.journal, self.recorded.journal or None, self.text(), append=True),
-            *(FileChange(path, None, data) for path, data in new.items()),
-        )
-
-    def _written(self) -> set[str]:
-        """Return what stands beside the journal and never changes: pin, checkpoints, logs, artifacts, ending."""
-        site = self.site
-        said = [event for event in self.journal.events if event["type"] in _FILES]
-        wanted = {site.pin, *self.kept, *self._logs()}
-        for event in said:
-            if event["type"] == "CheckpointRecorded":
-                wanted.add(checkpoint_path(site.subject, site.run, event["checkpoint"]))
-            else:
-                wanted.add(f"{site.folder}/{event['path']}")
-        return wanted | {site.receipt, site.summary} if self.status in TERMINAL else wanted
-
-    def _logs(self) -> list[str]:
-        """Return the logs that are kept: of attempts that failed, ran out of time, or nobody knows of."""
-        return [
-            self.site.log(index, attempt.number)
-            for index, step in self.folding.walk.steps.items()
-            for attempt in step.attempts
-            if attempt.outcome in CLOSED_UNDONE
-        ]
-
     def close(self) -> None:
         """Let go of the journal, the lock, and what the terms hold."""
         self.terms.close()
@@ -271,45 +220,12 @@ class Conduct:
         self.close()
 
 
-_VERBS: Final = {
-    "RunStarted": "start",
-    "RunSuspended": "suspend",
-    "RunSucceeded": "end",
-    "RunFailed": "end",
-    "RunAborted": "abort",
-    "DecisionRecorded": "decide",
-    "GateApproved": "approve",
-    "GateRejected": "reject",
-    "StepStarted": "begin",
-    "StepSucceeded": "step",
-}
+def opened(store: Store, known: KnownRun, command: str, *, takes_over: bool = False) -> Conduct:
+    """Take a run's lock and open its journal, as verified.
 
-
-def _recorded(conduct: Conduct) -> Recorded:
-    """Return what HEAD has of a run."""
-    store, site = conduct.store, conduct.site
-    if store.repository.head is None:
-        return Recorded()
-    tree = store.tree("HEAD")
-    paths = {entry.path for entry in tree.entries(site.folder)}
-    held = dict(tree.read([site.journal, site.header]))
-    journal = held.get(site.journal, b"")
-    at = _committed_at(conduct, journal.count(b"\n"))
-    return Recorded(paths, journal, held.get(site.header), at)
-
-
-def _committed_at(conduct: Conduct, count: int) -> float | None:
-    """Return when the run was last committed, by the last of the events that HEAD holds; None when never."""
-    if not 0 < count <= len(conduct.journal.events):
-        return None
-    age = moment(conduct.store.now()) - moment(str(conduct.journal.events[count - 1]["at"]))
-    return monotonic() - max(0.0, age.total_seconds())
-
-
-def opened(store: Store, known: KnownRun, command: str) -> Conduct:
-    """Take a run's lock and open its journal, as verified. Raises: run_locked, run_journal_corrupt.
-
-    The lock of an agent's run is its wrapper's; its steps are told from inside, so it is left alone.
+    The lock of an agent's run is its wrapper's; its steps are told from inside, so it is left alone. From
+    a journal that goes further elsewhere only a procedure's run that is taken over goes on.
+    Raises: run_locked, run_journal_corrupt, run_journal_behind.
     """
     site = known.site
     if known.pin is None:
@@ -323,9 +239,10 @@ def opened(store: Store, known: KnownRun, command: str) -> Conduct:
         closing.enter_context(journal)
         conduct = Conduct(store, site, known.pin, lock, journal, known.folding)
         conduct.take()
+        refuse_malformed(site, journal.events)
         conduct.pinned_here = is_pinned(store, site, conduct.state) and not _is_stale(conduct)
         conduct.terms = _terms(store, known)
-        if site.subject.startswith("job/"):
+        if site.subject.startswith("job/") or (lock is not None and not takes_over):
             refuse_behind(store, site, conduct.journal.events)
         closing.pop_all()
     return conduct

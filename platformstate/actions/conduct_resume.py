@@ -55,7 +55,8 @@ def resume_run(
     if known.state.status in TERMINAL:
         return _completed(store, known, own_process)
     try:
-        with _conducting(store, known, f"run resume {site.named}", told, own_process) as conduct:
+        command = f"run resume {site.named}"
+        with _conducting(store, known, command, told, own_process, takes_over=take_over) as conduct:
             over = take_over_fields(conduct, reason) if take_over else None
             require_here(conduct, taken_over=over is not None)
             conduct.drift = pin_drift(conduct.store, conduct.pin)
@@ -83,11 +84,11 @@ def _resumable(store: Store, site: RunSite) -> KnownRun:
 
 @contextmanager
 def _conducting(
-    store: Store, known: KnownRun, command: str, told: Told, own_process: bool
+    store: Store, known: KnownRun, command: str, told: Told, own_process: bool, *, takes_over: bool = False
 ) -> Iterator[Conduct]:
     if own_process:
         become_subreaper()
-    conduct = opened(store, known, command)
+    conduct = opened(store, known, command, takes_over=takes_over)
     conduct.told = told
     conduct.carried = carried_captures(store, known)
     try:

@@ -17,7 +17,9 @@ from platformstate.actions.conduct_open import Conduct
 from platformstate.actions.conduct_supersede import Superseded, abort_superseded, supersede
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.recipes import TrustedRecipes, pinned, trusted_recipes
-from platformstate.actions.run_site import KnownRun, find_run, read_run, site_of, sites
+from platformstate.actions.run_copies import runs_in_reach
+from platformstate.actions.run_site import KnownRun, find_run, site_of, sites
+from platformstate.codec.safe import safe_text
 from platformstate.core import ids
 from platformstate.core.instants import stamp
 from platformstate.entities.kinds import PROCEDURE, TASK
@@ -131,22 +133,31 @@ def _earlier(
 ) -> KnownRun | None:
     """Return the run that this very request made before. Raises: procedure_run_open, idempotency_conflict."""
     mark = _mark(request, pin)
-    for site in sites(store, f"procedure/{name}"):
+    for known in runs_in_reach(store, f"procedure/{name}"):
+        site = known.site
         if old is not None and site.run == old.known.site.run:
             continue
-        known = read_run(site)
         if mark is not None and is_repeat(mark, known.events[0].get("idempotency")):
             return known
         same = known.state.walk.pin is None or known.state.walk.pin["params_sha256"] == pin.params_sha256
         if known.state.status in OPEN and same and not request.new:
-            raise StateError(
-                "procedure_run_open",
-                f"{site.named} conducts {name} with these params already; it is {known.state.status}",
-                hint=f"platformctl run resume {site.named}, or repeat this with --new",
-                retryable=True,
-                data={"run": site.named},
-            )
+            raise _open_already(store, name, known)
     return None
+
+
+def _open_already(store: Store, name: str, known: KnownRun) -> StateError:
+    site, away = known.site, ""
+    if site.root != store.root:
+        from shlex import quote
+
+        away = f"-C {quote(safe_text(str(site.root)))} "
+    return StateError(
+        "procedure_run_open",
+        f"{site.named} conducts {name} with these params already; it is {known.state.status}",
+        hint=f"platformctl {away}run resume {site.named}, or repeat this with --new",
+        retryable=True,
+        data={"run": site.named},
+    )
 
 
 def _repeated(known: KnownRun) -> Answer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from platformstate.actions.operators import require_operator
+from platformstate.actions.run_copies import is_pinned, refuse_behind
 from platformstate.actions.run_site import KnownRun, find_run, read_run, site_of
 from platformstate.errors import StateError
 from platformstate.policy.pin import Pin
@@ -27,8 +29,9 @@ class Superseded(NamedTuple):
 def supersede(store: Store, subject: str, text: str, pin: Pin, allow_reorder: bool) -> Superseded:
     """Return what a new run takes from an old one.
 
-    Raises: run_not_found, run_transition_refused, run_locked, run_decision_required,
-    procedure_order_changed.
+    What a run of elsewhere says of its steps, an operator believes or nobody.
+    Raises: run_not_found, run_transition_refused, run_locked, run_decision_required, run_journal_behind,
+    operator_required, procedure_order_changed.
     """
     site = find_run(store, text)
     known = read_run(site)
@@ -41,6 +44,9 @@ def supersede(store: Store, subject: str, text: str, pin: Pin, allow_reorder: bo
         )
     if site.lease.is_held():
         raise site.lease.refusal()
+    refuse_behind(store, site, known.events)
+    if not is_pinned(store, site, known.state):
+        require_operator(store, "superseding a run that was conducted elsewhere")
     if known.state.status == "suspended" and next_action(known.state, known.pin, RunFacts()) == "decide":
         raise StateError(
             "run_decision_required",

@@ -25,7 +25,7 @@ def walk(conduct: Conduct) -> Failure | None:
     for step in conduct.pin.steps:
         if is_done(step, conduct.folding.walk):
             continue
-        failure = _interrupted(conduct) or _settled(conduct, step)
+        failure = _interrupted(conduct) or _full(conduct, step) or _settled(conduct, step)
         if failure is None and not is_done(step, conduct.folding.walk):
             failure = _do(conduct, step)
         if failure is not None:
@@ -78,6 +78,18 @@ def suspend(conduct: Conduct, failure: Failure, *, actor: str | None = None) -> 
         conduct.append(conduct.event("RunSuspended", reason=failure.reason, step_index=index, actor=actor))
         conduct.commit("RunSuspended")
     return failure
+
+
+def _full(conduct: Conduct, step: Step) -> Failure | None:
+    """Suspend a run whose journal has no room for another step: no reader takes a larger one."""
+    if conduct.journal.has_room:
+        return None
+    site = conduct.site
+    message = (
+        f"the journal is too large for another step; "
+        f"platformctl procedure conduct {site.subject.partition('/')[2]} --supersedes {site.run} goes on"
+    )
+    return suspend(conduct, Failure("text_too_large", "journal_full", message, step))
 
 
 def _settled(conduct: Conduct, step: Step) -> Failure | None:

@@ -111,8 +111,8 @@ class Judging:
         yield from claim_problems(self.held, selected)
 
     def _broken_moves(self, changes: Sequence[FileHistory]) -> Iterator[Problem]:
-        """Yield the criteria of other tasks that moved to one which a change made ask for something else."""
-        if self.scope.selected is None or not any(map(_asks_otherwise, changes)):
+        """Yield the criteria of other tasks that moved to one which a change made ask for something else, or gave up."""
+        if self.scope.selected is None or not any(map(_may_break_moves, changes)):
             return
         from platformstate.actions.judging_evidence import broken_moves
 
@@ -195,12 +195,14 @@ def _claims(document: Document[Any]) -> bool:
     return document.kind.name == "task" and claims_proof(document.meta)
 
 
-def _asks_otherwise(change: FileHistory) -> bool:
-    """Say whether the criteria of a task differ from those of a version before."""
+def _may_break_moves(change: FileHistory) -> bool:
+    """Say whether the criteria of a task differ from those of a version before, or it was retired."""
     if change.document is None or change.document.kind.name != "task":
         return False
-    now = change.document.meta.get("acceptance")
-    return any(before is not None and before.get("acceptance") != now for before in change.before_meta)
+    meta = change.document.meta
+    keys = ("acceptance", "status") if meta["status"] == "retired" else ("acceptance",)
+    known = [before for before in change.before_meta if before is not None]
+    return any(before.get(key) != meta.get(key) for before in known for key in keys)
 
 
 def _ignored(hidden: Hidden) -> Problem:

@@ -12,7 +12,7 @@ from platformstate.core.places import STORE_PATH, task_path
 from platformstate.entities.statuses import claims_proof
 from platformstate.errors import Problem
 from platformstate.gitrepo.versions import paths_naming
-from platformstate.policy.evidence_rules import evidence_problems, is_reworded, moved_target
+from platformstate.policy.evidence_rules import breaks_moves, evidence_problems, moved_target
 from platformstate.policy.history import FileHistory
 
 if TYPE_CHECKING:
@@ -55,19 +55,19 @@ def broken_moves(
     changes: Sequence[FileHistory],
     load: Callable[[Iterable[str]], Sequence[Document[Any]]],
 ) -> Iterator[Problem]:
-    """Yield the criteria that moved to one which the changes made ask for something else."""
-    names = [f"{each.document.id}#" for each in changes if each.document and rewords(each)]
+    """Yield the criteria that moved to one which the changes made ask for something else, or gave up."""
+    names = [f"{each.document.id}#" for each in changes if each.document and may_break_moves(each)]
     paths = paths_naming(part.scope.repository, sorted(names), part.scope.to_commit)
     found = claim_problems(part, load(paths)) if paths else ()
     yield from (each for each in found if each.code == "criterion_move_broken")
 
 
-def rewords(change: FileHistory) -> bool:
-    """Say whether a criterion of a task asks for something else than in a version before."""
+def may_break_moves(change: FileHistory) -> bool:
+    """Say whether a criterion of a task asks for something else than in a version before, or was given up."""
     if change.document is None or change.document.kind.name != "task":
         return False
     meta = change.document.meta
-    return any(before is not None and is_reworded(before, meta) for before in change.before_meta)
+    return any(before is not None and breaks_moves(before, meta) for before in change.before_meta)
 
 
 def _ground(part: Part) -> Ground:

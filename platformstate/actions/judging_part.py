@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
@@ -23,6 +24,10 @@ Reader = Callable[[bytes, str], Judged]
 
 # Logs, artifacts and files that are not ours are never parsed, so only their size bounds them.
 MAX_UNPARSED_BYTES: Final = 5 * 1024 * 1024
+# What a run keeps and its journal records the digest of; an agent's checkpoints no journal tells of.
+_KEPT: Final = re.compile(
+    r"(state/[^/]+/[^/]+/runs/[^/]+(?=/artifacts/)|state/(?:jobs|procedures)/[^/]+/runs/[^/]+(?=/checkpoints/))"
+)
 _TOLD_BY_A_JOURNAL: Final = ("resolved_steps.json", "run_receipt.json")
 # So many files are held together where all of a tree is judged: fewer cost time, more cost memory.
 _FILES_TOGETHER: Final = 1000
@@ -111,8 +116,12 @@ class Part:
             folder, _, name = path.rpartition("/")
             if name == "events.jsonl":
                 yield from (f"{folder}/resolved_steps.json", f"{folder}/run_receipt.json")
+                if path in self.selected:
+                    yield from self._recorded_by(path)
             elif name in _TOLD_BY_A_JOURNAL:
                 yield f"{folder}/events.jsonl"
+            elif path in self.selected and (kept := _KEPT.match(path)):
+                yield f"{kept[1]}/events.jsonl"
         if any(_job_of(path) for path in self.selected):
             from platformstate.actions.judging_ledgers import ledgers_context
 
@@ -120,6 +129,11 @@ class Part:
         yield from self._proofs()
         for document in self.documents():
             yield from self._named(document)
+
+    def _recorded_by(self, journal: str) -> Iterator[str]:
+        from platformstate.actions.judging_runs import recorded_beside
+
+        yield from (path for path, _ in recorded_beside(self, journal))
 
     def _named(self, document: Document[Any]) -> Iterator[str]:
         if document.kind.name == "checkpoint":

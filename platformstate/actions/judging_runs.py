@@ -16,6 +16,7 @@ from platformstate.policy.run_header import header_problems, run_actor
 
 if TYPE_CHECKING:
     from platformstate.actions.judging_part import Part
+    from platformstate.policy.pin import Pin
 
 _Rows = tuple[tuple[int, dict[str, Any]], ...]
 
@@ -31,6 +32,9 @@ def run_problems(part: Part, documents: Sequence[Document[Any]]) -> Iterator[Pro
             found += _header_problems(part, document)
     found += [problem for path in _journals(part) for problem in _journal_problems(part, path)]
     yield from found
+    for path in part.judged:
+        if path.endswith("/events.jsonl"):
+            yield from _kept_problems(part, path)
     told = {problem.path.rpartition("/")[0] for problem in found}
     for document in documents:
         if document.kind.name == "receipt" and document.path.rpartition("/")[0] not in told:
@@ -64,7 +68,37 @@ def _receipt_problems(part: Part, receipt: Document[Any]) -> Iterator[Problem]:
     from platformstate.policy.receipt_rules import receipt_problems
 
     journal = data if isinstance(data, bytes) else b""
-    yield from receipt_problems(receipt, [event for _, event in rows], journal)
+    yield from receipt_problems(receipt, [event for _, event in rows], journal, _pin(part, path))
+
+
+def _pin(part: Part, journal: str) -> Pin | None:
+    """Return the steps that stand beside a journal, None when there are none that can be read."""
+    judged = part.judged.get(f"{journal.removesuffix('events.jsonl')}resolved_steps.json")
+    if judged is None or judged.document is None:
+        return None
+    from platformstate.policy.pin import read_pin  # few runs have a pin
+
+    return read_pin(judged.document.meta)
+
+
+def _kept_problems(part: Part, journal: str) -> Iterator[Problem]:
+    """Compare what a run recorded with the files beside its journal, when that or they are selected."""
+    recorded = dict(recorded_beside(part, journal))
+    if recorded.keys().isdisjoint(part.selected) and journal not in part.selected:
+        return
+    from platformstate.policy.kept_files import kept_file_problems  # few runs keep files
+
+    files = {path: data for path in recorded if isinstance(data := part.data.get(path), bytes)}
+    yield from kept_file_problems(recorded, files)
+
+
+def recorded_beside(part: Part, journal: str) -> Iterator[tuple[str, str]]:
+    """Yield path and sha256 of each file that a journal recorded."""
+    from platformstate.policy.kept_files import kept_files
+
+    folder = journal.removesuffix("events.jsonl")
+    for below, digest in kept_files(event for _, event in _rows(part, journal)):
+        yield f"{folder}{below}", digest
 
 
 def _header_problems(part: Part, header: Document[Any]) -> Iterator[Problem]:

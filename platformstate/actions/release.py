@@ -17,31 +17,43 @@ from platformstate.actions.fencing import held, refuse_fenced
 from platformstate.actions.operators import is_operator
 from platformstate.actions.rescue_proof import dead_journal_held
 from platformstate.actions.run_ending import ended
+from platformstate.actions.run_repeats import asked_before, nothing_written, run_mark
 from platformstate.actions.signs_of_life import Claimed, claim_of, signs_of
 from platformstate.actions.task_folder import TaskFolder, read_task_folder
 from platformstate.core import ids
 from platformstate.core.places import task_path
 from platformstate.entities.run import OPEN
-from platformstate.errors import StateError
+from platformstate.errors import StateError, Warned
 from platformstate.policy import claims
 
 if TYPE_CHECKING:
     from platformstate.policy.chain import RunFacts
     from platformstate.store import Store
-    from platformstate.store.change import Change, FileChange
+    from platformstate.store.change import Change, FileChange, Written
 
 
 def release_task(
-    store: Store, task: str, *, outcome: str = "aborted", reason: str | None = None, remote: bool = False
+    store: Store,
+    task: str,
+    *,
+    outcome: str = "aborted",
+    reason: str | None = None,
+    remote: bool = False,
+    idempotency_key: str | None = None,
 ) -> Answer:
     """End the run that holds a task's claim, and give the claim back; the task becomes ready again.
 
-    With `remote` a claim that stands at no remote is refused. Raises: task_not_found, id_ambiguous,
-    run_not_found (nobody holds it here), claim_held, claim_fenced, run_transition_refused,
-    remote_missing, and what a write raises.
+    With `remote` a claim that stands at no remote is refused. With a key, the run that the same request
+    ended before is the answer. Raises: task_not_found, id_ambiguous, run_not_found (nobody holds it here),
+    claim_held, claim_fenced, run_transition_refused, remote_missing, idempotency_conflict, and what a
+    write raises.
     """
     name = task_requests.task_id(store, task)
     folder = read_for_claim(store, name)
+    wanted = {"outcome": outcome, "reason": reason, "remote": remote}
+    mark = run_mark(store, idempotency_key, "task.release", name, **wanted)
+    if (earlier := asked_before(folder, mark)) is not None:
+        return _answer(name, earlier.id, outcome, nothing_written(store, f"task: release {name}"))
     claimed, run = _held_run(store, folder)
     if remote and claimed.lease.remote is None:
         raise StateError(
@@ -50,22 +62,28 @@ def release_task(
             hint=f"platformctl task release {name}",
         )
     with dead_journal_held(store, folder):
-        done = store.write(lambda: _decide(store, name, outcome, reason))
+        done = store.write(lambda: _decide(store, name, outcome, reason, mark))
     lease = done.change.lease
     warnings = () if lease is None else give_back(store, lease)
-    data = {"task": name, "run": run.id, "outcome": outcome}
-    return written(data, done, (f"platformctl task show {name}",), warnings)
+    return _answer(name, run.id, outcome, done, warnings)
 
 
-def _decide(store: Store, task: str, outcome: str, reason: str | None) -> Change:
+def _answer(task: str, run: str, outcome: str, done: Written, warnings: tuple[Warned, ...] = ()) -> Answer:
+    data = {"task": task, "run": run, "outcome": outcome}
+    return written(data, done, (f"platformctl task show {task}",), warnings)
+
+
+def _decide(store: Store, task: str, outcome: str, reason: str | None, mark: str | None) -> Change:
     from platformstate.store.change import Change
 
     folder = read_task_folder(store.tree(), task).checked()
+    if asked_before(folder, mark) is not None:
+        return Change(f"task: release {task}", (), ())
     claimed, run = _held_run(store, folder)
     at = store.now()
     word = None if reason is None else ids.slug(reason)[: ids.MAX_LENGTH].strip("-") or None
     because = reason if reason is not None and reason != word else None
-    end = ended(store, folder, run, outcome, at, reason=word, because=because, lease=claimed.lease)
+    end = ended(store, folder, run, outcome, at, reason=word, because=because, lease=claimed.lease, mark=mark)
     files = (*end.files, *task_after(store, folder, run, outcome, at))
     trailers = (("Task", task), ("Run", run.id), ("Actor", store.actor))
     return Change(f"task: release {task}", trailers, files, lease=end.lease)

@@ -15,7 +15,7 @@ from platformstate.actions.fencing import held
 from platformstate.actions.operators import require_operator
 from platformstate.actions.rescue_proof import DeadRun, proven_dead, unfinished
 from platformstate.actions.run_opening import OpenedRun
-from platformstate.actions.run_repeats import lease_of_run, nothing_written, opened_before, run_mark
+from platformstate.actions.run_repeats import asked_before, lease_of_run, nothing_written, run_mark
 from platformstate.actions.signs_of_life import claim_of, claim_shown
 from platformstate.actions.task_folder import TaskFolder
 from platformstate.errors import StateError
@@ -57,7 +57,7 @@ def rescue_task(
     folder = read_for_claim(store, name)
     wanted = {"run": run, "force": force, "reason": reason, "ttl": ttl, "remote": remote}
     mark = run_mark(store, idempotency_key, "memory.rescue", name, **wanted)
-    if (earlier := opened_before(folder, mark)) is not None:
+    if (earlier := asked_before(folder, mark)) is not None:
         return _answered_again(store, folder, earlier, max_tokens)
     lifecycle.refuse_start(folder.document.meta)
     chosen = _chosen(store, folder, run)

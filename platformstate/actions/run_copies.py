@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformstate.errors import StateError, shown
+from platformstate.files import WorkTree
 
 if TYPE_CHECKING:
-    from platformstate.actions.run_site import RunSite
+    from platformstate.actions.run_site import KnownRun, RunSite
     from platformstate.policy.journal import RunState
     from platformstate.runner import Position
     from platformstate.store import Store
@@ -56,6 +57,56 @@ def refuse_behind(store: Store, site: RunSite, events: Events) -> None:
         hint="resume it there, or bring that journal here first",
         path=site.journal,
     )
+
+
+def runs_in_reach(store: Store, subject: str) -> list[KnownRun]:
+    """Return the runs of a subject that stand here, and those that this clone began in its other worktrees.
+
+    Of a run with several copies it is the longest; a stale one elsewhere is none. Raises what a run that
+    cannot be read raises.
+    """
+    from platformstate.actions.run_site import read_run, sites
+
+    found = {site.run: read_run(site) for site in sites(store, subject)}
+    for root in _other_roots(store):
+        for site in sites(store, subject, root=root):
+            position = site.lease.position()  # to be read before the journal
+            if position is None:
+                continue
+            known = read_run(site)
+            here = found.get(site.run)
+            if not is_behind(position, known.events) and (
+                here is None or len(here.events) < len(known.events)
+            ):
+                found[site.run] = known
+    return list(found.values())
+
+
+def _other_roots(store: Store) -> list[Path]:
+    """Return the roots of the other worktrees, without asking git where there has never been one."""
+    from platformstate.gitrepo.versions import worktree_places
+
+    if not (store.repository.common_dir / "worktrees").is_dir():
+        return []
+    return [root for place in worktree_places(store.repository) if (root := Path(place)) != store.root]
+
+
+def refuse_malformed(site: RunSite, events: Events) -> None:
+    """Refuse a journal with an event that breaks its schema; those up to the position are the conductor's own.
+
+    Raises: run_journal_corrupt.
+    """
+    position = site.lease.position()
+    own = 0 if position is None or position.seq is None or is_behind(position, events) else position.seq + 1
+    if own == len(events):
+        return
+    from platformstate.runner import corrupt_journal
+    from platformstate.validation import judge_events
+
+    rows = [(line, dict(event)) for line, event in enumerate(events[own:], own + 1)]
+    data = WorkTree(site.root).bytes_of(site.journal) or b""
+    if problems := judge_events(rows, data, site.journal):
+        raise corrupt_journal(problems, site.journal)
 
 
 def _ahead(store: Store, site: RunSite, position: Position) -> str:

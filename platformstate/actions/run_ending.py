@@ -48,12 +48,13 @@ def ended(
     exit_code: int | None = None,
     successor: str | None = None,
     lease: Lease | None = None,
+    mark: str | None = None,
 ) -> EndedRun:
     """Return what ends a run as succeeded, failed or aborted: journal, header, receipt, summary.
 
     `reason` is one word (default: released for failed and aborted), `because` what a person said of it.
     A step that is open is named in an abortion, closed as unknown before a success. The lease, given as
-    it stands, comes back released.
+    it stands, comes back released. `mark` is what an idempotency key left of the request.
     The journal must be held (`checkpoint_step.journal_held`) until the change is written.
     Raises: run_transition_refused for a run that has ended.
     """
@@ -73,7 +74,7 @@ def ended(
     event = _event(store, run, outcome, max(at, str(rows[-1]["at"])))
     said = {"reason": reason or "released", "because": because} if outcome != "succeeded" else {}
     event |= {"exit_code": exit_code if outcome != "aborted" else None, **said}
-    event |= {"successor": successor if outcome == "aborted" else None}
+    event |= {"successor": successor if outcome == "aborted" else None, "idempotency": mark}
     closing = _closing(run, outcome, str(event["at"]))
     added = encode([*closing, _without_none(event)], seq=len(rows), h=rows[-1]["h"])
     refuse_bad_files(

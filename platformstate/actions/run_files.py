@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from platformstate.actions.conduct_recorded import journal_text
 from platformstate.core.document import Document
 from platformstate.entities.kinds import RUN
 from platformstate.files import Folder, WorkTree
@@ -80,7 +81,7 @@ def write_ending(conduct: Conduct) -> None:
     }
     more = conduct.terms.receipt_facts(conduct)
     facts = ReceiptFacts(
-        conduct.text(),
+        journal_text(conduct),
         {**tools, **more.get("tool", {})},
         conduct.trusted_ref or _trusted(store),
         more.get("payload", {}),

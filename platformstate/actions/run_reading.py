@@ -44,8 +44,8 @@ def run_of(
     events = [event for _, event in rows]
     pin, wrong = _pin(rows, path, steps, judged, files)
     fault = wrong[0].message if wrong else None
-    mark = events[0].get("idempotency")
-    return RunFacts(state.header, events[-1]["at"], state, pin, fault, mark), wrong
+    marks = [event["idempotency"] for event in (events[0], events[-1]) if "idempotency" in event]
+    return RunFacts(state.header, events[-1]["at"], state, pin, fault, " ".join(marks) or None), wrong
 
 
 def _pin(

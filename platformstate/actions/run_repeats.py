@@ -1,4 +1,4 @@
-"""A run that was asked for before: `--idempotency-key` on a verb that opens one."""
+"""A run that was asked for before: `--idempotency-key` on a verb that opens or ends one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def run_mark(store: Store, key: str | None, op: str, task: str, **wanted: Any) -> str | None:
-    """Return what a key leaves in the run that a request opens; None without one."""
+    """Return what a key leaves in the run that a request opens or ends; None without one."""
     return mark_of(key, op, task=task, actor=store.actor, **wanted)
 
 
-def opened_before(folder: TaskFolder, mark: str | None) -> RunFacts | None:
-    """Return the run that this very request opened. Raises: idempotency_conflict."""
+def asked_before(folder: TaskFolder, mark: str | None) -> RunFacts | None:
+    """Return the run that this very request opened or ended. Raises: idempotency_conflict."""
     return next((run for run in folder.runs if is_repeat(mark, run.mark)), None)
 
 

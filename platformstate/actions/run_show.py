@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformstate.actions.answer import Answer
 from platformstate.actions.conduct_settle import facts_of
+from platformstate.actions.run_copies import refuse_malformed
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run, sites
 from platformstate.entities.step import Step, is_side_effecting
 from platformstate.errors import StateError
@@ -150,6 +151,7 @@ def verify_run(store: Store, text: str) -> Answer:
 def _verified(site: RunSite, data: dict[str, Any], faults: list[StateError]) -> KnownRun | None:
     try:
         known = read_run(site)
+        refuse_malformed(site, known.events)
     except StateError as fault:
         faults.append(fault)
         is_pin = fault.code == "run_steps_mismatch"

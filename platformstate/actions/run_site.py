@@ -103,9 +103,13 @@ def site_of(store: Store, subject: str, run: str) -> RunSite:
     return RunSite(store.root, store.repository.common_dir, subject, run)
 
 
-def sites(store: Store, subject: str | None = None) -> Iterator[RunSite]:
-    """Yield every run of the working files, by subject; one of a folder without a journal is none."""
-    tree = WorkTree(store.root)
+def sites(store: Store, subject: str | None = None, *, root: Path | None = None) -> Iterator[RunSite]:
+    """Yield every run of the working files, by subject; one of a folder without a journal is none.
+
+    `root` is that of another worktree.
+    """
+    root = root or store.root
+    tree = WorkTree(root)
     if subject and subject.partition("/")[0] not in places.SUBJECT_FOLDERS:
         raise StateError(
             "usage_invalid",
@@ -118,7 +122,7 @@ def sites(store: Store, subject: str | None = None) -> Iterator[RunSite]:
         names = [subject.partition("/")[2]] if subject else tree.names(folder)
         for name in names:
             for run in tree.names(f"{folder}/{name}/runs"):
-                site = site_of(store, f"{kind}/{name}", run)
+                site = RunSite(root, store.repository.common_dir, f"{kind}/{name}", run)
                 if has_begun(site):
                     yield site
 

@@ -16,6 +16,7 @@ from platformstate.actions.task_change import change_task, read_task, refuse_oth
 from platformstate.actions.task_folder import read_task_folder, read_tasks, unreadable
 from platformstate.core.document import Document
 from platformstate.core.places import task_path
+from platformstate.entities.statuses import DONE_OR_LATER
 from platformstate.errors import StateError, shown
 from platformstate.policy import closing
 from platformstate.policy.closing import Checked
@@ -218,11 +219,20 @@ def _decide(store: Store, wish: _Wish) -> Change:
 
 
 def _again(store: Store, task: str) -> Change:
-    """Return the change of nothing that answers a close which was made before, as the task stands now."""
+    """Return the change of nothing that answers a close which was made before, as the task stands now.
+
+    Raises: idempotency_conflict when it does not stand closed: that answer would say done of what is not.
+    """
     from platformstate.gitrepo import blob_id
     from platformstate.store.change import Change
 
     before, document = read_task(store, task)
+    if document.meta["status"] not in (*DONE_OR_LATER, "retired"):
+        raise StateError(
+            "idempotency_conflict",
+            f"this key is of a close that does not stand any more: task {task} is {document.meta['status']}",
+            hint="use a new key to close it again",
+        )
     rev = blob_id(before, store.repository.object_format)
     data = {
         "task": task_requests.task_json(document.meta, rev),

@@ -11,6 +11,7 @@ from platformstate.actions.task_change import change_task, read_task
 from platformstate.actions.task_folder import read_tasks, unreadable
 from platformstate.core.catalog import KINDS
 from platformstate.core.document import Document
+from platformstate.core.places import place_of
 from platformstate.entities import task as tasks
 from platformstate.errors import StateError, shown
 from platformstate.policy import lifecycle, ready
@@ -107,11 +108,13 @@ def _updated(store: Store, document: Document[Task], request: tasks.TaskRequest)
         changes["plan"] = tasks.with_plan(meta.get("plan", ()), request["plan"])
     changes |= _lists(store, meta, request)
     changed = document.with_changes(changes, body=_body(document.body, request))
-    return changed.with_changes(_status(changed.meta, request))
+    return changed.with_changes(_status(store, changed.meta, request))
 
 
-def _status(meta: Mapping[str, Any], request: tasks.TaskRequest) -> dict[str, Any]:
+def _status(store: Store, meta: Mapping[str, Any], request: tasks.TaskRequest) -> dict[str, Any]:
     if "status" in request:
+        if request["status"] == "retired":
+            _refuse_given_up(store, meta)
         return lifecycle.status_changes(meta, request["status"], request.get("reason"))
     if "reason" in request:
         raise StateError(
@@ -120,6 +123,27 @@ def _status(meta: Mapping[str, Any], request: tasks.TaskRequest) -> dict[str, An
             hint="--status parked --reason",
         )
     return {}
+
+
+def _refuse_given_up(store: Store, meta: Mapping[str, Any]) -> None:
+    """Refuse to retire a task with an open criterion that another task handed to it: nobody would prove it."""
+    from platformstate.gitrepo.versions import paths_naming
+
+    task = str(meta["id"])
+    mine = {f"{task}#{each['id']}" for each in meta.get("acceptance", ()) if each["state"] == "open"}
+    paths = paths_naming(store.repository, [f"{task}#"]) if mine else []
+    places = (place_of(path) for path in paths)
+    known, _ = read_tasks(store.tree(), [each.id for each in places if each and each.kind == "task"])
+    for name, other in known.items():
+        for criterion in other.get("acceptance", ()):
+            if criterion.get("moved_to") in mine:
+                open_one = criterion["moved_to"].partition("#")[2]
+                raise StateError(
+                    "task_transition_refused",
+                    f"criterion {open_one} came from {name}, and nobody has proven it",
+                    hint=f"platformctl task move-criterion {task} {open_one} --to TASK, "
+                    f"or an operator: platformctl task waive-criterion {task} {open_one} --reason R",
+                )
 
 
 def _lists(store: Store, meta: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -131,6 +131,7 @@ def end(context: click.Context, /, task: str | None, **given: Any) -> None:
     from platformstate.actions.agent_task_end import end_run
 
     invocation = _as_agent(context)
+    given["idempotency_key"] = invocation.idempotency_key
     inside = os.environ.get("PLATFORMSTATE_RUN") or None
     present(invocation, end_run(invocation.open_store(), task, inside_run=inside, **given), ended_text)
 

@@ -60,6 +60,7 @@ def release(invocation: Invocation, /, task_id: str, **wanted: Any) -> None:
     """Give a claim back and end the run that held it; only the holder or an operator may."""
     from platformstate.actions.release import release_task
 
+    wanted["idempotency_key"] = invocation.idempotency_key
     present(invocation, release_task(invocation.open_store(), task_id, **wanted), released_text)
 
 

@@ -58,11 +58,8 @@ class BlobReader:
         words = answers.readline().decode("ascii", "replace").split()
         if len(words) != 3:
             raise missing_object(path)
-        size = int(words[2])
-        data = answers.read(size) if size <= self._limit else _skipped(answers, size)
-        answers.read(1)
         COST.read += 1
-        return data
+        return content(answers, int(words[2]), self._limit)
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._child is None:
@@ -76,6 +73,13 @@ class BlobReader:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         return self._child.stdin, self._child.stdout
+
+
+def content(answers: IO[bytes], size: int, limit: int) -> bytes | int:
+    """Read an object's content as `cat-file --batch` answers it: its size alone when it is beyond the limit."""
+    data = answers.read(size) if size <= limit else _skipped(answers, size)
+    answers.read(1)
+    return data
 
 
 def _skipped(answers: IO[bytes], size: int) -> int:

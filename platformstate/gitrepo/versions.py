@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import NamedTuple
 
 from platformstate.cost import COST
 from platformstate.gitrepo.attributes import ATTRIBUTES, Attributed, unsafe_rows
+from platformstate.gitrepo.blob_reader import content
 from platformstate.gitrepo.children import input_file, stream_git
 from platformstate.gitrepo.objects import missing_object
 from platformstate.gitrepo.repository import Repository
-
-_CHUNK_BYTES: Final = 1 << 20
 
 
 class Changed(NamedTuple):
@@ -82,22 +81,11 @@ def read_blobs_up_to(repository: Repository, oids: Iterable[str], limit: int) ->
                 words = header.decode("ascii").split()
                 if len(words) != 3:
                     continue
-                size = int(words[2])
-                if size <= limit:
-                    found[words[0]] = answers.read(size)
-                else:
-                    found[words[0]] = size
-                    _skip(answers, size)
-                answers.read(1)
+                found[words[0]] = content(answers, int(words[2]), limit)
     if child.returncode:
         raise missing_object("an object")
     COST.read += len(found)
     return found
-
-
-def _skip(answers: IO[bytes], size: int) -> None:
-    while size > 0:
-        size -= len(answers.read(min(size, _CHUNK_BYTES)))
 
 
 def paths_naming(repository: Repository, texts: Sequence[str], commit: str | None = None) -> list[str]:

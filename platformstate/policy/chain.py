@@ -14,7 +14,8 @@ class RunFacts(NamedTuple):
     """A run at the task: its folded header, and the instant of its journal's last event.
 
     `state` and `pin` are the journal's fold and the steps that it recorded; `fault` says why the
-    recorded steps cannot be believed. `mark` is what an idempotency key left of the request that opened it.
+    recorded steps cannot be believed. `mark` is what idempotency keys left of the requests that opened
+    and ended it.
     """
 
     header: Mapping[str, Any]

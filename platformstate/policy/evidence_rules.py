@@ -70,7 +70,16 @@ def criterion_changes(old: Meta, new: Document[Any], since: Sequence[Meta] = ())
     return found
 
 
-def is_reworded(old: Meta, new: Meta) -> bool:
+def breaks_moves(old: Meta, new: Meta) -> bool:
+    """Say whether what moved to a task is proven there no more: it asks for something else, or was given up."""
+    return _is_reworded(old, new) or (_gave_up(new) and old["status"] != new["status"])
+
+
+def _gave_up(meta: Meta) -> bool:
+    return meta["status"] == "retired" and any(each["state"] == "open" for each in meta.get("acceptance", ()))
+
+
+def _is_reworded(old: Meta, new: Meta) -> bool:
     """Say whether a criterion that stands in both versions of a task asks for something else in the new one."""
     now = {each["id"]: each for each in new.get("acceptance", ())}
     return any(
@@ -195,6 +204,8 @@ def _moved(
         reason = "asks for something else"
     elif _comes_back(document, criterion, others):
         reason = "leads back to it"
+    elif target is not None and target["status"] == "retired" and found["state"] == "open":
+        reason = "was retired before anybody proved it"
     else:
         return
     message = f"criterion {criterion['id']} moved to {task}#{name}, which {reason}"

@@ -39,9 +39,9 @@ def render_receipt(state: RunState, pin: Pin | None, events: Sequence[Event], fa
         "run": header["id"],
         "subject": header["subject"],
         **{key: said[key] for key in _OF_THE_END},
-        "steps": None if pin is None else _counts(state, pin),
+        "steps": None if pin is None else counts(state, pin),
         **{key: said[key] for key in _OF_THE_WAY},
-        "references": _references(state, pin, facts),
+        "references": {**references(state, pin), "trusted_ref": facts.trusted_ref},
         "journal": said["journal"],
         "tool": dict(facts.tool),
         "payload": dict(facts.payload),
@@ -83,8 +83,8 @@ def render_summary(state: RunState, pin: Pin | None, tails: Mapping[int, str]) -
     began = header.get("started_at") or header["ended_at"]
     line = f"Run {header['id']} by {header['actor']}, {began} to {header['ended_at']}"
     if pin is not None:
-        counts = _counts(state, pin)
-        line += f", {counts['succeeded'] + counts['skipped'] + counts['carried']} of {counts['count']} steps"
+        of = counts(state, pin)
+        line += f", {of['succeeded'] + of['skipped'] + of['carried']} of {of['count']} steps"
     parts = [f"# {subject} {state.status}", line]
     if pin is not None:
         parts.append(step_table(state, pin))
@@ -131,7 +131,8 @@ def approvals(walk: Walk) -> list[dict[str, Any]]:
     return list(asked.values())
 
 
-def _counts(state: RunState, pin: Pin) -> dict[str, Any]:
+def counts(state: RunState, pin: Pin) -> dict[str, Any]:
+    """Return how many steps were pinned, and how they ended."""
     outcomes = ["skipped" if step.pinned_skip else state.walk.outcome(step.index) for step in pin.steps]
     return {
         "count": len(pin.steps),
@@ -148,12 +149,13 @@ def _decision(event: Event) -> dict[str, Any]:
     return {key: event[key] for key in ("step_index", "attempt", "answer", "actor", "at", "reason")}
 
 
-def _references(state: RunState, pin: Pin | None, facts: ReceiptFacts) -> dict[str, Any]:
+def references(state: RunState, pin: Pin | None) -> dict[str, Any]:
+    """Return what a run was made from, as far as its journal and its pin say it; who was trusted they do not."""
     called = [] if pin is None else [{"blob": blob, "id": name} for name, blob in pin.called]
     return {
         "source_blob": None if pin is None else pin.source.blob,
         "called": called,
-        "trusted_ref": facts.trusted_ref,
+        "trusted_ref": None,
         "base_commit": state.header.get("base_commit"),
         "params_sha256": None if state.walk.pin is None else state.walk.pin["params_sha256"],
         "supersedes": state.header.get("supersedes"),

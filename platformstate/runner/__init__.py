@@ -16,7 +16,7 @@ Importing this package loads nothing: names are resolved on first use.
     run_command(argv, cwd, env=, limit_s=, signals=) -> Ran    a guard, probe, verify or `--exec`
     step_environment(base, StepNames) ; inherited(environ) ; job_base(environ, passed, given)
     Journal.open(root, path, torn=, known=) / Journal.create(root, path, events, torn=)
-      .events .h .append(events, sync=, cut=) .amend(decide, sync=, cut=) .refresh() .close()
+      .events .h .has_room .append(events, sync=, cut=) .amend(decide, sync=, cut=) .refresh() .close()
     read_journal(root, path) -> ReadJournal(events, torn, whole) | None
     wrapping(argv, Names, lock, cwd=, stdout_to_stderr=) -> Wrapped(.wait .exit_code .heard)   a context
     become_subreaper() -> bool                 once, by a process that does nothing but conduct
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from platformstate.runner.attempts import StartMark as StartMark
     from platformstate.runner.attempts import attempt_facts as attempt_facts
     from platformstate.runner.chain import ReadJournal as ReadJournal
+    from platformstate.runner.chain import corrupt_journal as corrupt_journal
     from platformstate.runner.chain import read_journal as read_journal
     from platformstate.runner.command import LIMIT_S as LIMIT_S
     from platformstate.runner.command import NOT_EXECUTABLE as NOT_EXECUTABLE
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "attempts": ("AttemptFacts", "StartMark", "attempt_facts"),
-    "chain": ("ReadJournal", "read_journal"),
+    "chain": ("ReadJournal", "corrupt_journal", "read_journal"),
     "command": (
         "Captured",
         "LIMIT_S",

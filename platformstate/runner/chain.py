@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from platformstate.codec.journal import ZERO_HASH, chain_problems, layout_problems
-from platformstate.codec.sound_journal import verified_rows
+from platformstate.codec.sound_journal import sound_rows
 from platformstate.errors import Problem, StateError
 from platformstate.runner.opening import explained, open_below
 
@@ -46,11 +46,11 @@ def verified(data: bytes, path: str) -> ReadJournal:
     """Return what the bytes of a journal hold. Raises run_journal_corrupt with the first bad line."""
     size = data.rfind(b"\n") + 1
     whole = data[:size]
-    fast = verified_rows(whole)
-    return ReadJournal(tuple(_closely(whole, path) if fast is None else fast), data[size:], whole)
+    fast = sound_rows(whole, path)
+    return ReadJournal(_closely(whole, path) if fast is None else _bare(fast), data[size:], whole)
 
 
-def _closely(data: bytes, path: str) -> list[dict[str, Any]]:
+def _closely(data: bytes, path: str) -> tuple[dict[str, Any], ...]:
     """Return the events of whole lines that the fast reader would not judge. Raises run_journal_corrupt."""
     from platformstate.codec.jsonl import parse_lines
 
@@ -58,8 +58,12 @@ def _closely(data: bytes, path: str) -> list[dict[str, Any]]:
     problems = problems or chain_problems(rows, path) or layout_problems(rows, data, path)
     problems = problems or _number_problems(rows, path)
     if problems:
-        raise corrupt(problems, path)
-    return [row for _, row in rows]
+        raise corrupt_journal(problems, path)
+    return _bare(rows)
+
+
+def _bare(rows: Sequence[tuple[int, dict[str, Any]]]) -> tuple[dict[str, Any], ...]:
+    return tuple(row for _, row in rows)
 
 
 def _number_problems(rows: Sequence[tuple[int, Event]], path: str) -> tuple[Problem, ...]:
@@ -75,7 +79,7 @@ def line_problem(path: str, line: int, reason: str) -> Problem:
     return Problem(path, line, 1, "run_journal_corrupt", reason, fix)
 
 
-def corrupt(problems: Sequence[Problem], path: str) -> StateError:
+def corrupt_journal(problems: Sequence[Problem], path: str) -> StateError:
     """Return the error that refuses a run for what is wrong with its journal."""
     first = problems[0]
     return StateError(

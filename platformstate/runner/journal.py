@@ -17,15 +17,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from platformstate.codec import limits
 from platformstate.codec.journal import ZERO_HASH, chained, encode, layout_problems
 from platformstate.errors import StateError
-from platformstate.runner.chain import ReadJournal, corrupt, line_problem, verified
+from platformstate.runner.chain import ReadJournal, corrupt_journal, line_problem, verified
 from platformstate.runner.opening import explained, folder_of, open_below, write_all
 
 Event = Mapping[str, Any]
 Cut = Callable[[], None]
 
 LOCK_WITHIN_S: Final = 10.0
+# What a step and the end of a run may still write to a journal that takes no further step.
+_SPARE_BYTES: Final = limits.MIB
+_SPARE_LINES: Final = 1_000
 _NEW: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL_SYNC: Final = 51  # macOS: fcntl F_FULLFSYNC
 
@@ -94,6 +98,12 @@ class Journal:
     def h(self) -> str:
         """The hash of the last line."""
         return str(self.events[-1]["h"]) if self.events else ZERO_HASH
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another step may be begun: what is larger than the limits no reader takes."""
+        most = limits.MAX_BYTES["jsonl"] - _SPARE_BYTES
+        return self._size <= most and len(self.events) <= limits.MAX_LINES - _SPARE_LINES
 
     def append(self, events: Sequence[Event], *, sync: bool, cut: Cut | None = None) -> list[dict[str, Any]]:
         """Append events in one write and return them as they stand, numbered and chained.
@@ -177,13 +187,13 @@ class Journal:
         rows, problems = parse_lines(data[:size], self._path)
         before = len(self.events)
         if problems := problems or layout_problems(rows, data[:size], self._path):
-            raise corrupt([one._replace(line=one.line + before) for one in problems], self._path)
+            raise corrupt_journal([one._replace(line=one.line + before) for one in problems], self._path)
         h = self.h
         for line, row in rows:
             expected = chained(h, row)
             if row.get("h") != expected or row.get("seq") != before + line - 1:
                 reason = "seq or h does not follow the line before"
-                raise corrupt([line_problem(self._path, before + line, reason)], self._path)
+                raise corrupt_journal([line_problem(self._path, before + line, reason)], self._path)
             h = expected
         self.events += (row for _, row in rows)
         self._size += size

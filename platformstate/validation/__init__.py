@@ -4,6 +4,6 @@ Stages, in order: size, bytes, container, scan, parse and scalars (the codec's),
 (here). A stage that fails reports all that it found and ends the file.
 """
 
-from platformstate.validation.pipeline import Judged, judge, read, read_reference
+from platformstate.validation.pipeline import Judged, judge, judge_events, read, read_reference
 
-__all__ = ["Judged", "judge", "read", "read_reference"]
+__all__ = ["Judged", "judge", "judge_events", "read", "read_reference"]

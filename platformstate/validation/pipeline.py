@@ -18,6 +18,7 @@ from platformstate.validation.versions import version_finding
 from platformstate.validation.wording import Finding, findings, pointer
 
 _OPEN: Final = Shape()
+Rows = Sequence[tuple[int, dict[str, Any]]]
 
 
 class Judged(NamedTuple):
@@ -131,14 +132,24 @@ def _read_rows(data: bytes, path: str, kind: str, engine: Engine) -> Judged:
     lines = jsonl.parse_lines(data, path) if sound is None else jsonl.Lines(sound)
     if any(problem.severity == "error" for problem in lines.problems):
         return Judged(None, None, lines.problems)
-    for number, row in lines.rows:
+    if wrong := _row_problems(lines.rows, data, path, kind, engine):
+        return Judged(None, None, in_order([*lines.problems, *wrong]))
+    return Judged(None, tuple(lines.rows), lines.problems, chained=sound is not None)
+
+
+def judge_events(rows: Rows, data: bytes, path: str) -> tuple[Problem, ...]:
+    """Return what the schema finds wrong with the first bad one of these events of a journal's bytes."""
+    return in_order(_row_problems(rows, data, path, "event", engines.engine("event")))
+
+
+def _row_problems(rows: Rows, data: bytes, path: str, kind: str, engine: Engine) -> list[Problem]:
+    for number, row in rows:
         wrong = [finding for finding in _findings(kind, row, engine) if finding.severity == "error"]
         if wrong:
             texts = data.decode("utf-8").split("\n")
             told = [_of_journal(finding, row) if kind == "event" else finding for finding in wrong]
-            problems = [_problem(path, texts[number - 1], "json", number - 1, finding) for finding in told]
-            return Judged(None, None, in_order([*lines.problems, *problems]))
-    return Judged(None, tuple(lines.rows), lines.problems, chained=sound is not None)
+            return [_problem(path, texts[number - 1], "json", number - 1, finding) for finding in told]
+    return []
 
 
 def _of_journal(finding: Finding, row: Mapping[str, Any]) -> Finding:

@@ -187,3 +187,116 @@ def test_without_a_trusted_ref_nothing_runs(scene: Scene) -> None:
     scene.repo.git("branch", "-m", "work")
     ran = scene.conduct()
     assert (ran.status, ran.document["error"]["code"]) == (4, "trust_ref_unset")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"type": "CommitDeferred", "reason": "a\u202eb"}, {"ms": 2**53}, {"extra": 1}, {"type": "RunResumed"}],
+    ids=["bidirectional", "inexact", "unknown", "incomplete"],
+)
+def test_what_validate_refuses_of_a_journal_no_run_goes_on_from(
+    scene: Scene, fields: dict[str, object]
+) -> None:
+    suspended(scene)
+    path = scene.folder / "events.jsonl"
+    rows = [row for _, row in parse_lines(path.read_bytes(), "e").rows]
+    rows.append({"type": "CommitDeferred", "at": rows[-1]["at"], "reason": "merge_in_progress", **fields})
+    journal = journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH)
+    path.write_bytes(journal)
+    judged = scene.run_ctl("validate", "--json").document["error"]["problems"]
+    refused = scene.resume()
+    assert (refused.status, refused.document["error"]["code"]) == (1, "run_journal_corrupt"), refused.stdout
+    assert refused.document["error"]["line"] == judged[0]["line"] == len(rows)
+    assert (scene.effects, path.read_bytes()) == ("a", journal)
+
+
+@pytest.mark.soak
+def test_a_journal_without_room_for_a_step_is_left_for_a_run_that_takes_its_place(scene: Scene) -> None:
+    suspended(scene)
+    path = scene.folder / "events.jsonl"
+    rows = [row for _, row in parse_lines(path.read_bytes(), "e").rows]
+    at, holder = rows[-1]["at"], rows[2]["holder"]
+    over = {"host": holder["host"], "clone": holder["clone"], "reason": "x" * 1000}
+    gone_on = {"type": "RunResumed", "at": at, "holder": holder, "from_index": 2, "drift": False}
+    rested = {"type": "RunSuspended", "at": at, "reason": "held"}
+    rows += [{**gone_on, "take_over": over}, rested] * 11_300
+    path.write_bytes(journal_text.encode(rows, seq=0, h=journal_text.ZERO_HASH))
+    assert 15 * 2**20 < path.stat().st_size < 16 * 2**20
+    refused = scene.resume()
+    assert refused.document["error"]["code"] == "text_too_large", refused.stdout
+    assert refused.document["data"]["reason"] == "journal_full"
+    assert scene.effects == "a"
+    taken = scene.conduct("demo", "--supersedes", scene.run)
+    assert taken.status == 6, taken.stdout
+    assert taken.document["error"]["code"] == "run_gate_waiting", taken.stdout
+    assert scene.ctl("approve").status == 0
+    assert scene.resume().status == 0
+    assert scene.effects == "a b"
+
+
+def test_a_run_that_is_open_in_another_worktree_is_not_begun_a_second_time(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"), scene.command("b"))
+    away = tmp_path / "away"
+    scene.repo.git("worktree", "add", "-q", "-b", "away", str(away))
+    there = Scene.__new__(Scene)
+    there.repo, there.forks, there.effects_file = Repo(away), scene.forks, scene.effects_file
+    key = ("--idempotency-key", "k")
+    assert there.conduct("demo", *key).status == 6
+    refused = scene.conduct()
+    assert (refused.status, refused.document["error"]["code"]) == (5, "procedure_run_open"), refused.stdout
+    assert f"platformctl -C {away} run resume {there.run}" in refused.document["error"]["hint"]
+    again = scene.conduct("demo", *key)
+    assert (again.document["data"]["run"], scene.effects) == (there.run, "a")
+    assert there.ctl("approve").status == 0
+    assert there.resume().status == 0
+    assert scene.conduct().status == 6
+    assert scene.effects == "a b a"
+
+
+def test_a_stale_copy_in_another_worktree_keeps_no_run_from_beginning(scene: Scene, tmp_path: Path) -> None:
+    suspended(scene)
+    scene.repo.git("worktree", "add", "-q", "-b", "away", str(tmp_path / "away"))
+    assert scene.resume().status == 0
+    assert scene.conduct().status == 6
+    assert scene.ctl("abort", "--reason", "done").status == 0
+    shutil.rmtree(tmp_path / "away")
+    assert scene.conduct().status == 6
+    assert scene.effects == "a b a a"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("procedure", "conduct", "demo", "--supersedes", "RUN"),
+        ("run", "approve", "RUN"),
+        ("run", "abort", "RUN", "--reason", "x"),
+    ],
+    ids=lambda argv: argv[1],
+)
+def test_from_a_copy_that_is_behind_its_run_nothing_is_answered_or_taken_over(
+    scene: Scene, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    ask = scene.step("gate", "go", prompt="Go on?")
+    scene.procedure("demo", scene.command("a"), ask, scene.command("b"), scene.command("c", run="false"))
+    assert scene.conduct().status == 6
+    run, folder, copy = scene.run, scene.folder, tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    assert scene.ctl("approve").status == 0
+    assert scene.resume().status == 1
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+    journal = (copy / "events.jsonl").read_bytes()
+    refused = scene.run_ctl(*(word.replace("RUN", run) for word in argv), "--json")
+    assert (refused.status, refused.document["error"]["code"]) == (5, "run_journal_behind"), refused.stdout
+    assert (scene.effects, (folder / "events.jsonl").read_bytes()) == ("a b", journal)
+
+
+def test_a_run_of_elsewhere_is_superseded_by_an_operator_only(scene: Scene, tmp_path: Path) -> None:
+    suspended(scene)
+    supersede = ("procedure", "conduct", "demo", "--supersedes", scene.run, "--json")
+    codex = in_clone(scene, tmp_path, "--actor", "codex", *supersede)
+    assert (codex.status, codex.document["error"]["code"]) == (4, "operator_required"), codex.stdout
+    assert in_clone(scene, tmp_path, "--actor", "operator", *supersede).status == 6
+    assert scene.effects == "a"

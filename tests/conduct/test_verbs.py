@@ -467,3 +467,14 @@ def test_a_header_that_a_person_changed_is_left_alone_and_told(scene: Scene) -> 
     ran = scene.resume()
     assert (ran.status, ran.document["data"]["pending"], scene.effects) == (6, True, "a c"), ran.stdout
     assert "worktree: other" in header.read_text()
+
+
+def test_a_checkpoint_of_a_step_is_the_one_that_the_journal_recorded(scene: Scene) -> None:
+    scene.procedure("demo", scene.step("checkpoint", "told", summary="half way"), scene.command("a"))
+    assert scene.conduct().status == 0
+    assert scene.run_ctl("validate").status == 0
+    (said,) = (scene.folder / "checkpoints").iterdir()
+    said.write_text(said.read_text().replace("half way", "all the way"))
+    problems = scene.run_ctl("validate", "--json").document["error"]["problems"]
+    told = [one["path"] for one in problems if one["code"] == "run_header_differs"]
+    assert told == [str(said.relative_to(scene.repo.root))]

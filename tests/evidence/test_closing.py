@@ -256,3 +256,12 @@ def test_nobody_but_an_operator_closes_a_task_that_another_works_at(memory: Memo
     write_contract(memory)
     assert refused(memory, "file:docs/task-run-schema.md", actor="claude").code == "claim_held"
     assert close(memory, "file:docs/task-run-schema.md").data["task"]["status"] == "done"
+
+
+def test_a_repeated_close_does_not_say_done_of_a_task_that_is_open_again(memory: Memory) -> None:
+    memory.create()
+    work = write_contract(memory)
+    close(memory, f"ac1=commit:{work}", idempotency_key="k")
+    assert close(memory, f"ac1=commit:{work}", idempotency_key="k").data["task"]["status"] == "done"
+    reopen_task(memory.store("operator"), "gh-460", "it fails again")
+    assert refused(memory, f"ac1=commit:{work}", idempotency_key="k").code == "idempotency_conflict"

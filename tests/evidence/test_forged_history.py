@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from platformstate.actions.task_close import reopen_task
-from platformstate.actions.task_criteria import move_criterion
+from platformstate.actions.task_criteria import move_criterion, waive_criterion
 from platformstate.actions.validate import Wish, validate_state
+from platformstate.errors import StateError
 from tests.evidence.test_closing import close, write_contract
 from tests.memory.conftest import Memory
 
@@ -191,6 +192,26 @@ def test_what_moved_to_a_task_is_not_made_easier_there(memory: Memory, based: st
     assert errors(memory, staged=True) == ["criterion_move_broken"]
     memory.repo.commit("easier")
     assert errors(memory, range=f"{since}..HEAD") == ["criterion_move_broken"]
+
+
+def test_what_moved_to_a_task_is_not_given_up_there(memory: Memory, based: str) -> None:
+    memory.create("gh-661", accept=[])
+    move_criterion(memory.store("operator"), "gh-460", "ac2", "gh-661")
+    since = memory.head()
+    with pytest.raises(StateError) as refused:
+        memory.update("gh-661", status="retired", reason="nobody needs it")
+    assert refused.value.code == "task_transition_refused"
+    assert "waive-criterion gh-661 ac1" in str(refused.value.hint)
+    edit(memory, "status: intake\n", "status: retired\nstatus_reason: x\n", "state/tasks/gh-661/task.md")
+    assert errors(memory) == ["criterion_move_broken"]
+    memory.repo.git("add", "-A")
+    assert errors(memory, staged=True) == ["criterion_move_broken"]
+    memory.repo.commit("given up")
+    assert errors(memory, range=f"{since}..HEAD") == ["criterion_move_broken"]
+    memory.repo.git("reset", "-q", "--hard", since)
+    waive_criterion(memory.store("operator"), "gh-661", "ac1", "nobody needs it")
+    memory.update("gh-661", status="retired", reason="nobody needs it")
+    assert errors(memory) == errors(memory, range=f"{since}..HEAD") == []
 
 
 def test_a_reopened_criterion_is_not_met_again_by_what_it_had(memory: Memory) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from platformstate.codec.journal import ZERO_HASH, encode
 from platformstate.codec.json_text import pretty_json
 from tests.gate.conftest import RUN, State
 
@@ -64,3 +66,52 @@ def test_a_run_without_its_header_is_told(state: State) -> None:
     state.remove(f"{CONDUCT}/run.md")
     state.git("update-ref", "-d", "HEAD")
     assert state.found() == [f"{CONDUCT}/run_receipt.json:3:10: reference_kind_wrong"]
+
+
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("steps", {"succeeded": 0, "failed": 2}),
+        ("references", {"source_blob": "0" * 40}),
+        ("references", {"base_commit": "0" * 40}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+def test_what_a_receipt_tells_of_its_steps_is_counted_again(
+    state: State, name: str, changes: dict[str, Any]
+) -> None:
+    state.git("update-ref", "-d", "HEAD")
+    told = json.loads(state.text(f"{CONDUCT}/run_receipt.json"))[name]
+    rewrite(state, CONDUCT, **{name: {**told, **changes}})
+    assert [(p["code"], p["pointer"]) for p in state.data()["problems"]] == [
+        ("run_header_differs", f"/{name}")
+    ]
+
+
+def with_artifact(state: State, text: str) -> str:
+    """Let a run that has ended have kept an artifact, and return its path."""
+    journal, path = f"{RUN}/events.jsonl", f"{RUN}/artifacts/report.txt"
+    *rows, end = (json.loads(line) for line in state.text(journal).splitlines())
+    kept = {"path": "artifacts/report.txt", "bytes": len(text), "sha256": sha256(text.encode()).hexdigest()}
+    state.write(
+        journal,
+        encode([*rows, {"type": "ArtifactRecorded", "at": end["at"], **kept}, end], seq=0, h=ZERO_HASH),
+    )
+    data = state.text(journal).encode()
+    last = json.loads(data.splitlines()[-1])
+    seal = {"events": len(rows) + 2, "bytes": len(data), "sha256": sha256(data).hexdigest(), "h": last["h"]}
+    rewrite(state, RUN, artifacts=[kept], journal=seal)
+    state.write(path, text.encode())
+    return path
+
+
+def test_an_artifact_is_the_one_that_the_journal_recorded(state: State) -> None:
+    state.git("update-ref", "-d", "HEAD")
+    path = with_artifact(state, "12 rows\n")
+    assert state.found() == []
+    state.write(path, b"13 rows\n")
+    assert state.found() == [f"{path}:1:1: run_header_differs"]
+    state.git("add", "-A")
+    assert state.found(staged=True) == [f"{path}:1:1: run_header_differs"]
+    state.remove(path)
+    assert state.found() == []

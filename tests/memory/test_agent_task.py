@@ -57,6 +57,23 @@ def test_a_start_with_a_key_begins_one_run_and_answers_with_it_again(memory: Mem
     assert (ended["run"], ended["claim"]["state"]) == (first["run"], "released")
 
 
+def test_an_end_with_a_key_ends_one_run_and_answers_with_it_again(memory: Memory) -> None:
+    memory.create()
+    start(memory, idempotency_key="start")
+    first = end(memory, "failed", reason="no access", idempotency_key="k")
+    start(memory)
+    head = memory.head()
+    again = end(memory, "failed", reason="no access", idempotency_key="k")
+    said = ("task", "run", "fence", "status", "exit_code", "checkpoints")
+    assert [again.get(name) for name in said] == [first.get(name) for name in said]
+    assert (again["commit"], memory.head()) == (None, head)
+    assert start(memory, idempotency_key="start")["run"] == first["run"]
+    refused("idempotency_conflict", lambda: end(memory, idempotency_key="k"))
+    refused("idempotency_conflict", lambda: end(memory, idempotency_key="start"))
+    assert end(memory, idempotency_key="other")["run"] != first["run"]
+    assert is_valid(memory)
+
+
 def test_a_wrapped_command_with_a_key_is_run_once_and_ends_the_same_again(memory: Memory) -> None:
     memory.create()
     script = "echo ran >> ../ran; exit 3"

@@ -479,3 +479,18 @@ def test_a_claim_with_a_key_is_made_once_and_answered_again(memory: Memory) -> N
     assert memory.head() == head
     assert refused(lambda: memory.claim(idempotency_key="k", ttl="5m")).code == "idempotency_conflict"
     assert refused(lambda: memory.claim(idempotency_key="other")).code == "claim_held"
+
+
+def test_a_release_with_a_key_is_made_once_and_answered_again(memory: Memory) -> None:
+    memory.create()
+    run = memory.claim().data["run"]
+    first = memory.release(outcome="failed", reason="no access", idempotency_key="k").data
+    memory.claim()
+    head = memory.head()
+    again = memory.release(outcome="failed", reason="no access", idempotency_key="k").data
+    said = ("task", "run", "outcome")
+    assert [again[name] for name in said] == [first[name] for name in said] == ["gh-460", run, "failed"]
+    assert (again["commit"], memory.head()) == (None, head)
+    assert memory.show()["claim"]["state"] == "live"
+    assert refused(lambda: memory.release(idempotency_key="k")).code == "idempotency_conflict"
+    assert memory.release(idempotency_key="other").data["run"] != run

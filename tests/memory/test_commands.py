@@ -148,6 +148,7 @@ def test_update_list_and_show_speak_json(run: Run) -> None:
         ("reopen over --reason failing", "reopen over --reason broken"),
         ("move-criterion one ac1 --to two", "move-criterion one ac1 --to two --reason there"),
         ("waive-criterion one ac1 --reason gone", "waive-criterion one ac1 --reason late"),
+        ("release one --reason gone", "release one --outcome failed"),
     ],
 )
 def test_a_change_of_a_task_with_a_key_happens_once_and_is_answered_again(
@@ -158,6 +159,8 @@ def test_a_change_of_a_task_with_a_key_happens_once_and_is_answered_again(
     run("task", "block", "stuck", "--reason", "waits")
     run("task", "waive-criterion", "over", "ac1", "--reason", "so", "--actor", "operator")
     run("task", "close", "over")
+    if line.startswith("release"):
+        run("task", "claim", "one")
     key = ("--idempotency-key", "k", "--actor", "operator", "--json")
     first, again = (run("task", *line.split(), *key) for _ in range(2))
     assert (first.status, again.status) == (0, 0), first.stdout + again.stdout

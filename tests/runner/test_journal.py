@@ -363,3 +363,10 @@ def test_a_journal_that_another_keeps_locked_is_waited_for(
     until(holding.stdout.readline)
     journal.append([event(0)], sync=False)
     assert len(rows(tmp_path)) == 2
+
+
+def test_a_journal_that_nears_the_limit_of_its_readers_has_no_room(tmp_path: Path, journal: Journal) -> None:
+    journal.append([{**event(0), "step": "x" * 2**20}] * 14, sync=False)
+    assert journal.has_room
+    journal.append([{**event(0), "step": "x" * 2**20}], sync=False)
+    assert not journal.has_room
