@@ -60,10 +60,13 @@ def _found(store: Store, prefix: str) -> Gate | str:
 
 def _known(store: Store, prefix: str) -> str:
     """Return the job that a prefix stands for, also one that is not here and was approved in this clone."""
+    approved = approved_jobs(store.repository.common_dir)
+    if prefix in approved:
+        return prefix  # the whole name of one that is gone may begin that of another
     try:
         return resolve_job(store, prefix)
     except StateError as refused:
-        known = ids.matches(prefix, approved_jobs(store.repository.common_dir))
+        known = ids.matches(prefix, approved)
         if refused.code != "job_not_found" or len(known) != 1:
             raise
         return known[0]

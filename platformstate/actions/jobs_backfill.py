@@ -173,7 +173,7 @@ def _claim(store: Store, gate: Gate, firing: Firing) -> Claim | None:
 def _is_due(store: Store, gate: Gate, files: JobFiles, slot: str) -> bool:
     """Say whether no tick has come to a slot of the schedule yet."""
     said = files.cursor()
-    if said is None or slot <= str(said.get("slot")):
+    if said is not None and slot <= str(said.get("slot")):
         return False
     lines = [*read_ledger(WorkTree(store.root), gate.name), *told_elsewhere(store, files)]
     return slot > cursor_of(said, lines, gate.whole["trigger"], moment(store.now())).slot

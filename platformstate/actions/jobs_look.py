@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from platformstate.actions.answer import Answer
 from platformstate.actions.job_claims import claims_of
 from platformstate.actions.job_gate import Asked, Gate, gate_of, is_approved
-from platformstate.actions.job_ledger import is_about, of_all, read_ledger
+from platformstate.actions.job_ledger import is_about, of_all, read_ledger, told_elsewhere
 from platformstate.actions.job_pause import pause_of
 from platformstate.actions.job_runs import is_ours, open_sites
 from platformstate.actions.job_settle import unsettled
@@ -203,11 +203,13 @@ def _next(
     if whole is None or whole["trigger"]["kind"] != "cron":
         return {"next_at": None, "overdue": 0}
     files = JobFiles(store.repository.common_dir, name)
-    cursor = cursor_of(files.cursor(), lines, whole["trigger"], moment(now))
-    again = sum(instant(slot) <= cursor.slot for slot in claims_of(store, files, lines, cursor.open).again)
+    told = [*lines, *told_elsewhere(store, files)]
+    cursor = cursor_of(files.cursor(), told, whole["trigger"], moment(now))
+    claims = claims_of(store, files, told, cursor.open)
+    due = overdue(whole["trigger"], cursor, moment(now), taken=claims.taken, again=claims.again)
     following = next_slot(whole["trigger"], moment(now))
     at = None if following is None else instant(following)
-    return {"next_at": at, "overdue": again + overdue(whole["trigger"], cursor, moment(now))}
+    return {"next_at": at, "overdue": due}
 
 
 def _open_runs(store: Store, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
@@ -124,9 +124,21 @@ def due_slots(trigger: Mapping[str, Any], cursor: Cursor, now: datetime) -> Iter
     return takewhile(lambda slot: slot <= now, found)
 
 
-def overdue(trigger: Mapping[str, Any], cursor: Cursor, now: datetime) -> int:
-    """Return how many slots are due and not handled; of more than `MAX_OVERDUE` that many."""
-    return sum(1 for _ in islice(due_slots(trigger, cursor, now), MAX_OVERDUE))
+def overdue(
+    trigger: Mapping[str, Any],
+    cursor: Cursor,
+    now: datetime,
+    *,
+    taken: Set[datetime],
+    again: Set[datetime],
+) -> int:
+    """Return how many slots are due and not handled; of more than `MAX_OVERDUE` that many.
+
+    `taken` have a run already, wherever the cursor stands; of `again` nothing came.
+    """
+    coming = (slot for slot in due_slots(trigger, cursor, now) if slot not in taken)
+    due = {slot for slot in again if slot <= now}.union(islice(coming, MAX_OVERDUE))
+    return min(len(due), MAX_OVERDUE)
 
 
 def next_slot(trigger: Mapping[str, Any], now: datetime) -> datetime | None:

@@ -220,3 +220,15 @@ def test_an_approval_is_revoked_where_the_job_is_gone_from_the_trusted_ref(jobs:
     jobs.shell("export", "true")
     jobs.land()
     assert jobs.jobs("run", "export").document["error"]["code"] == "job_approval_required"
+
+
+def test_the_whole_name_of_a_gone_job_never_means_one_that_begins_with_it(jobs: JobScene) -> None:
+    path = jobs.shell("export", "true")
+    jobs.ready()
+    path.unlink()
+    jobs.shell("export-daily", "true")
+    jobs.repo.git("commit", "-q", "-a", "--no-verify", "-m", "remove export")
+    jobs.ready("export-daily")
+    assert jobs.jobs("approve", "export", "--list").document["data"]["job"] == "export"
+    assert jobs.jobs("approve", "export", "--revoke").document["data"]["job"] == "export"
+    assert jobs.jobs("approve", "export-daily", "--list").document["data"]["approved"] is True

@@ -151,6 +151,44 @@ def test_a_slot_that_a_backfill_let_go_of_is_the_schedule_s_again(jobs: JobScene
     )
 
 
+def test_a_slot_that_a_backfill_let_go_of_is_due_where_only_the_ledger_tells_of_the_schedule(
+    jobs: JobScene,
+) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    with taken(jobs, "export"):
+        jobs.ticked(at("05:01"))
+        (jobs.common / "cursor/jobs/export.json").unlink()
+        command = jobs.begin(
+            "jobs", "backfill", "export", "--from", at("10:00"), "--to", at("10:00"), "--json",
+            env={"PLATFORMSTATE_NOW": at("10:01")},
+        )  # fmt: skip
+        claims = jobs.common / "claims/jobs/export/20260302t001000z"
+        until(claims.exists, "the backfill never claimed its slot")
+        jobs.ticked(at("15:01"))
+        os.kill(json.loads(claims.read_bytes())["pid"], signal.SIGTERM)
+        command.wait()
+    jobs.ticked(at("15:02"))
+    assert accounts("export", (jobs.repo.root,)) == Counter(
+        at(f"{minute}:00") for minute in ("05", "10", "15")
+    )
+
+
+def test_what_a_backfill_ran_or_a_clock_that_was_set_back_made_a_future_one_is_not_overdue(
+    jobs: JobScene,
+) -> None:
+    cron_job(jobs, "export", **ALL)
+    begun(jobs)
+    assert backfilling(jobs, "06:00").wait().document["data"]["ran"] == 1
+    assert overdue(jobs, "06:00") == 0
+    dying = claimed(jobs, "10")
+    jobs.ticked(at("15:01"))
+    dying.started()
+    assert [overdue(jobs, minutes) for minutes in ("09:59", "15:02")] == [0, 1]
+    assert len(jobs.ticked(at("15:02"))["started"]) == 1
+    assert overdue(jobs, "15:02") == 0
+
+
 def test_a_backfill_takes_again_what_one_before_let_go_of_and_no_slot_that_was_never_due(
     jobs: JobScene,
 ) -> None:
