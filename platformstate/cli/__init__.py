@@ -7,19 +7,15 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from types import FrameType
 from typing import Final
 
 from platformstate.cli import echo, present
 from platformstate.cli.invocation import Invocation, wants_json
+from platformstate.ending import Terminated
 from platformstate.errors import StateError, Warned
 
 EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
 EXIT_TERMINATED: Final = 128 + signal.SIGTERM
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; unwinding closes files and frees locks on the way out."""
 
 
 # A signal that arrives while a class is made, in an import, comes out of Python 3.11 as the cause of another error.
@@ -30,7 +26,6 @@ def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit status. Never raises, never prints a traceback."""
     started = time.perf_counter()
     invocation = Invocation(json=wants_json(argv), verbose=int("-v" in argv))
-    signal.signal(signal.SIGTERM, _terminate)
     try:
         _run(argv, invocation)
     except StateError as error:
@@ -48,6 +43,11 @@ def main(argv: Sequence[str]) -> int:
     present.cost_line(invocation, time.perf_counter() - started)
     echo.closed()
     return invocation.status
+
+
+def stopped(argv: Sequence[str], status: int) -> int:
+    """Return the exit status of a command that a signal ended outside of `main`; JSON gets its answer still."""
+    return _stopped(Invocation(json=wants_json(argv)), status)
 
 
 def _run(argv: Sequence[str], invocation: Invocation) -> None:
@@ -95,7 +95,3 @@ def _unforeseen(bug: Exception, argv: Sequence[str], invocation: Invocation) -> 
     from platformstate.cli.reports import saved_report
 
     return saved_report(bug, argv, invocation.directory)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated

@@ -21,6 +21,20 @@ from tests.forking import Ran
 CREATE = ("task", "create", "--title", "never made")
 
 
+STARTING = """
+import os, sys
+_, module, number, *sys.argv[1:] = sys.argv
+class Signalling:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), int(number))
+sys.meta_path.insert(0, Signalling())
+from platformstate.__main__ import main
+main()
+"""
+
+
 @contextmanager
 def waiting(repo: Repo, *argv: str) -> Iterator[subprocess.Popen[str]]:
     """Yield a command that waits for the writers' lock, which is ours."""
@@ -75,3 +89,14 @@ def test_people_see_the_exit_status_alone(repo: Repo, platformctl: Callable[...,
         command.send_signal(signal.SIGTERM)
         assert command.communicate(timeout=30) == ("", "")
     assert command.returncode == 143
+
+
+@pytest.mark.parametrize("module", ["platformstate.cli", "platformstate.cli.commands"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_while_the_program_loads_is_answered_too(number: signal.Signals, module: str) -> None:
+    argv = [sys.executable, "-c", STARTING, module, str(int(number)), "explain", "id_duplicate"]
+    for more in ([], ["--json"]):
+        ran = subprocess.run([*argv, *more], capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (128 + number, "")
+        codes = [json.loads(line)["error"]["code"] for line in ran.stdout.splitlines()]
+        assert codes == ["interrupted"] * len(more)
