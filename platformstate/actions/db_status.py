@@ -53,7 +53,7 @@ def _status(place: Place, check: bool) -> Answer:
         "server_version": server.version,
         "schema": server.schema,
         "database": server.database,
-        "user": server.user,
+        "user": server.user or None,
         "migration": _migration(standing, compared, server.engine),
         "head": None if head is None else _head(head, store),
         "repository": _repository(place, source, head),

@@ -148,7 +148,7 @@ def _data(place: Place, compared: Compared, asked: VerifyWish, verify_id: str) -
         "parser_version": PARSER_VERSION,
         "server_version": server.version,
         "database": server.database,
-        "user": server.user,
+        "user": server.user or None,
         "root": roots(tables) if whole else None,
         "tables": {name: each.as_json() for name, each in tables.items()},
         "differences": compared.differences,
