@@ -17,6 +17,7 @@ from platformstate.policy.run_header import header_problems, run_actor
 if TYPE_CHECKING:
     from platformstate.actions.judging_part import Part
     from platformstate.policy.pin import Pin
+    from platformstate.policy.steps import Event
 
 _Rows = tuple[tuple[int, dict[str, Any]], ...]
 
@@ -68,17 +69,19 @@ def _receipt_problems(part: Part, receipt: Document[Any]) -> Iterator[Problem]:
     from platformstate.policy.receipt_rules import receipt_problems
 
     journal = data if isinstance(data, bytes) else b""
-    yield from receipt_problems(receipt, [event for _, event in rows], journal, _pin(part, path))
+    events = [event for _, event in rows]
+    yield from receipt_problems(receipt, events, journal, _pin(part, path, events))
 
 
-def _pin(part: Part, journal: str) -> Pin | None:
-    """Return the steps that stand beside a journal, None when there are none that can be read."""
-    judged = part.judged.get(f"{journal.removesuffix('events.jsonl')}resolved_steps.json")
-    if judged is None or judged.document is None:
+def _pin(part: Part, journal: str, events: Sequence[Event]) -> Pin | None:
+    """Return the steps that a journal recorded, None when those beside it are others or none."""
+    path = journal.removesuffix("events.jsonl") + "resolved_steps.json"
+    judged, data = part.judged.get(path), part.data.get(path)
+    if judged is None or judged.document is None or not isinstance(data, bytes):
         return None
-    from platformstate.policy.pin import read_pin  # few runs have a pin
+    from platformstate.policy.pin_rules import recorded_pin  # few runs have a pin
 
-    return read_pin(judged.document.meta)
+    return recorded_pin(events, data, judged.document.meta)
 
 
 def _kept_problems(part: Part, journal: str) -> Iterator[Problem]:

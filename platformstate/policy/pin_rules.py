@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -43,6 +43,21 @@ def pin_fault(recorded: Event, data: bytes, value: Mapping[str, Any]) -> str | N
     return None
 
 
+def recorded_pin(events: Iterable[Event], data: bytes, value: Mapping[str, Any]) -> Pin | None:
+    """Return the steps of a pin file, None when they are not those that these events recorded."""
+    recorded = _recorded(events)
+    if recorded is None or pin_fault(recorded, data, value):
+        return None
+    try:
+        return read_pin(value)
+    except ValueError:
+        return None
+
+
+def _recorded(events: Iterable[Event]) -> Event | None:
+    return next((event for event in events if event["type"] == "ResolvedStepsRecorded"), None)
+
+
 def pin_problems(
     rows: Sequence[tuple[int, Event]],
     journal_path: str,
@@ -51,7 +66,7 @@ def pin_problems(
     path: str,
 ) -> tuple[Problem, ...]:
     """Return what is wrong between a journal and the pin beside it: bytes and value as read, or None."""
-    recorded = next((event for _, event in rows if event["type"] == "ResolvedStepsRecorded"), None)
+    recorded = _recorded(event for _, event in rows)
     if recorded is None:
         return () if data is None else (_mismatch(path, "the journal records no pinned steps"),)
     if data is None or value is None:

@@ -88,6 +88,16 @@ def test_what_a_receipt_tells_of_its_steps_is_counted_again(
     ]
 
 
+def test_a_receipt_beside_other_steps_than_the_recorded_ones_is_judged_without_them(state: State) -> None:
+    state.replace(f"{CONDUCT}/resolved_steps.json", '"index":1,', '"index":7,')
+    assert state.found(paths=(f"{CONDUCT}/run_receipt.json",)) == []
+
+
+def test_a_receipt_of_a_run_that_pinned_nothing_counts_no_steps_beside_it(state: State) -> None:
+    state.write(f"{RUN}/resolved_steps.json", state.text(f"{CONDUCT}/resolved_steps.json").encode())
+    assert state.found(paths=(RECEIPT,)) == []
+
+
 def with_artifact(state: State, text: str) -> str:
     """Let a run that has ended have kept an artifact, and return its path."""
     journal, path = f"{RUN}/events.jsonl", f"{RUN}/artifacts/report.txt"
