@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import sleep
 from typing import Final
 
@@ -19,7 +19,6 @@ from platformstate.exporter.tables import TABLES
 from platformstate.exporter.work import Inventory, Work, planned
 
 ROUNDS: Final = 3
-TRIES: Final = 3
 LEAST_MASS: Final = 100
 _PAUSES: Final = (0.2, 1.0, 5.0)
 
@@ -42,7 +41,8 @@ def sync(engine: Engine, source: Source, wishes: Wishes, told: Progress = silent
     Raises: db_migration_pending, db_schema_newer, db_migration_changed, db_ref_changed, db_rewind_refused,
     db_mass_delete, db_locked, db_head_moved, db_outcome_unknown, state_invalid, db_unreachable …
     """
-    for number in range(TRIES + 1):
+    failed = engine.unreachable()
+    for number in _tries(engine):
         try:
             return _rounds(engine, source, wishes, told)
         except engine.locked:
@@ -50,11 +50,23 @@ def sync(engine: Engine, source: Source, wishes: Wishes, told: Progress = silent
         except _Unanswered as lost:
             if _has_arrived(engine, source.wanted, wishes):
                 return lost.outcome
+        except (
+            StateError
+        ) as refused:  # a server that was never met is absent; one that was lost may come back
+            if not number or refused.code != "db_unreachable":
+                raise
+            failed = refused
         except engine.try_again:
-            if number == TRIES:
-                break
-            sleep(_PAUSES[min(number, 2)] * (0.5 + engine.chance(1000) / 1000))
-    raise engine.unreachable()
+            failed = engine.unreachable()
+    raise failed
+
+
+def _tries(engine: Engine) -> Iterator[int]:
+    """Yield 0, then, each after a pause, the number of one more try."""
+    yield 0
+    for number, pause in enumerate(_PAUSES, 1):
+        sleep(pause * (0.5 + engine.chance(1000) / 1000))
+        yield number
 
 
 def _has_arrived(engine: Engine, wanted: Wanted, wishes: Wishes) -> bool:

@@ -20,10 +20,16 @@ Meets = Callable[[str], None]
 
 
 def sync_that_meets(
-    mirror: Mirror, meets: Meets, told: Progress = silent, ref: str | None = None, **flags: Any
+    mirror: Mirror,
+    meets: Meets,
+    told: Progress = silent,
+    ref: str | None = None,
+    chance: Callable[[int], int] | None = None,
+    **flags: Any,
 ) -> Outcome:
     """Sync; `meets` is called with the name of each failpoint that is reached."""
     place = Place(str(mirror.root), mirror.wish)
+    place.chance = chance or place.chance
     ref, found = place.commit(ref, None)
     sync_id = place.uuid()
     wishes = Wishes(sync_id, "tester", __version__, place.now(), **flags)

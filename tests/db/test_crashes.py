@@ -10,11 +10,13 @@ import threading
 import time
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from platformstate.errors import StateError
 from tests.db.between import Forgetful, reached_through
 from tests.db.conftest import Mirror
 from tests.db.injected import POINTS, content, once, sync_that_meets
+from tests.postgres import Database
 
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -63,6 +65,43 @@ def test_40_07_a_backend_that_is_terminated_each_time_is_unreachable_in_the_end(
     assert (refused.value.code, refused.value.exit_status) == ("db_unreachable", 7)
     assert len(met) == 4
     assert content(pg) == before
+
+
+@pytest.mark.parametrize("refusals,end", [(2, "synced"), (9, "db_unreachable")])
+def test_40_07_a_lost_server_that_refuses_at_first_is_asked_three_times(
+    pg: Mirror, refusals: int, end: str
+) -> None:
+    assert pg.database is not None
+    beside = Database(make_conninfo(pg.database.conninfo, dbname="postgres"), "postgres")
+    doors = f'ALTER DATABASE "{pg.database.name}" ALLOW_CONNECTIONS'
+    pauses: list[int] = []
+
+    assert pg.sync().data["result"] == "synced"
+    pg.edit()
+    name = pg.database.name
+
+    def go() -> None:
+        beside.run(f"{doors} false")
+        beside.run(TERMINATE.replace("current_database()", f"'{name}'"))
+
+    def chance(most: int) -> int:
+        """Let every pause be of no length, and the server come back in one of them."""
+        pauses.append(most)
+        if len(pauses) == refusals:
+            beside.run(f"{doors} true")
+        return -most // 2
+
+    try:
+        if end == "synced":
+            assert sync_that_meets(pg, once("db.copied", go), chance=chance).result == end
+        else:
+            with pytest.raises(StateError) as refused:
+                sync_that_meets(pg, once("db.copied", go), chance=chance)
+            assert refused.value.code == end
+    finally:
+        beside.run(f"{doors} true")
+    assert len(pauses) == min(refusals, 3)
+    assert pg.sync().data["result"] == ("up_to_date" if end == "synced" else "synced")
 
 
 def test_40_06_a_repair_whose_backend_is_terminated_goes_on(pg: Mirror) -> None:
