@@ -11,6 +11,7 @@ from platformstate.actions.fencing import refuse_claimed
 from platformstate.actions.task_change import read_task, refuse_other_rev
 from platformstate.core.places import task_path
 from platformstate.entities.task import criterion_named
+from platformstate.errors import StateError
 from platformstate.policy import closing
 from platformstate.policy.closing import Checked
 from platformstate.policy.evidence import Finding, verdict_of
@@ -83,6 +84,7 @@ def _move(
     before, document = read_task(store, source)
     if is_repeat(mark, document.meta.get("idempotency")):
         found = _criterion(document.meta, criterion)
+        _refuse_undone(document.meta, found, "moved")
         name = str(found["moved_to"]).partition("#")[2]
         return Change(f"task: move-criterion {source}", (), (), _moved(source, found, target, name))
     _refuse_other_rev(store, source, before, expect_rev)
@@ -113,6 +115,7 @@ def _waive(
     before, document = read_task(store, task)
     found = _criterion(document.meta, criterion)
     if is_repeat(mark, document.meta.get("idempotency")):
+        _refuse_undone(document.meta, found, "waived")
         answer = _waived(store, document, found, before, reason)
         return Change(f"task: waive-criterion {task}", (), (), answer)
     _refuse_other_rev(store, task, before, expect_rev)
@@ -144,6 +147,17 @@ def _waived(
         "criteria": [Checked(found, (said,)).as_json()],
         "path": document.path,
     }
+
+
+def _refuse_undone(meta: Mapping[str, Any], found: Mapping[str, Any], state: str) -> None:
+    """Refuse to answer again what was undone since: the answer would say of it that it holds."""
+    if found["state"] != state:
+        raise StateError(
+            "idempotency_conflict",
+            f"this key is of a request that holds no more: criterion {found['id']} of {meta['id']} "
+            f"is {found['state']}",
+            hint="use a new key to ask for it again",
+        )
 
 
 def _refuse_other_rev(store: Store, task: str, before: bytes, expect_rev: str | None) -> None:

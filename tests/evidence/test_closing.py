@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -190,9 +191,10 @@ def test_only_an_open_criterion_moves_and_only_to_an_open_task(memory: Memory) -
     with pytest.raises(StateError) as found:
         move(memory, "ac2")
     assert (found.value.code, found.value.exit_status) == ("criterion_not_open", 4)
-    memory.update("gh-661", status="retired", reason="no")
+    memory.create("gh-662", accept=[])
+    memory.update("gh-662", status="retired", reason="no")
     with pytest.raises(StateError) as found:
-        move(memory, "ac3")
+        move(memory, "ac3", "gh-662")
     assert (found.value.code, found.value.exit_status) == ("criterion_target_closed", 4)
     source, target = memory.show()["task"]["acceptance"][1], memory.show("gh-661")["task"]["acceptance"][0]
     assert (source["state"], source["moved_to"], source["reason"]) == (
@@ -265,3 +267,29 @@ def test_a_repeated_close_does_not_say_done_of_a_task_that_is_open_again(memory:
     assert close(memory, f"ac1=commit:{work}", idempotency_key="k").data["task"]["status"] == "done"
     reopen_task(memory.store("operator"), "gh-460", "it fails again")
     assert refused(memory, f"ac1=commit:{work}", idempotency_key="k").code == "idempotency_conflict"
+
+
+def conflicts(ask: Callable[..., Answer], memory: Memory, *words: str) -> None:
+    with pytest.raises(StateError) as again:
+        ask(memory.store("operator"), "gh-460", *words, idempotency_key="k")
+    assert again.value.code == "idempotency_conflict"
+
+
+def test_a_repeated_waiver_does_not_say_that_it_holds_where_the_criterion_is_open_again(
+    memory: Memory,
+) -> None:
+    seed_case(memory)
+    move(memory, "ac2")
+    waive_criterion(memory.store("operator"), "gh-460", "ac3", "no need", idempotency_key="k")
+    close(memory, "ac1=file:docs/task-run-schema.md")
+    reopen_task(memory.store("operator"), "gh-460", "needed after all", criteria=["ac3"])
+    conflicts(waive_criterion, memory, "ac3", "no need")
+
+
+def test_a_repeated_move_does_not_say_moved_where_the_criterion_is_open_again(memory: Memory) -> None:
+    seed_case(memory)
+    move(memory, "ac2", idempotency_key="k")
+    memory.repo.write(PATH, memory.text(PATH).replace('moved\n    moved_to: "gh-661#ac1"', "open"))
+    assert "moved" not in memory.text(PATH)
+    memory.repo.commit("open again")
+    conflicts(move_criterion, memory, "ac2", "gh-661")
