@@ -12,14 +12,17 @@ from platformstate.actions.answer import Answer
 from platformstate.actions.scopes import at_or_below, repository_path, work_tree
 from platformstate.codec.formatting import formatted
 from platformstate.core.catalog import KINDS
+from platformstate.core.kind import KindSpec
 from platformstate.core.places import STORE_PATH, place_of
+from platformstate.core.tree import Entry
 from platformstate.cost import COST
 from platformstate.errors import Problem, StateError
 from platformstate.files import Folder, WorkTree
 from platformstate.gitrepo import CommitTree, Repository, discover
 from platformstate.gitrepo.attributes import ignored_files
+from platformstate.policy.tree_rules import FILE_MODE, mode_problem
 
-PLAIN_MODE: Final = "100644"
+LINK_MODE: Final = "120000"
 
 
 @dataclass
@@ -47,8 +50,8 @@ def format_files(
     """Rewrite the records at or below some paths, all without one, each in one step.
 
     With `check`, `diff` or `dry_run` nothing is written; `check` fails where something would be.
-    Files that do not parse, immutable ones that are committed, and JSON are left alone and listed. Raises: repository_bare, store_not_found,
-    usage_invalid.
+    Files that do not parse, are a link or no plain file, immutable ones that are committed, and JSON are
+    left alone and listed. Raises: repository_bare, store_not_found, usage_invalid.
     """
     repository = discover(Path(directory))
     tree = WorkTree(work_tree(repository))
@@ -76,11 +79,13 @@ def _decided(repository: Repository, tree: WorkTree, paths: Sequence[str], fix: 
     committed = _committed(repository)
     found = _Formatting()
     for path in sorted(at_or_below(named, known) if named else known):
-        place = place_of(path)
-        if place is None or place.kind not in KINDS or entries[path].mode != PLAIN_MODE:
+        spec = _record_spec(path)
+        if entries[path].mode != FILE_MODE:
+            _name_odd(found, entries[path], is_record=spec is not None)
+            continue
+        if spec is None:
             continue
         found.checked += 1
-        spec = KINDS[place.kind]
         if (spec.immutable or spec.append_only) and path in committed:
             found.skip(path, "immutable")
         elif spec.container not in ("markdown", "yaml"):
@@ -89,6 +94,19 @@ def _decided(repository: Repository, tree: WorkTree, paths: Sequence[str], fix: 
             _decide_one(found, path, tree.bytes_of(path) or b"", fix)
     COST.files = found.checked
     return found
+
+
+def _record_spec(path: str) -> KindSpec | None:
+    place = place_of(path)
+    return None if place is None else KINDS.get(place.kind)
+
+
+def _name_odd(found: _Formatting, entry: Entry, *, is_record: bool) -> None:
+    """Name what stands where a record belongs, or is a link to a folder of them, and is not read."""
+    problem = mode_problem(entry) if is_record or entry.mode == LINK_MODE else None
+    if problem is not None:
+        found.skip(entry.path, "invalid")
+        found.problems.append(problem)
 
 
 def _decide_one(found: _Formatting, path: str, data: bytes, fix: bool) -> None:
@@ -127,7 +145,7 @@ def _refusal(found: _Formatting, check: bool) -> StateError | None:
         count = sum(each["reason"] == "invalid" for each in found.skipped)
         return StateError(
             "state_invalid",
-            f"{count} {'file does' if count == 1 else 'files do'} not parse",
+            f"{count} {'file' if count == 1 else 'files'} cannot be formatted",
             hint=f"platformctl explain {first.code}",
             problems=tuple(found.problems),
         )

@@ -85,10 +85,11 @@ def is_foreign(path: str) -> bool:
 
 
 def _entry_problem(entry: Entry) -> Problem | None:
-    return _mode_problem(entry) or _name_problem(entry.path) or _place_problem(entry.path)
+    return mode_problem(entry) or _name_problem(entry.path) or _place_problem(entry.path)
 
 
-def _mode_problem(entry: Entry) -> Problem | None:
+def mode_problem(entry: Entry) -> Problem | None:
+    """Return the finding of what is no plain file: a link, a device, a program."""
     if entry.mode == FILE_MODE:
         return None
     what = _MODE_NAMES.get(entry.mode, f"of mode {entry.mode}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from platformstate.actions.fmt import format_files
@@ -161,3 +162,24 @@ def test_an_instant_in_another_offset_is_rewritten_and_the_gate_takes_it_for_the
     assert state.found() == []
     state.replace(path, "2026-11-20T10:11:30Z", "2026-11-20T10:11:31Z")
     assert [each.split(": ")[1] for each in state.found()] == ["field_immutable"]
+
+
+def test_what_is_no_plain_file_is_named_as_validate_names_it(state: State, platformctl: Platformctl) -> None:
+    state.write("state/notes/tool.sh", "a program of somebody's own is not looked at").chmod(0o755)
+    odd = [f"state/tasks/{name}/task.md" for name in ("gh-701", "gh-702", "gh-703")] + ["state/tasks/gh-704"]
+    for path in odd:
+        (state.root / path).parent.mkdir(parents=True, exist_ok=True)
+    (state.root / odd[0]).symlink_to(state.root / TASK)
+    os.mkfifo(state.root / odd[1])
+    state.write(odd[2], ODD).chmod(0o755)
+    (state.root / odd[3]).symlink_to("gh-460")
+    for flags in ([], ["--check"], odd):
+        ran = platformctl("fmt", "--json", *flags)
+        assert (ran.status, ran.document["error"]["code"]) == (1, "state_invalid")
+        found = ran.document["data"]
+        assert [(each["path"], each["code"]) for each in found["problems"]] == [
+            (path, "path_mode_invalid") for path in odd
+        ]
+        assert [each["path"] for each in found["skipped"] if each["reason"] == "invalid"] == odd
+    assert (state.root / odd[2]).read_text() == ODD
+    assert (state.root / odd[0]).is_symlink()
