@@ -57,7 +57,7 @@ class Placer:
             with ExitStack() as opened:
                 self._place(list(self._ways(rows[first : first + _TOGETHER], temporary, opened)))
         for folder in self._touched:
-            with Folder.at(self._root, folder) as touched:
+            with suppress(FileNotFoundError), Folder.at(self._root, folder) as touched:
                 touched.sync(self._durability)
         if self.moved:
             self._failpoints.reach("store.files-durable")
@@ -75,17 +75,22 @@ class Placer:
     def _place(self, ways: Sequence[_Way]) -> None:
         """Write all new content, wait for the disk once all is written, then give each its name.
 
-        The disk takes little longer for all of them than for the first one.
+        The disk takes little longer for all of them than for the first one. What a person removes
+        meanwhile stays removed.
         """
         with ExitStack() as unnamed:
             with ExitStack() as written:
-                files = [(way, written.enter_context(self._begun(way, unnamed))) for way in self._new(ways)]
+                files = []
+                for way in self._new(ways):
+                    with suppress(FileNotFoundError):
+                        files.append((way, written.enter_context(self._begun(way, unnamed))))
                 for way, fd in files:
                     fsync(fd, way.chain.path, self._durability)
             for way in ways:
                 if self.moved:
                     self._failpoints.reach("store.file-between")
-                self._finish(way)
+                with suppress(FileNotFoundError):
+                    self._finish(way)
 
     def _new(self, ways: Iterable[_Way]) -> list[_Way]:
         return [way for way in ways if way.chain.last.data is not None and self._step(way)[0] == "write"]

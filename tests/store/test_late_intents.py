@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+
+import pytest
 
 from platformstate.store import Store
 from platformstate.store.failpoints import Failpoints
@@ -34,9 +37,9 @@ class Meeting(Failpoints):
             self._happen()
 
 
-def meeting(store: Store, happen: Callable[[], object]) -> Store:
-    """Return the store, in which something happens when its first intent is durable: HEAD was read before."""
-    points = Meeting(LATE, happen)
+def meeting(store: Store, happen: Callable[[], object], name: str = LATE) -> Store:
+    """Return the store, in which something happens once; by default when its intent is durable and HEAD was read."""
+    points = Meeting(name, happen)
     journal = Journal(store.session.control, points)
     return Store(store.session._replace(journal=journal, failpoints=points))
 
@@ -59,3 +62,15 @@ def test_an_intent_that_comes_after_head_was_read_is_settled_with_the_others(rep
     assert "title: second" in repo.git("show", "HEAD:state/tasks/gh-1/task.md")
     assert repo.git("status", "--porcelain") == ""
     assert held_files(repo) == []
+
+
+@pytest.mark.parametrize("point", ["store.file-temp", "store.file-renamed"])
+def test_a_folder_that_a_person_removes_while_its_record_is_placed_stops_no_commit(
+    repo: Repo, point: str
+) -> None:
+    make_store(repo, "gh-1")
+    folder = repo.root / "state/tasks/gh-1"
+    store = meeting(opened(repo), lambda: shutil.rmtree(folder), point)
+    assert update_task(store, "gh-1", "second").state == "committed"
+    assert "title: second" in repo.git("show", "HEAD:state/tasks/gh-1/task.md")
+    assert not folder.exists()
