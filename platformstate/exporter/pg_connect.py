@@ -44,8 +44,9 @@ def connect(target: Target, application: str, environ: Mapping[str, str], *, wri
     Raises: db_dsn_invalid, db_unreachable, db_server_unsupported, db_read_only.
     """
     given = parameters(target.conninfo, environ)
+    service = _of_service(given, environ)
     settings = {
-        **_KEEPALIVES,
+        **{name: service.get(name, value) for name, value in _KEEPALIVES.items()},
         **given,
         "connect_timeout": str(max(2, round(target.connect_timeout))),
         "application_name": application,

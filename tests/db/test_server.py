@@ -80,13 +80,22 @@ def test_a_service_file_may_say_that_there_is_no_tls(tmp_path: Path) -> None:
     assert parameters("service=s", environ)["sslmode"] == "verify-full"
 
 
-def test_a_server_that_vanished_is_missed_after_a_minute_or_as_it_is_said(fresh: Mirror) -> None:
+def test_a_server_that_vanished_is_missed_after_a_minute_or_as_it_is_said(
+    fresh: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert fresh.database is not None
-    for conninfo, idle in (
-        (fresh.database.conninfo, "30"),
-        (f"{fresh.database.conninfo} keepalives_idle=7", "7"),
+    file = tmp_path / "services"
+    file.write_text("[slow]\nkeepalives_idle=9\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    environ = {"PGSERVICEFILE": str(file)}
+    for more, idle in (
+        ("", "30"),
+        (" keepalives_idle=7", "7"),
+        (" service=slow", "9"),
+        (" service=slow keepalives_idle=7", "7"),
     ):
-        with connect(Target("postgres", "s", conninfo=conninfo), "test", {}, writes=False) as connection:
+        target = Target("postgres", "s", conninfo=fresh.database.conninfo + more)
+        with connect(target, "test", environ, writes=False) as connection:
             found = connection.info.get_parameters()
         assert (found["keepalives"], found["keepalives_idle"]) == ("1", idle)
 
