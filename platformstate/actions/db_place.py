@@ -144,15 +144,25 @@ def _storable(ref: str) -> str:
 
 @contextmanager
 def unseen(wish: Wish) -> Iterator[Callable[[Answer], Answer]]:
-    """Keep every password of this process out of an answer and out of what is raised."""
+    """Keep every password of this process out of an answer and out of what is raised.
+
+    What either says to do next names the target that was named here.
+    """
     redact = Redactor(_secrets(wish))
     failed: StateError | None = None
     try:
-        yield lambda answer: redacted_answer(answer, redact)
+        yield lambda answer: redacted_answer(_aimed(answer, wish.target), redact)
     except StateError as error:
+        error.hint = targets.repeated(error.hint, wish.target)
         failed = redacted_error(error, redact)
     if failed is not None:
         raise failed
+
+
+def _aimed(answer: Answer, flags: Flags) -> Answer:
+    if answer.error is not None:
+        answer.error.hint = targets.repeated(answer.error.hint, flags)
+    return answer._replace(next=tuple(targets.repeated(each, flags) for each in answer.next))
 
 
 def _secrets(wish: Wish) -> set[str]:

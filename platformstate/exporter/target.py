@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from platformstate.errors import StateError, shown
 DEFAULT_SCHEMA: Final = "platformstate"
 VARIABLE: Final = "PLATFORMSTATE_DSN"
 HIDDEN: Final = "[redacted:database_password]"
+_VERB: Final = re.compile(r"(?:platformctl )?\b(db (migrate|sync|verify|status|grant-sql))\b")
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LIBPQ: Final = ("PGSERVICE", "PGHOST", "PGDATABASE")
@@ -35,6 +37,18 @@ class Flags(NamedTuple):
     dsn: str | None = None
     schema: str | None = None
     connect_timeout: float = 10.0
+
+
+def repeated(hint: str, flags: Flags) -> str:
+    """Return a hint whose `db` commands are whole, and mean the target that the flags name."""
+
+    def whole(found: re.Match[str]) -> str:
+        names = ("schema",) if found[2] == "grant-sql" else ("sqlite", "service", "dsn", "schema")
+        given = ((name, getattr(flags, name)) for name in names)
+        said = (f"--{name} {shlex.quote(value)}" for name, value in given if value is not None)
+        return " ".join([f"platformctl {found[1]}", *said])
+
+    return _VERB.sub(whole, hint)
 
 
 class Target(NamedTuple):

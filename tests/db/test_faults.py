@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ from platformstate.errors import StateError
 from platformstate.exporter import target as targets
 from platformstate.exporter.pg_text import migration_lock
 from platformstate.exporter.target import Flags
+from tests.conftest import Platformctl
 from tests.db.conftest import CHECKPOINT, JOURNAL, OTHER, RUN, TASK, Mirror
 from tests.postgres import Database, Server, found_binaries
 
@@ -43,6 +46,39 @@ def test_the_first_source_that_names_a_target_wins(
 ) -> None:
     found = targets.find(flags, environ, config, Path("/w"))
     assert (found and (found.engine, found.conninfo)) == expected
+
+
+@pytest.mark.parametrize(
+    "hint,flags,expected",
+    [
+        ("platformctl db sync --repair", Flags(sqlite="my m.db"), "platformctl db sync --sqlite 'my m.db' --repair"),
+        ("drop it, db migrate, db sync", Flags(service="s", schema="x"),
+         "drop it, platformctl db migrate --service s --schema x, platformctl db sync --service s --schema x"),
+        ("platformctl db grant-sql", Flags(dsn="host=h", schema="x"), "platformctl db grant-sql --schema x"),
+        ("git fetch, or --allow-rewind", Flags(sqlite="m"), "git fetch, or --allow-rewind"),
+        ("platformctl db status", Flags(), "platformctl db status"),
+    ],
+)  # fmt: skip
+def test_what_to_do_next_names_the_target_that_was_named(hint: str, flags: Flags, expected: str) -> None:
+    assert targets.repeated(hint, flags) == expected
+
+
+def test_hints_are_commands_that_work_as_typed(lite: Mirror, platformctl: Platformctl) -> None:
+    file = "../of mine.db"
+    argv = ["db", "verify", "--sqlite", file]
+    seen = []
+    for _ in range(2):
+        hint = platformctl(*argv, "--json", cwd=lite.root).document["error"]["hint"]
+        seen.append(hint)
+        assert platformctl(*shlex.split(hint)[1:], cwd=lite.root).status == 0
+        with sqlite3.connect(lite.root / file) as connection:
+            connection.execute("UPDATE task SET title = 'x'")
+    assert seen == [
+        f"platformctl db sync --sqlite '{file}'",
+        f"platformctl db sync --sqlite '{file}' --repair",
+    ]
+    [next] = platformctl("db", "migrate", "--sqlite", "../new.db", "--json", cwd=lite.root).document["next"]
+    assert next == "platformctl db sync --sqlite ../new.db"
 
 
 def code_of(mirror: Mirror, **flags: Any) -> str:
