@@ -128,6 +128,7 @@ def _status(store: Store, meta: Mapping[str, Any], request: tasks.TaskRequest) -
 def _refuse_given_up(store: Store, meta: Mapping[str, Any]) -> None:
     """Refuse to retire a task with an open criterion that another task handed to it: nobody would prove it."""
     from platformstate.gitrepo.versions import paths_naming
+    from platformstate.policy.evidence_rules import is_dropped
 
     task = str(meta["id"])
     mine = {f"{task}#{each['id']}" for each in meta.get("acceptance", ()) if each["state"] == "open"}
@@ -135,7 +136,7 @@ def _refuse_given_up(store: Store, meta: Mapping[str, Any]) -> None:
     places = (place_of(path) for path in paths)
     known, _ = read_tasks(store.tree(), [each.id for each in places if each and each.kind == "task"])
     for name, other in known.items():
-        for criterion in other.get("acceptance", ()):
+        for criterion in () if is_dropped(other) else other.get("acceptance", ()):
             if criterion.get("moved_to") in mine:
                 open_one = criterion["moved_to"].partition("#")[2]
                 raise StateError(

@@ -25,6 +25,10 @@ _REWORD: Final = (
     "restore it, and add another: platformctl task update {} --accept TEXT::PROOF; or reword it in commits "
     "that stay apart (no squash): one with status: refining and the new text, a later one with status: ready"
 )
+_LET_GO: Final = (
+    "hand it on: platformctl task move-criterion {0} {1} --to TASK; "
+    "or an operator: platformctl task waive-criterion {0} {1} --reason R"
+)
 _PROVE: Final = "platformctl task update {} --evidence {}=KIND:REF"
 
 
@@ -198,20 +202,30 @@ def _moved(
     task, name = moved_target(criterion)
     target = others.get(task)
     found = {each["id"]: each for each in (target or {}).get("acceptance", ())}.get(name)
+    fix = f"set it open again, then platformctl task move-criterion {document.id} {criterion['id']} --to TASK"
     if found is None:
         reason = "is not there"
     elif any(found[key] != criterion[key] for key in _ASKS):
         reason = "asks for something else"
     elif _comes_back(document, criterion, others):
         reason = "leads back to it"
-    elif target is not None and target["status"] == "retired" and found["state"] == "open":
-        reason = "was retired before anybody proved it"
+    elif (
+        target
+        and target["status"] == "retired"
+        and found["state"] == "open"
+        and not is_dropped(document.meta)
+    ):
+        reason, fix = "was retired before anybody proved it", _LET_GO.format(task, name)
     else:
         return
     message = f"criterion {criterion['id']} moved to {task}#{name}, which {reason}"
-    fix = f"set it open again, then platformctl task move-criterion {document.id} {criterion['id']} --to TASK"
     pointer = f"/acceptance/{place}/moved_to"
     yield _problem(document, pointer, "criterion_move_broken", message, fix)
+
+
+def is_dropped(meta: Meta) -> bool:
+    """Say whether a task was retired before it was done: what it asked for, nobody has to prove."""
+    return bool(meta["status"] == "retired" and "closed_at" not in meta)
 
 
 def _comes_back(document: Document[Any], criterion: Meta, others: Mapping[str, Meta | None]) -> bool:

@@ -204,6 +204,8 @@ def test_what_moved_to_a_task_is_not_given_up_there(memory: Memory, based: str) 
     assert "waive-criterion gh-661 ac1" in str(refused.value.hint)
     edit(memory, "status: intake\n", "status: retired\nstatus_reason: x\n", "state/tasks/gh-661/task.md")
     assert errors(memory) == ["criterion_move_broken"]
+    told = validate_state(str(memory.repo.root), Wish()).data["problems"]
+    assert "waive-criterion gh-661 ac1" in told[0]["fix"]
     memory.repo.git("add", "-A")
     assert errors(memory, staged=True) == ["criterion_move_broken"]
     memory.repo.commit("given up")
@@ -212,6 +214,15 @@ def test_what_moved_to_a_task_is_not_given_up_there(memory: Memory, based: str) 
     waive_criterion(memory.store("operator"), "gh-661", "ac1", "nobody needs it")
     memory.update("gh-661", status="retired", reason="nobody needs it")
     assert errors(memory) == errors(memory, range=f"{since}..HEAD") == []
+
+
+def test_what_a_task_asked_that_was_given_up_itself_is_given_up_with_it(memory: Memory, based: str) -> None:
+    memory.create("gh-661", accept=[])
+    move_criterion(memory.store("operator"), "gh-460", "ac2", "gh-661")
+    memory.update(status="parked", reason="later")
+    memory.update(status="retired", reason="nobody needs it")
+    memory.update("gh-661", status="retired", reason="nobody needs it")
+    assert errors(memory) == errors(memory, range=f"{based}..HEAD") == []
 
 
 def test_a_reopened_criterion_is_not_met_again_by_what_it_had(memory: Memory) -> None:
