@@ -92,10 +92,11 @@ def hidden_paths(repository: Repository, paths: Sequence[str]) -> list[Hidden]:
 def _perhaps_hidden(repository: Repository, paths: Sequence[str]) -> list[str]:
     """Return the paths that any ignore rule could match, so that git has to be asked.
 
-    A rule without brackets and backslashes matches no path that lacks one of its words.
+    A rule without brackets and backslashes matches no path that lacks one of its words. Of a sparse
+    checkout git reads the files of rules that are left out of it from the index.
     """
     own = _own_excludes(repository)
-    if own is None:
+    if own is None or repository.config("core.sparseCheckout"):
         return list(paths)
     folders = {parent for path in paths for parent in Path(path).parents}
     files = {repository.place / folder / ".gitignore" for folder in folders}

@@ -111,6 +111,14 @@ def test_a_rule_is_found_wherever_git_looks_for_it(repo: Repo, found: Repository
     assert [row.path for row in hidden_paths(discover(repo.root), [HIDDEN])] == [HIDDEN]
 
 
+def test_a_rule_is_found_that_a_sparse_checkout_leaves_out(repo: Repo, found: Repository) -> None:
+    repo.write(".gitignore", "c1.md\n")
+    repo.commit("rules")
+    repo.git("sparse-checkout", "set", "--no-cone", "/state/")
+    assert not (repo.root / ".gitignore").exists()
+    assert [row.path for row in hidden_paths(discover(repo.root), [HIDDEN])] == [HIDDEN]
+
+
 def test_rules_that_could_hide_no_path_start_no_child(repo: Repo, found: Repository) -> None:
     repo.write(".gitignore", "# state\n*.pyc\nbuild/\nstate/jobs/*/runs/\nstate/**/.ps-*\n!c1.md\n")
     before = COST.git
