@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from platformstate.actions.packet import packet_text, read_packet, task_packet
 from platformstate.actions.task_create import create_task
 from platformstate.cli.texts import TEXT
+from platformstate.codec.characters import holds_refused
 from platformstate.codec.sections import sections
 from platformstate.entities.task import PLACEHOLDER_TITLE, SECTIONS, criteria_reset
 from platformstate.errors import StateError
@@ -21,7 +22,8 @@ from platformstate.errors import StateError
 from .conftest import Memory
 
 ANEW: Final = {"id", "status", "created_at", "created_by", "path", "rev", "base_commit"}
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40)
+_PRINTED = st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp"))
+WORDS = st.text(_PRINTED, min_size=1, max_size=40).filter(lambda text: not holds_refused(text))
 LINES = st.lists(WORDS, min_size=1, max_size=4).map("\n".join)
 SLUGS = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 
