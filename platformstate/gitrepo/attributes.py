@@ -142,8 +142,11 @@ def _is_ours(repository: Repository, hidden: Hidden) -> bool:
     """Say whether a rule stands between init's markers in the root .gitignore."""
     if hidden.source != ".gitignore" or repository.root is None:
         return False
-    text = Path(repository.root, ".gitignore").read_text(encoding="utf-8", errors="surrogateescape")
-    before = [line.strip() for line in text.split("\n")[: hidden.line]]
+    try:
+        said = Path(repository.root, ".gitignore").read_bytes()
+    except FileNotFoundError:  # a sparse checkout leaves it out, and git read the index
+        said = repository.run(["cat-file", "blob", ":.gitignore"])
+    before = [line.strip() for line in said.decode("utf-8", "surrogateescape").split("\n")[: hidden.line]]
     return before.count(BLOCK_BEGIN) > before.count(BLOCK_END)
 
 

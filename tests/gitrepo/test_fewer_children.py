@@ -8,7 +8,7 @@ import pytest
 
 from platformstate.cost import COST
 from platformstate.gitrepo import Repository, discover, oids_at
-from platformstate.gitrepo.attributes import hidden_paths
+from platformstate.gitrepo.attributes import BLOCK_BEGIN, BLOCK_END, hidden_paths
 from platformstate.gitrepo.facts import work_facts
 from platformstate.gitrepo.loose import blobs_at, top_of
 from tests.conftest import Repo
@@ -112,11 +112,12 @@ def test_a_rule_is_found_wherever_git_looks_for_it(repo: Repo, found: Repository
 
 
 def test_a_rule_is_found_that_a_sparse_checkout_leaves_out(repo: Repo, found: Repository) -> None:
-    repo.write(".gitignore", "c1.md\n")
+    repo.write(".gitignore", f"{BLOCK_BEGIN}\n*.log\n{BLOCK_END}\nc1.md\n")
     repo.commit("rules")
     repo.git("sparse-checkout", "set", "--no-cone", "/state/")
     assert not (repo.root / ".gitignore").exists()
-    assert [row.path for row in hidden_paths(discover(repo.root), [HIDDEN])] == [HIDDEN]
+    paths = [HIDDEN, "state/jobs/a/runs/r1/stdout.log"]
+    assert [row.path for row in hidden_paths(discover(repo.root), paths)] == [HIDDEN]
 
 
 def test_rules_that_could_hide_no_path_start_no_child(repo: Repo, found: Repository) -> None:
