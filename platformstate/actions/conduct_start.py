@@ -17,9 +17,8 @@ from platformstate.actions.conduct_open import Conduct
 from platformstate.actions.conduct_supersede import Superseded, abort_superseded, supersede
 from platformstate.actions.conduct_walk import walk
 from platformstate.actions.recipes import TrustedRecipes, pinned, trusted_recipes
-from platformstate.actions.run_copies import runs_in_reach
+from platformstate.actions.run_copies import in_root, runs_in_reach
 from platformstate.actions.run_site import KnownRun, find_run, site_of, sites
-from platformstate.codec.safe import safe_text
 from platformstate.core import ids
 from platformstate.core.instants import stamp
 from platformstate.entities.kinds import PROCEDURE, TASK
@@ -146,11 +145,8 @@ def _earlier(
 
 
 def _open_already(store: Store, name: str, known: KnownRun) -> StateError:
-    site, away = known.site, ""
-    if site.root != store.root:
-        from shlex import quote
-
-        away = f"-C {quote(safe_text(str(site.root)))} "
+    site = known.site
+    away = "" if site.root == store.root else in_root(site.root)
     return StateError(
         "procedure_run_open",
         f"{site.named} conducts {name} with these params already; it is {known.state.status}",

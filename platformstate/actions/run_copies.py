@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platformstate.codec.safe import safe_text
 from platformstate.errors import StateError, shown
 from platformstate.files import WorkTree
 
@@ -51,12 +52,29 @@ def refuse_behind(store: Store, site: RunSite, events: Events) -> None:
     if position is None or not is_behind(position, events):
         return
     ahead = _ahead(store, site, position)
+    where = "another worktree" if ahead is None else shown(str(ahead))
     raise StateError(
         "run_journal_behind",
-        f"this journal of {site.named} lacks event {position.seq}, which was recorded in {ahead}",
-        hint="resume it there, or bring that journal here first",
+        f"this journal of {site.named} lacks event {position.seq}, which was recorded in {where}",
+        hint=_way_on(site, ahead),
         path=site.journal,
     )
+
+
+def _way_on(site: RunSite, ahead: Path | None) -> str:
+    if ahead is not None:
+        return f"platformctl {in_root(ahead)}run resume {site.named}, or bring that journal here first"
+    found = f"git log --all --reflog -- {site.journal} tells where it is; restore it"
+    if site.subject.startswith("job/"):
+        return found
+    return f"{found}, or if it is lost, an operator: platformctl run resume {site.named} --take-over --reason TEXT"
+
+
+def in_root(root: Path) -> str:
+    """Return the flag, with a blank, that lets a command stand in another worktree."""
+    from shlex import quote
+
+    return f"-C {quote(safe_text(str(root)))} "
 
 
 def runs_in_reach(store: Store, subject: str) -> list[KnownRun]:
@@ -109,13 +127,13 @@ def refuse_malformed(site: RunSite, events: Events) -> None:
         raise corrupt_journal(problems, site.journal)
 
 
-def _ahead(store: Store, site: RunSite, position: Position) -> str:
-    """Return the worktree whose copy of the journal holds an event, as far as one is found."""
+def _ahead(store: Store, site: RunSite, position: Position) -> Path | None:
+    """Return the worktree whose copy of the journal holds an event, None when none is found."""
     from platformstate.gitrepo.versions import worktree_places
 
     wanted = f'"h":"{position.h}"'.encode()
     for place in worktree_places(store.repository):
         journal = Path(place, site.journal)
         if journal.is_file() and wanted in journal.read_bytes():
-            return shown(place)
-    return "another worktree"
+            return Path(place)
+    return None

@@ -155,6 +155,7 @@ def test_a_worktree_whose_journal_is_behind_is_told_where_it_is_ahead(scene: Sce
     ran = there.run_ctl("run", "resume", run, "--json")
     assert (ran.status, ran.document["error"]["code"]) == (5, "run_journal_behind"), ran.stdout
     assert str(scene.repo.root)[:20] in ran.document["error"]["message"]
+    assert f"platformctl -C {scene.repo.root} run resume {run}" in ran.document["error"]["hint"]
 
 
 def test_a_procedure_that_differs_from_the_trusted_one_is_refused(scene: Scene) -> None:
@@ -291,6 +292,7 @@ def test_from_a_copy_that_is_behind_its_run_nothing_is_answered_or_taken_over(
     refused = scene.run_ctl(*(word.replace("RUN", run) for word in argv), "--json")
     assert (refused.status, refused.document["error"]["code"]) == (5, "run_journal_behind"), refused.stdout
     assert (scene.effects, (folder / "events.jsonl").read_bytes()) == ("a b", journal)
+    assert f"run resume {run} --take-over --reason TEXT" in refused.document["error"]["hint"]
 
 
 def test_a_run_of_elsewhere_is_superseded_by_an_operator_only(scene: Scene, tmp_path: Path) -> None:
