@@ -55,7 +55,8 @@ def open_target(target: Target, setting: Setting, *, mode: str) -> Any:
 def answered(opened: Any) -> Iterator[None]:
     """Turn what only a sync tries again into an answer. Raises: db_locked, db_unreachable."""
     if opened.engine == "sqlite":
-        yield
+        with opened.whole_or_absent():
+            yield
         return
     from platformstate.exporter.pg_errors import Locked, TryAgain, unreachable
 

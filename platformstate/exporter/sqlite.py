@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +40,8 @@ _FAULTS: Final = (
     ("unable to open", "db_unreachable", "the file cannot be opened"),
     ("disk i/o error", "db_unreachable", "the file cannot be read or written"),
 )
+_ANY_HEAD: Final = "SELECT 1 FROM store_head LIMIT 1"
+_NO_ROOM: Final = ("db_disk_full", "db_unreachable")
 _UNDO: Final = "undo that (platformctl db verify names it), or remove the file and sync again"
 _LOOK: Final = "platformctl db verify tells whether somebody changed the tables; if nobody did, report a bug"
 
@@ -91,6 +93,7 @@ class SqliteTarget:
         self.path, self._mode, self._timeout = path, mode, lock_timeout
         self._now, self._tool_version = now, tool_version
         self._connection: sqlite3.Connection | None = None
+        self._undo: Callable[[], None] | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -109,6 +112,8 @@ class SqliteTarget:
         place = f"{self.path.absolute().as_uri()}?mode={_MODES[self._mode]}"
         if self._mode == "plan" and not there:
             place = "file::memory:"
+        if self._mode == "write":
+            self._undo = _undo(self.path)
         with ExitStack() as opened:
             connection = sqlite3.connect(place, uri=True, timeout=self._timeout, isolation_level=None)
             opened.callback(connection.close)
@@ -145,6 +150,17 @@ class SqliteTarget:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    @contextmanager
+    def whole_or_absent(self) -> Iterator[None]:
+        """Take back a file that this command made and that had no room, lest it pass for a mirror."""
+        try:
+            yield
+        except StateError as refused:
+            if self._undo is not None and refused.code in _NO_ROOM:
+                self.close()
+                _taken_back(self.path, self._undo)
+            raise
 
     def server(self) -> Server:
         """Return what may be told of the file."""
@@ -249,6 +265,25 @@ class SqliteTarget:
         """Return whether this user may write the file."""
         writable = os.access(self.path, os.W_OK)
         return {"migrate": writable, "sync": writable}
+
+
+def _undo(path: Path) -> Callable[[], None] | None:
+    """Return what makes a place again as it is, None where a file holds something."""
+    if not os.path.exists(path):  # also where a link leads to nothing
+        return lambda: os.unlink(os.path.realpath(path))
+    return None if os.stat(path).st_size else lambda: os.truncate(path, 0)
+
+
+def _taken_back(path: Path, undo: Callable[[], None]) -> None:
+    """Undo what was made unless somebody else has synced into it meanwhile, or is about to."""
+    place = f"{path.absolute().as_uri()}?mode=rw"
+    with (
+        suppress(sqlite3.Error, OSError),
+        closing(sqlite3.connect(place, uri=True, timeout=0, isolation_level=None)) as connection,
+    ):
+        connection.execute("BEGIN EXCLUSIVE")
+        if not applied_migrations(connection) or not connection.execute(_ANY_HEAD).fetchone():
+            undo()
 
 
 def statements(text: str) -> Iterator[str]:

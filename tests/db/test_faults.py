@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,38 @@ def test_without_the_driver_sqlite_goes_on(lite: Mirror) -> None:
         done = subprocess.run(argv, cwd=lite.root, capture_output=True, text=True, check=False)
         statuses.append((done.returncode, "db_driver_missing" in done.stderr))
     assert statuses == [(7, True), (0, False)]
+
+
+def test_a_disk_without_room_leaves_no_file_that_was_not_there(
+    lite: Mirror, platformctl: Platformctl
+) -> None:
+    """There is room for a part of the tables, then for the tables alone; SQLite tells both as it can."""
+    file = lite.root / "../mirror.db"
+    assert platformctl("db", "migrate", "--sqlite", str(file), cwd=lite.root).status == 0
+    empty = file.read_bytes()
+    for was_there in (None, b"", empty):
+        for verb, room in (("migrate", 4096), ("sync", 4096), ("sync", len(empty))):
+            file.unlink()
+            if was_there is not None:
+                file.write_bytes(was_there)
+            with room_for(room), pytest.raises(StateError) as refused:
+                lite.sync() if verb == "sync" or was_there == empty else lite.migrate()
+            assert refused.value.code in ("db_unreachable", "db_disk_full")
+            assert (file.read_bytes() if file.exists() else None) == was_there
+            assert list(file.parent.glob("mirror.db-*")) == []
+            lite.sync()
+            assert lite.equal()
+
+
+@contextmanager
+def room_for(most: int) -> Iterator[None]:
+    """Let no file of this process grow beyond some bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_detached_head_needs_a_ref(mirror: Mirror) -> None:
