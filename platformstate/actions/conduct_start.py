@@ -132,6 +132,8 @@ def _earlier(
 ) -> KnownRun | None:
     """Return the run that this very request made before. Raises: procedure_run_open, idempotency_conflict."""
     mark = _mark(request, pin)
+    if request.new and mark is None:
+        return None
     for known in runs_in_reach(store, f"procedure/{name}"):
         site = known.site
         if old is not None and site.run == old.known.site.run:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformstate.codec.safe import safe_text
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError
 from platformstate.files import WorkTree
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def refuse_behind(store: Store, site: RunSite, events: Events) -> None:
     if position is None or not is_behind(position, events):
         return
     ahead = _ahead(store, site, position)
-    where = "another worktree" if ahead is None else shown(str(ahead))
+    where = "another worktree" if ahead is None else safe_text(str(ahead))
     raise StateError(
         "run_journal_behind",
         f"this journal of {site.named} lacks event {position.seq}, which was recorded in {where}",
@@ -91,13 +91,29 @@ def runs_in_reach(store: Store, subject: str) -> list[KnownRun]:
             position = site.lease.position()  # to be read before the journal
             if position is None:
                 continue
-            known = read_run(site)
+            known = _read_away(site)
             here = found.get(site.run)
             if not is_behind(position, known.events) and (
                 here is None or len(here.events) < len(known.events)
             ):
                 found[site.run] = known
     return list(found.values())
+
+
+def _read_away(site: RunSite) -> KnownRun:
+    """Return a run of another worktree. Raises what a run that cannot be read raises, with its place."""
+    from platformstate.actions.run_site import read_run
+
+    try:
+        return read_run(site)
+    except StateError as fault:
+        raise StateError(
+            fault.code,
+            f"in {safe_text(str(site.root))}: {fault.message}",
+            hint=f"platformctl {in_root(site.root)}run verify {site.named}, or repeat this with --new",
+            path=fault.path,
+            line=fault.line,
+        ) from fault
 
 
 def _other_roots(store: Store) -> list[Path]:

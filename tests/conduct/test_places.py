@@ -154,7 +154,7 @@ def test_a_worktree_whose_journal_is_behind_is_told_where_it_is_ahead(scene: Sce
     there.repo, there.forks, there.effects_file = Repo(tmp_path / "tree"), scene.forks, scene.effects_file
     ran = there.run_ctl("run", "resume", run, "--json")
     assert (ran.status, ran.document["error"]["code"]) == (5, "run_journal_behind"), ran.stdout
-    assert str(scene.repo.root)[:20] in ran.document["error"]["message"]
+    assert ran.document["error"]["message"].endswith(f"was recorded in {scene.repo.root}")
     assert f"platformctl -C {scene.repo.root} run resume {run}" in ran.document["error"]["hint"]
 
 
@@ -254,6 +254,25 @@ def test_a_run_that_is_open_in_another_worktree_is_not_begun_a_second_time(
     assert there.resume().status == 0
     assert scene.conduct().status == 6
     assert scene.effects == "a b a"
+
+
+def test_a_run_in_another_worktree_that_cannot_be_read_is_told_with_its_place(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.procedure("demo", scene.command("a"), scene.step("gate", "go", prompt="Go on?"))
+    away = tmp_path / "away"
+    scene.repo.git("worktree", "add", "-q", "-b", "away", str(away))
+    there = Scene.__new__(Scene)
+    there.repo, there.forks, there.effects_file = Repo(away), scene.forks, scene.effects_file
+    assert there.conduct().status == 6
+    with (there.folder / "events.jsonl").open("a") as journal:
+        journal.write("<<<<<<< HEAD\n")
+    error = scene.conduct().document["error"]
+    assert (error["code"], error["line"]) == ("run_journal_corrupt", 8)
+    assert error["message"].startswith(f"in {away}: line 8: ")
+    assert f"platformctl -C {away} run verify {there.run}" in error["hint"]
+    assert scene.conduct("demo", "--new").status == 6
+    assert scene.effects == "a a"
 
 
 def test_a_stale_copy_in_another_worktree_keeps_no_run_from_beginning(scene: Scene, tmp_path: Path) -> None:
