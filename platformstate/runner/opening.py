@@ -14,6 +14,7 @@ from platformstate.errors import StateError
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_NO_FOLDER: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EEXIST})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -31,7 +32,7 @@ def explained(path: str) -> Iterator[None]:
         if failed.errno in _REFUSED:
             message = f"may not be written: {failed.strerror}"
             raise StateError("repository_read_only", message, path=path) from failed
-        if failed.errno in (errno.ELOOP, errno.ENOTDIR):
+        if failed.errno in _NO_FOLDER:
             message = "a folder on the way is a symbolic link or no folder"
             hint = "replace it by a real folder"
             raise StateError("path_symlink", message, hint=hint, path=path) from failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from hashlib import sha256
 
@@ -478,3 +479,29 @@ def test_a_checkpoint_of_a_step_is_the_one_that_the_journal_recorded(scene: Scen
     problems = scene.run_ctl("validate", "--json").document["error"]["problems"]
     told = [one["path"] for one in problems if one["code"] == "run_header_differs"]
     assert told == [str(said.relative_to(scene.repo.root))]
+
+
+VERBS = (
+    ("run", "list"),
+    *(("run", verb, "{}") for verb in ("show", "steps", "tail", "verify", "resume", "hold", "approve")),
+    *(("run", verb, "{}", "--reason", "no") for verb in ("reject", "abort")),
+    ("run", "step", "begin", "{}"),
+    ("procedure", "conduct", "demo", "--new"),
+)
+
+
+@pytest.mark.parametrize("name", ["platformstate", "platformstate/leases"])
+def test_a_file_where_the_clone_keeps_its_own_is_told(scene: Scene, name: str) -> None:
+    scene.procedure("demo", scene.step("gate", "go", prompt="?"), scene.command("a"))
+    assert scene.conduct().status == 6
+    place = scene.repo.root / ".git" / name
+    shutil.rmtree(place)
+    place.write_text("not a folder")
+    journal = scene.journal
+    for verb in VERBS:
+        ran = scene.run_ctl(*(word.format(scene.run) for word in verb), "--json")
+        assert ran.status in (0, 4, 6), (verb, ran.document["error"])
+        if ran.status == 4:
+            assert code(ran) == "path_symlink"
+            assert f".git/{name}" in ran.document["error"]["path"]
+    assert (scene.journal, place.read_text()) == (journal, "not a folder")
