@@ -213,11 +213,14 @@ def _blocked(gate: Gate, paused: Mapping[str, Any] | None) -> Blocked | None:
 def _held(
     decided: Decided, at: _Standing, blocked: Blocked, slots: Sequence[datetime], now: datetime
 ) -> Cursor:
-    """Add slots to the open range, and write what that closes."""
-    held = hold(at.cursor, blocked, slots, instant(now)[:10])
-    if held.written is not None:
-        _record(decided, _range(decided, at.cursor, held.written))
-    return Cursor(_newest(at.cursor, slots), at.cursor.schedule, held.open)
+    """Add slots to the open range, and write what that closes; none spans a slot that is told of otherwise."""
+    cursor, told = at.cursor, at.claims.taken | {*at.slots} - {*slots}
+    for stretch in stretches(slots, told, moment(cursor.slot)) or [[]]:
+        held = hold(cursor, blocked, stretch, instant(now)[:10], told)
+        if held.written is not None:
+            _record(decided, _range(decided, cursor, held.written))
+        cursor = Cursor(_newest(cursor, stretch), cursor.schedule, held.open)
+    return cursor
 
 
 def _newest(cursor: Cursor, slots: Iterable[datetime]) -> str:

@@ -175,18 +175,29 @@ class Held(NamedTuple):
     written: OpenRange | None
 
 
-def hold(cursor: Cursor, blocked: Blocked, slots: Sequence[datetime], today: str) -> Held:
+def hold(
+    cursor: Cursor, blocked: Blocked, slots: Sequence[datetime], today: str, told: Iterable[datetime]
+) -> Held:
     """Add slots that may not fire to the open range; another state, or a new UTC day, closes the old one.
 
-    `today` is the UTC date as instants begin with it.
+    So does a slot in between that is `told` of otherwise. `today` is the UTC date as instants begin with it.
     """
     opened = cursor.open
-    if opened is not None and _goes_on(opened, cursor, blocked, today):
+    if (
+        opened is not None
+        and _goes_on(opened, cursor, blocked, today)
+        and not (slots and _is_apart(opened, cursor, slots[0], told))
+    ):
         return Held(opened.with_more(slots) if slots else opened, None)
     if not slots:
         return Held(None, opened)
     first, last = instant(slots[0]), instant(slots[-1])
     return Held(OpenRange(blocked.status, blocked.reason, first, last, len(slots), cursor.schedule), opened)
+
+
+def _is_apart(opened: OpenRange, cursor: Cursor, slot: datetime, told: Iterable[datetime]) -> bool:
+    """Say whether a slot is told of otherwise between a range and the next of its slots."""
+    return slot <= moment(cursor.slot) or any(moment(opened.to) < each < slot for each in told)
 
 
 def _goes_on(opened: OpenRange, cursor: Cursor, blocked: Blocked, today: str) -> bool:

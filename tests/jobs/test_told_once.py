@@ -84,6 +84,38 @@ def test_slots_that_are_coalesced_are_told_around_those_of_a_pause(jobs: JobScen
     ]  # fmt: skip
 
 
+def switch(jobs: JobScene, verb: str, minutes: str) -> None:
+    said = ("--reason", "moving") if verb == "pause" else ()
+    jobs.run_ctl("jobs", verb, "export", *said, env={"PLATFORMSTATE_NOW": at(minutes)}, check=True)
+
+
+def test_slots_of_a_pause_are_told_around_those_that_are_taken(jobs: JobScene) -> None:
+    cron_job(jobs, "export")
+    begun(jobs)
+    switch(jobs, "pause", "01:00")
+    jobs.ticked(at("05:01"))
+    running, dying = claimed(jobs, "15"), claimed(jobs, "25")
+    jobs.ticked(at("20:01"))
+    jobs.ticked(at("30:01"))
+    dying.started()
+    switch(jobs, "resume", "31:00")
+    jobs.ticked(at("31:01"))
+    running.started()
+    assert [(first, last, count) for _, first, last, count in sorted(told(jobs))] == [
+        ("05", "10", 2), ("20", "20", 1), ("25", "25", 1), ("30", "30", 1),
+    ]  # fmt: skip
+
+
+def test_slots_of_two_pauses_are_told_around_those_between_them(jobs: JobScene) -> None:
+    cron_job(jobs, "export", **ALL)
+    begun(jobs)
+    for verb, minutes in (("pause", "04:00"), ("resume", "06:00"), ("pause", "14:00"), ("resume", "16:00")):
+        switch(jobs, verb, minutes)
+    jobs.ticked(at("20:01"))
+    assert told(jobs) == [("skipped_paused", "05", "05", 1), ("skipped_paused", "15", "15", 1)]
+    assert runs(jobs, "export") == ["20260302t001000z", "20260302t002000z"]
+
+
 def test_what_two_worktrees_told_before_they_were_killed_is_known_to_both(jobs: JobScene) -> None:
     cron_job(jobs, "export")
     begun(jobs)

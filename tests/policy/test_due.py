@@ -100,7 +100,7 @@ def test_every_slot_that_may_not_fire_stands_in_exactly_one_range(states: list[t
         slots = [now + timedelta(minutes=5 * n) for n in range(1, count + 1)]
         now = slots[-1] if slots else now
         total += count
-        held = hold(cursor, blocked, slots, instant(now)[:10])
+        held = hold(cursor, blocked, slots, instant(now)[:10], ())
         written += [held.written] if held.written else []
         cursor = Cursor(instant(now), "s", held.open)
     ranges = [*written, *([cursor.open] if cursor.open else [])]
