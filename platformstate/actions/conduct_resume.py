@@ -14,7 +14,7 @@ from platformstate.actions.conduct_place import pin_drift, require_here, take_ov
 from platformstate.actions.conduct_settle import settlement_of
 from platformstate.actions.conduct_step import Failure, run_check
 from platformstate.actions.conduct_supersede import carried_captures
-from platformstate.actions.conduct_walk import failure_of, finish, suspend, walk
+from platformstate.actions.conduct_walk import failure_of, finish, no_room, suspend, walk
 from platformstate.actions.run_site import KnownRun, RunSite, find_run, read_run
 from platformstate.entities.step import CheckStep
 from platformstate.errors import StateError
@@ -146,6 +146,8 @@ def go_on(conduct: Conduct, over: dict[str, Any] | None = None) -> Failure | Non
         failure = failure_of(settled.action, step)
         if settled.action is Action.REFUSE:
             raise conduct.site.lease.refusal()
+        if failure is None and over is None:
+            failure = no_room(conduct, step)
     if state.status == "running":
         events.insert(0, conduct.event("RunSuspended", reason="crashed"))
     if failure is not None:

@@ -80,16 +80,17 @@ def suspend(conduct: Conduct, failure: Failure, *, actor: str | None = None) -> 
     return failure
 
 
-def _full(conduct: Conduct, step: Step) -> Failure | None:
-    """Suspend a run whose journal has no room for another step: no reader takes a larger one."""
+def no_room(conduct: Conduct, step: Step) -> Failure | None:
+    """Return why a run does not begin a step: no reader takes a larger journal. None while there is room."""
     if conduct.journal.has_room:
         return None
-    site = conduct.site
-    message = (
-        f"the journal is too large for another step; "
-        f"platformctl procedure conduct {site.subject.partition('/')[2]} --supersedes {site.run} goes on"
-    )
-    return suspend(conduct, Failure("text_too_large", "journal_full", message, step))
+    message = "the journal is too large for another step; another run has to go on"
+    return Failure("text_too_large", "journal_full", message, step)
+
+
+def _full(conduct: Conduct, step: Step) -> Failure | None:
+    failure = no_room(conduct, step)
+    return None if failure is None else suspend(conduct, failure)
 
 
 def _settled(conduct: Conduct, step: Step) -> Failure | None:

@@ -42,7 +42,12 @@ _NEXT: Final[Mapping[Action, str]] = {
     Action.ASK: "resume",
     Action.STOP: "fix",
 }
-_MENDED: Final = frozenset({"step_failed", "check_failed"})
+_MENDED: Final = frozenset({"step_failed", "check_failed", "journal_full"})
+# A journal without room takes no step: another run has to follow.
+_FOLLOWED: Final[Mapping[str, tuple[str, ...]]] = {
+    "procedure": ("platformctl procedure conduct {id} --supersedes {run}",),
+    "job": ("platformctl run abort {run} --reason TEXT", "platformctl jobs run {id}"),
+}
 _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "none": (),
     "resume": ("platformctl run resume {run}",),
@@ -116,7 +121,10 @@ def standing(state: RunState, pin: Pin | None, facts: RunFacts) -> dict[str, Any
     """Return where a run stands, as `run show` and the brief have it."""
     action = next_action(state, pin, facts)
     run, subject = state.header["id"], state.header["subject"]
-    named = f"{subject.partition('/')[2]}/{run}" if subject.startswith("job/") else run
+    kind, _, name = subject.partition("/")
+    named = f"{name}/{run}" if kind == "job" else run
+    is_full = action == "fix" and state.reason == "journal_full"
+    commands = _FOLLOWED.get(kind, ()) if is_full else _COMMANDS[action]
     return {
         "run": named,
         "subject": subject,
@@ -128,7 +136,7 @@ def standing(state: RunState, pin: Pin | None, facts: RunFacts) -> dict[str, Any
         "steps_done": None if pin is None else steps_done(state, pin),
         "stopped_at": stopped_at(state, pin, facts),
         "next_action": action,
-        "next": [command.format(run=named) for command in _COMMANDS[action]],
+        "next": [command.format(run=named, id=name) for command in commands],
         "drift": facts.drift,
         "pin_verified": facts.pin_verified,
         "chain_verified_to_seq": facts.last_seq,

@@ -226,6 +226,10 @@ def test_a_journal_without_room_for_a_step_is_left_for_a_run_that_takes_its_plac
     refused = scene.resume()
     assert refused.document["error"]["code"] == "text_too_large", refused.stdout
     assert refused.document["data"]["reason"] == "journal_full"
+    assert refused.document["error"]["hint"] == f"platformctl procedure conduct demo --supersedes {scene.run}"
+    held = path.stat().st_size
+    assert scene.resume().document["error"]["code"] == "text_too_large"
+    assert path.stat().st_size == held
     assert scene.effects == "a"
     taken = scene.conduct("demo", "--supersedes", scene.run)
     assert taken.status == 6, taken.stdout

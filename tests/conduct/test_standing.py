@@ -126,6 +126,25 @@ def test_a_jobs_run_is_named_with_its_job() -> None:
     assert told["next"] == [f"platformctl run resume nightly/{RUN}"]
 
 
+@pytest.mark.parametrize(
+    "job, wanted",
+    [
+        (None, ["platformctl procedure conduct demo --supersedes {}"]),
+        ("nightly", ["platformctl run abort nightly/{} --reason TEXT", "platformctl jobs run nightly"]),
+    ],
+)
+def test_a_run_whose_journal_is_full_is_not_resumed_but_followed(job: str | None, wanted: list[str]) -> None:
+    state = state_of(PIN, *FIRST, event("RunSuspended", reason="journal_full", step_index=1))
+    if job is not None:
+        state = state._replace(header={**state.header, "subject": f"job/{job}"})
+    told = standing(state, PIN, RunFacts())
+    assert (told["next_action"], told["next"]) == ("fix", [command.format(RUN) for command in wanted])
+    asked = state_of(
+        PIN, started(command(0)), event("StepUnknown", 0, 1), event("RunSuspended", reason="journal_full")
+    )
+    assert next_action(asked, PIN, RunFacts()) == "decide"
+
+
 def test_a_suspended_run_is_not_crashed() -> None:
     assert condition(state_of(PIN, event("RunSuspended")), RunFacts()) is None
     assert condition(state_of(PIN), RunFacts(AttemptFacts(locked=True))) is None
