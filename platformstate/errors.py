@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 MAX_SHOWN_CHARACTERS: Final = 40
+_TOO_MANY_FILES: Final = "Too many open files"  # of this process, or "… in system"
 
 
 class Problem(NamedTuple):
@@ -98,6 +99,18 @@ def exit_status(code: str) -> int:
     """Return the exit status of a command that fails with this code."""
     status = registry()[code]["exit"]
     return 1 if status is None else int(status)
+
+
+def lacks_descriptors(failed: Exception) -> bool:
+    """Say whether a file could not be opened, nor a library of it loaded, because too many are open."""
+    return isinstance(failed, OSError | ImportError) and _TOO_MANY_FILES in str(failed)
+
+
+def too_many_files() -> StateError:
+    """Return the error of a process, or a system, that may open no more files."""
+    message = "the system lets this command open no more files"
+    hint = "ulimit -n 256, then repeat the command"
+    return StateError("descriptors_exhausted", message, hint=hint, retryable=True)
 
 
 def shown(value: object) -> str:

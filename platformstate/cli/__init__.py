@@ -12,7 +12,7 @@ from typing import Final
 from platformstate.cli import echo, present
 from platformstate.cli.invocation import Invocation, wants_json
 from platformstate.ending import Terminated
-from platformstate.errors import StateError, Warned
+from platformstate.errors import StateError, Warned, lacks_descriptors, too_many_files
 
 EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
 EXIT_TERMINATED: Final = 128 + signal.SIGTERM
@@ -87,6 +87,8 @@ def _stopped(invocation: Invocation, status: int) -> int:
 
 def _unforeseen(bug: Exception, argv: Sequence[str], invocation: Invocation) -> StateError:
     """Return the error of a disk or folder that refuses, wherever it did; all else is a bug of ours."""
+    if lacks_descriptors(bug):
+        return too_many_files()
     from platformstate.files.errors import meaning
 
     known = meaning(bug, str(bug.filename or "")) if isinstance(bug, OSError) else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError, lacks_descriptors, shown, too_many_files
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -40,6 +40,8 @@ def meaning(failed: OSError, path: str) -> StateError | None:
     if failed.errno == errno.ENAMETOOLONG:
         text = f"the system takes no name as long as that of {shown(path or str(failed.filename or 'this file'))}"
         return StateError("usage_invalid", text, hint="name a file that there can be")
+    if lacks_descriptors(failed):
+        return too_many_files()
     if failed.errno in _NOT_A_FOLDER:
         return StateError(
             "path_symlink",

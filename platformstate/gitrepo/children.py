@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from platformstate.cost import COST
-from platformstate.errors import StateError, shown
+from platformstate.errors import StateError, lacks_descriptors, shown, too_many_files
 from platformstate.gitrepo.environment import child_environment
 
 FLAGS: Final = tuple(
@@ -45,6 +45,7 @@ _FAILURES: Final = (
     ("Disk quota exceeded", "disk_full", "the disk quota is used up"),
     ("File too large", "disk_full", "a limit on the size of files was hit"),
     ("died of signal 25", "disk_full", "a limit on the size of files was hit"),
+    ("Too many open files", "descriptors_exhausted", "git may open no more files"),
     ("dubious ownership", "repository_owner_differs", "the repository belongs to another user"),
     ("Read-only file system", "repository_read_only", "the repository is on a read-only file system"),
     ("Permission denied", "repository_read_only", "the repository may not be written"),
@@ -111,6 +112,8 @@ def _hint(code: str, stderr: str) -> str:
         return "git fetch --refetch --no-filter; nothing is ever fetched unasked"
     if code == "disk_error":
         return "git fsck; a damaged index is made again by: rm .git/index && git reset"
+    if code == "descriptors_exhausted":
+        return too_many_files().hint
     return "free some space and repeat the command" if code == "disk_full" else ""
 
 
@@ -147,7 +150,7 @@ def run_git(
 ) -> Ran:
     """Run one reading git child to its end; a status other than 0 is the caller's to judge."""
     COST.git += 1
-    with _explained(cwd):
+    with explained(cwd):
         done = subprocess.run(
             ["git", *FLAGS, *flags, *argv],
             cwd=cwd,
@@ -175,7 +178,7 @@ def bounded_git(
     """
     COST.git += 1
     with input_file(input) as asked, _unnamed_file() as complained:
-        with _explained(cwd):
+        with explained(cwd):
             child = subprocess.Popen(
                 [*_WITH_LIMITED_MEMORY, "git", *FLAGS, *flags, *argv],
                 cwd=cwd,
@@ -212,7 +215,7 @@ def running_git(
     """
     COST.git += 1
     with _unnamed_file() as said, _unnamed_file() as complained:
-        with _explained(cwd):
+        with explained(cwd):
             child = subprocess.Popen(
                 ["git", *FLAGS, *flags, *argv],
                 cwd=cwd,
@@ -233,7 +236,7 @@ def running_git(
 
 
 @contextmanager
-def _explained(cwd: Path) -> Iterator[None]:
+def explained(cwd: Path) -> Iterator[None]:
     """Say why git could not even be started."""
     try:
         yield
@@ -241,6 +244,10 @@ def _explained(cwd: Path) -> Iterator[None]:
         raise _not_started(cwd, missing) from missing
     except (NotADirectoryError, PermissionError) as refused:
         raise StateError("repository_not_found", f"{shown(cwd)} cannot be entered") from refused
+    except OSError as failed:
+        if lacks_descriptors(failed):
+            raise too_many_files() from failed
+        raise
 
 
 def stream_git(

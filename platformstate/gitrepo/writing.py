@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from platformstate.cost import COST
-from platformstate.errors import StateError
-from platformstate.gitrepo.children import FLAGS, Ran, failure, input_file
+from platformstate.errors import StateError, lacks_descriptors, too_many_files
+from platformstate.gitrepo.children import FLAGS, Ran, explained, failure, input_file
 from platformstate.gitrepo.environment import FIXED, program_path
 from platformstate.gitrepo.repository import Repository
 from platformstate.gitrepo.signing import Signing
@@ -75,6 +75,10 @@ def load_git() -> None:
     named = program is not None and os.environ.setdefault(_NAMES_GIT, program) is program
     try:
         import git.cmd  # noqa: F401
+    except ImportError as failed:
+        if lacks_descriptors(failed):
+            raise too_many_files() from failed
+        raise
     finally:
         if named:
             del os.environ[_NAMES_GIT]
@@ -168,7 +172,7 @@ class Writer:
     ) -> Ran:
         """Run git; a session of its own keeps Ctrl-C from cutting it in half."""
         COST.git += 1
-        with input_file(input) as stdin:
+        with explained(self._repository.place), input_file(input) as stdin:
             status, stdout, stderr = self._git.execute(
                 [self._program, *self._flags, *argv],
                 istream=stdin,

@@ -18,7 +18,7 @@ from platformstate.store.change import Change, FileChange, WriteState, Written
 from platformstate.store.intents import FILES_ONLY, Intent, IntentFile
 from platformstate.store.lock import Lock
 from platformstate.store.session import Session
-from platformstate.store.settle import Outcome, Settlement, Settler, record_changed
+from platformstate.store.settle import NO_ROOM, Outcome, Settlement, Settler, record_changed
 
 Decide = Callable[[], Change]
 
@@ -75,9 +75,9 @@ class Write:
             return self._await(change, intent)
         except StateError as error:
             # No room for the lock's record: the intent is durable, and another holder may be at it.
-            if error.code != "disk_full" or intent.id not in self._session.journal.ids():
+            if error.code not in NO_ROOM or intent.id not in self._session.journal.ids():
                 raise
-            return self._answer(change, intent, Outcome("pending", "disk_full"), Settlement())
+            return self._answer(change, intent, Outcome("pending", error.code), Settlement())
         finally:
             self._session.journal.forget(intent.id)
 
@@ -247,7 +247,7 @@ class Write:
 
     def _explain(self, intent: Intent, done: Settlement) -> None:
         outcome = done.outcomes[intent.id]
-        if outcome.state == "pending" and outcome.reason != "disk_full":
+        if outcome.state == "pending" and outcome.reason not in NO_ROOM:
             self._session.journal.explain(intent, outcome.reason or "deferred")
 
     def _store_locked(self) -> StateError:

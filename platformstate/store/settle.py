@@ -18,7 +18,8 @@ from platformstate.store.lock import Lock
 from platformstate.store.session import Present, Session
 
 _READ_ONLY: Final = "repository_read_only"  # the branch, where the intent could be written
-_WAITING_ERRORS: Final = frozenset({"disk_full", _READ_ONLY})
+NO_ROOM: Final = frozenset({"disk_full", "descriptors_exhausted"})
+_WAITING_ERRORS: Final = NO_ROOM | {_READ_ONLY}
 
 
 class Outcome(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,28 @@ def test_without_the_c_parser_the_same_is_read_and_doctor_says_so(
     }
     assert "yaml_pure_python" in runs["doctor"].stdout
     assert runs["validate"].stdout == platformctl("validate", "--json").stdout
+
+
+def test_a_limit_on_open_files_is_told_and_a_write_is_whole_or_not_there(
+    platformctl: Platformctl, repo: Repo
+) -> None:
+    assert platformctl("init").status == 0
+    assert platformctl("task", "create", "--id", "gh-1", "--title", "One").status == 0
+    seen = set()
+    for limit in (6, 9, 12, 13):
+        title = f"under {limit}"
+        for argv in (["validate"], ["task", "update", "gh-1", "--title", title]):
+            script = f'ulimit -n {limit}; exec "$@" --json'
+            command = ["bash", "-c", script, "bash", sys.executable, "-m", "platformstate", *argv]
+            ran = subprocess.run(command, cwd=repo.root, capture_output=True, text=True, check=False)
+            seen.add(ran.returncode)
+            if ran.returncode == 7:
+                error = json.loads(ran.stdout)["error"]
+                assert (error["code"], error["retryable"]) == ("descriptors_exhausted", True)
+                assert error["hint"].startswith("ulimit -n ")
+        assert platformctl("task", "create", "--title", "after").status == 0
+        written = title in repo.git("show", "HEAD:state/tasks/gh-1/task.md")
+        assert written == (ran.returncode != 7)
+        assert repo.git("status", "--porcelain") == ""
+    assert 7 in seen
+    assert seen <= {0, 6, 7}
