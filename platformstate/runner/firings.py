@@ -19,6 +19,7 @@ from platformstate.codec.json_text import canonical_json
 from platformstate.runner.opening import (
     explained,
     is_locked,
+    make_private,
     read_whole,
     remove,
     sync_folder,
@@ -58,7 +59,7 @@ class JobFiles:
         """
         path = self.claims / run
         with explained(str(path)):
-            _make_folder(self.claims)
+            make_private(self.claims)
             beside = path.with_name(f".{run}.{os.getpid()}")
             descriptor = os.open(beside, _CLAIM_FLAGS, 0o600)
             try:
@@ -114,7 +115,7 @@ class JobFiles:
     def write_cursor(self, cursor: Mapping[str, Any]) -> None:
         """Replace the cursor."""
         with explained(str(self._cursor)):
-            _make_folder(self._cursor.parent)
+            make_private(self._cursor.parent)
             write_private(self._cursor, canonical_json(dict(cursor)) + b"\n")
 
     def approvals(self) -> list[dict[str, Any]]:
@@ -125,7 +126,7 @@ class JobFiles:
     def add_approval(self, act: Mapping[str, Any]) -> None:
         """Append an act, durably, on a line of its own: one before it may have been cut off."""
         with explained(str(self._approvals)):
-            _make_folder(self._approvals.parent)
+            make_private(self._approvals.parent)
             descriptor = os.open(self._approvals, _APPEND_FLAGS, 0o600)
             try:
                 end = os.lseek(descriptor, 0, os.SEEK_END)
@@ -163,10 +164,6 @@ class Claim:
         with explained(str(self.path)):
             remove(self.path)
         self.started()
-
-
-def _make_folder(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _object(data: bytes | None) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from platformstate.codec import limits
 from platformstate.codec.journal import ZERO_HASH, chained, encode, layout_problems
 from platformstate.errors import StateError
 from platformstate.runner.chain import ReadJournal, corrupt_journal, line_problem, verified
-from platformstate.runner.opening import explained, folder_of, open_below, write_all
+from platformstate.runner.opening import explained, folder_of, make_private, open_below, write_all
 
 Event = Mapping[str, Any]
 Cut = Callable[[], None]
@@ -202,7 +202,7 @@ class Journal:
     def _repair(self, torn: bytes) -> None:
         """Keep a torn tail apart and say so in the journal; nobody is writing, we hold the lock."""
         with explained(self._path):
-            self._torn.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._torn.parent)
             kept = self._torn.with_name(f"{self._torn.name}.{len(self.events)}")
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(kept, flags, 0o600)

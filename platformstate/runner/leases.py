@@ -21,6 +21,7 @@ from platformstate.runner import processes
 from platformstate.runner.opening import (
     explained,
     is_locked,
+    make_private,
     read_whole,
     remove,
     sync_folder,
@@ -94,8 +95,8 @@ class Lease:
 
     def _make_folder(self) -> None:
         with explained(str(self.folder)):
-            self.home.mkdir(mode=0o700, exist_ok=True)
-            self.folder.mkdir(mode=0o700, exist_ok=True)
+            make_private(self.home)
+            make_private(self.folder)
 
     def refusal(self) -> StateError:
         """Return the error that names who keeps the run locked."""

@@ -14,7 +14,7 @@ from platformstate.errors import StateError
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-_NO_FOLDER: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EEXIST})
+_NO_FOLDER: Final = frozenset({errno.ELOOP, errno.ENOTDIR})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,6 +37,14 @@ def explained(path: str) -> Iterator[None]:
             hint = "replace it by a real folder"
             raise StateError("path_symlink", message, hint=hint, path=path) from failed
         raise
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner reads, and those on the way to it, unless it is there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as failed:  # something that is no folder
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from failed
 
 
 @contextmanager

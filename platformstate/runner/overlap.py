@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
-from platformstate.runner.opening import explained, is_locked, read_whole
+from platformstate.runner.opening import explained, is_locked, make_private, read_whole
 from platformstate.runner.processes import inherited_descriptor
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -42,7 +42,7 @@ def take(paths: list[Path], *, inherited: bool = True) -> Place | None:
     """
     for path in paths:
         with explained(str(path)):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path.parent)
             descriptor = os.open(path, _FLAGS, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

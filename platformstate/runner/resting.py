@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from platformstate.codec.json_text import canonical_json
-from platformstate.runner.opening import explained, read_whole, write_private
+from platformstate.runner.opening import explained, make_private, read_whole, write_private
 
 _FRESH_NS: Final = (
     2_000_000_000  # a folder changed so recently may change again within one of its clock's steps
@@ -43,7 +43,7 @@ class RestingFile:
     def write(self, note: Resting) -> None:
         """Replace the note."""
         with explained(str(self._path)):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._path.parent)
             write_private(self._path, canonical_json(note._asdict()) + b"\n")
 
     def mark(self, job: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from platformstate.runner.opening import explained
+from platformstate.runner.opening import explained, make_private
 from platformstate.runner.processes import inherited_descriptor
 
 KEPT: Final = 2
@@ -37,7 +37,7 @@ def hold_source(common_dir: Path, commit: str, fill: Callable[[Path], None]) -> 
     """
     home = common_dir.resolve() / "platformstate" / "source"
     with explained(str(home)):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(home)
         descriptor = os.open(home / f"{commit}.lock", _FLAGS, 0o600)
         with ExitStack() as given_up:
             given_up.callback(os.close, descriptor)

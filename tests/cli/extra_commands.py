@@ -104,7 +104,8 @@ def long(invocation: Invocation) -> None:
 
 
 if __name__ == "__main__":
-    from platformstate.cli import main
+    from platformstate.__main__ import main
 
     COMMANDS["extra"] = Home("tests.cli.extra_commands:extra", "Test.")
-    sys.exit(main(["extra", *sys.argv[1:]]))
+    sys.argv.insert(1, "extra")
+    main()
